@@ -1,0 +1,2 @@
+//! dermalia
+fn main() {}
