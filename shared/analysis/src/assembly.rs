@@ -1,0 +1,1 @@
+//! Outcomes of the parameters to the findings contract.

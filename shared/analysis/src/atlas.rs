@@ -1,0 +1,227 @@
+use dermalia_findings::Region;
+use dermalia_surface::{Mesh, Metric, NO_TRIANGLE};
+
+/// What is known about the size of a pixel on the skin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scale {
+    /// From the mesh, or stated with the photograph.
+    Stated,
+    /// From the width of the iris (11.7 mm +- 0.5).
+    Iris,
+    /// Not known: lengths and areas are in an assumed unit and must not be reported.
+    Unknown,
+}
+
+/// The working raster: the part of the UV atlas that holds the face, at the resolution
+/// of the finest picture, with the surface metric and the regions of the face.
+///
+/// Pixels are row-major, row 0 at the top (v = 1).
+#[derive(Debug, Clone)]
+pub struct Atlas {
+    /// Columns of the working raster.
+    pub width: usize,
+    /// Rows of the working raster.
+    pub height: usize,
+    /// Its left column and top row in the whole atlas.
+    pub origin_px: [usize; 2],
+    /// Columns and rows of the whole atlas.
+    pub full_px: [usize; 2],
+    /// The surface.
+    pub mesh: Mesh,
+    /// What its millimetres are worth.
+    pub scale: Scale,
+    /// The triangle of each pixel, or [`NO_TRIANGLE`].
+    pub triangle: Vec<u32>,
+    /// The label of each pixel: region and reasons for exclusion.
+    pub labels: Vec<u8>,
+    /// The metric of each triangle; zero for one without area.
+    pub metrics: Vec<Metric>,
+}
+
+/// The bits of [`Atlas::labels`].
+pub mod label {
+    /// The low four bits: position in `Region::ALL` plus 1; 0 is outside of the face.
+    /// `Region::Face` marks skin of the face in no named region.
+    pub const REGION: u8 = 0x0F;
+    /// Eye, brow, lips or nostril by the landmarks.
+    pub const LANDMARK_MASK: u8 = 0x10;
+    /// Beard, hair, glasses and the like by colour.
+    pub const COLOUR_MASK: u8 = 0x20;
+    /// No picture covers this place.
+    pub const NOT_COVERED: u8 = 0x40;
+    /// Any reason not to measure.
+    pub const EXCLUDED: u8 = LANDMARK_MASK | COLOUR_MASK | NOT_COVERED;
+}
+
+/// Where a triangle lies: its middle pixel's position and the steps of one pixel.
+struct Frame {
+    at: [f64; 2],
+    origin: [f64; 3],
+    right: [f64; 3],
+    down: [f64; 3],
+}
+
+impl Atlas {
+    /// Pixels in all.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.width * self.height
+    }
+
+    /// Whether there is no pixel.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The metric at a pixel; `None` outside of the surface.
+    #[must_use]
+    pub fn metric(&self, i: usize) -> Option<&Metric> {
+        match self.triangle[i] {
+            NO_TRIANGLE => None,
+            t => self.metrics.get(t as usize),
+        }
+    }
+
+    /// The surface of a pixel in mm2; 0 outside of the surface.
+    #[must_use]
+    pub fn area_mm2(&self, i: usize) -> f32 {
+        self.metric(i).map_or(0.0, Metric::pixel_area_mm2)
+    }
+
+    /// The side of a square of a pixel's area, in millimetres.
+    #[must_use]
+    pub fn mm_per_px(&self, i: usize) -> f32 {
+        self.area_mm2(i).sqrt()
+    }
+
+    /// The named region of a pixel, masked or not. Skin of the face outside of every
+    /// named region is [`Region::Face`].
+    #[must_use]
+    pub fn region(&self, i: usize) -> Option<Region> {
+        match self.labels[i] & label::REGION {
+            0 => None,
+            n => Region::ALL.get(usize::from(n) - 1).copied(),
+        }
+    }
+
+    /// The region of a pixel that is measured: in the face, not masked, covered.
+    #[must_use]
+    pub fn measured_region(&self, i: usize) -> Option<Region> {
+        if self.labels[i] & label::EXCLUDED != 0 {
+            return None;
+        }
+        self.region(i)
+    }
+
+    /// Whether a pixel is measured.
+    #[must_use]
+    pub fn is_measured(&self, i: usize) -> bool {
+        let l = self.labels[i];
+        l & label::REGION != 0 && l & label::EXCLUDED == 0
+    }
+
+    /// The pixel of a point, in pixels of the working raster (middles at n + 0.5).
+    #[must_use]
+    pub fn pixel(&self, x: f64, y: f64) -> Option<usize> {
+        if !(x >= 0.0 && y >= 0.0 && x < self.width as f64 && y < self.height as f64) {
+            return None;
+        }
+        Some(y as usize * self.width + x as usize)
+    }
+
+    /// Atlas coordinates of a point of the working raster, v up.
+    #[must_use]
+    pub fn uv(&self, x: f64, y: f64) -> [f64; 2] {
+        [
+            (x + self.origin_px[0] as f64) / self.full_px[0] as f64,
+            1.0 - (y + self.origin_px[1] as f64) / self.full_px[1] as f64,
+        ]
+    }
+
+    fn frame(&self, triangle: u32) -> Option<Frame> {
+        let t = triangle as usize;
+        let p = self.mesh.corners(t).map(|c| c.map(f64::from));
+        let q = self.mesh.uv_corners(t).map(|[u, v]| {
+            [
+                f64::from(u) * self.full_px[0] as f64 - self.origin_px[0] as f64,
+                (1.0 - f64::from(v)) * self.full_px[1] as f64 - self.origin_px[1] as f64,
+            ]
+        });
+        let (x1, y1) = (q[1][0] - q[0][0], q[1][1] - q[0][1]);
+        let (x2, y2) = (q[2][0] - q[0][0], q[2][1] - q[0][1]);
+        let det = x1 * y2 - x2 * y1;
+        if det == 0.0 || !det.is_finite() {
+            return None;
+        }
+        let (mut right, mut down) = ([0.0; 3], [0.0; 3]);
+        for k in 0..3 {
+            let (d1, d2) = (p[1][k] - p[0][k], p[2][k] - p[0][k]);
+            right[k] = (d1 * y2 - d2 * y1) / det;
+            down[k] = (d2 * x1 - d1 * x2) / det;
+        }
+        Some(Frame {
+            at: q[0],
+            origin: p[0],
+            right,
+            down,
+        })
+    }
+
+    /// The point of the surface at a point of the working raster, in the frame of
+    /// [`Atlas::mesh`]; `None` outside of the surface.
+    #[must_use]
+    pub fn surface_point(&self, x: f64, y: f64) -> Option<[f64; 3]> {
+        let t = self.triangle[self.pixel(x, y)?];
+        if t == NO_TRIANGLE {
+            return None;
+        }
+        let f = self.frame(t)?;
+        let (dx, dy) = (x - f.at[0], y - f.at[1]);
+        Some([0, 1, 2].map(|k| f.origin[k] + f.right[k] * dx + f.down[k] * dy))
+    }
+
+    /// The same in the mesh's own axes, as the findings state it.
+    #[must_use]
+    pub fn position_mm(&self, x: f64, y: f64) -> Option<[f64; 3]> {
+        let p = self.surface_point(x, y)?;
+        Some(self.mesh.source_from_mesh.map(|row| {
+            f64::from(row[0]) * p[0] + f64::from(row[1]) * p[1] + f64::from(row[2]) * p[2] + 0.0
+        }))
+    }
+
+    /// Net and excluded surface of each region in mm2, in the order of `Region::ALL`;
+    /// `Region::Face` holds the sum of all.
+    #[must_use]
+    pub fn region_areas_mm2(&self) -> [[f64; 2]; 14] {
+        let mut areas = [[0.0_f64; 2]; 14];
+        for i in 0..self.len() {
+            if let Some(region) = self.region(i) {
+                let excluded = usize::from(self.labels[i] & label::EXCLUDED != 0);
+                let a = f64::from(self.area_mm2(i));
+                areas[region.index()][excluded] += a;
+                if region != Region::Face {
+                    areas[Region::Face.index()][excluded] += a;
+                }
+            }
+        }
+        areas
+    }
+
+    /// The median size of a measured pixel in millimetres.
+    #[must_use]
+    pub fn median_mm_per_px(&self) -> Option<f64> {
+        let mut sizes: Vec<f32> = (0..self.len())
+            .step_by(7)
+            .filter(|&i| self.is_measured(i))
+            .map(|i| self.mm_per_px(i))
+            .filter(|s| *s > 0.0)
+            .collect();
+        if sizes.is_empty() {
+            return None;
+        }
+        let middle = sizes.len() / 2;
+        let (_, m, _) = sizes.select_nth_unstable_by(middle, f32::total_cmp);
+        Some(f64::from(*m))
+    }
+}

@@ -1,0 +1,1 @@
+//! Round dark spots in scale space.

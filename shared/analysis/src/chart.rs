@@ -1,0 +1,1 @@
+//! Locally isometric charts of the atlas.

@@ -1,0 +1,1 @@
+//! Ridge points to centre lines.

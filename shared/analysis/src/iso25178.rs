@@ -1,0 +1,1 @@
+//! Height parameters of ISO 25178-2.

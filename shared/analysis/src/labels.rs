@@ -1,0 +1,1 @@
+//! Regions and masks of the atlas.

@@ -1,0 +1,1 @@
+//! What is not skin, told by colour: beard, hair, glasses, gloss.

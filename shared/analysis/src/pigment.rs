@@ -1,0 +1,1 @@
+//! Pigment spots and skin tone.

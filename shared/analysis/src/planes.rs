@@ -1,0 +1,1 @@
+//! Planes of numbers and their filters.

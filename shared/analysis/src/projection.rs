@@ -1,0 +1,1 @@
+//! Camera photographs onto the atlas.

@@ -1,0 +1,1 @@
+//! What the capture is worth.

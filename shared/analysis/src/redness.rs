@@ -1,0 +1,1 @@
+//! Red areas and redness of the skin.

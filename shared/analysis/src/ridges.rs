@@ -1,0 +1,1 @@
+//! Ridge filters.

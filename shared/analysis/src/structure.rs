@@ -1,0 +1,1 @@
+//! The structure signal: what is dark because it is deep.

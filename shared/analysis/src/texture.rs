@@ -1,0 +1,1 @@
+//! Roughness of the relief.

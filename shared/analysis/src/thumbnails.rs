@@ -1,0 +1,1 @@
+//! Parameter maps and the base texture at display size.
