@@ -1,2 +1,56 @@
-//! xtask
-fn main() {}
+//! Sets up what the tests need and runs them; builds what is not a plain crate.
+
+mod cache;
+mod command;
+mod parts;
+mod wasm;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set-up, tests and benchmarks of Dermalia")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what the tests need, then runs every part and prints its time.
+    Test {
+        /// Run these parts only (names as printed by a run).
+        #[arg(long, value_name = "PART")]
+        only: Vec<String>,
+    },
+    /// Fetches the landmark models from npm into the cache and checks their hashes.
+    Models,
+    /// Prints measured figures.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Wall time of each stage of one analysis, with one and with two threads.
+    Speed,
+    /// Accuracy on phantoms against their known truth, as in METHODS.md.
+    Accuracy,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Test { only } => parts::run(&only),
+        // The crate's build script fetches, checks and caches them.
+        Task::Models => command::cargo(&["build", "--release", "--package", "dermalia-landmarks"]),
+        Task::Bench { what } => {
+            let example = match what {
+                Bench::Speed => "speed",
+                Bench::Accuracy => "accuracy",
+            };
+            command::cargo(&["run", "--release", "--package", "dermalia-analysis", "--example", example])
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The command line as a user sees it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Measures skin on 3D scans, writes reports, and runs the whole service on one machine.
+#[derive(Parser)]
+#[command(name = "dermalia", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Print one JSON object a result (and a step) instead of text, for machines.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done
+  1   our fault, or the machine's: a message on stderr says what failed
+  2   the bundle was refused: one JSON object on stderr names the file or field,
+      what was expected and what was got
+  64  the command line was wrong
+
+Environment:
+  RUST_LOG   what is logged to stderr, for example `info` or `dermalia=debug`";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a synthetic scan, upload it as a scanner would, and serve its report.
+    ///
+    /// Needs no account, no configuration and no network. Every step is printed with its
+    /// time; the last line is the signed link. The data lie in a temporary folder, which
+    /// is removed at the end, unless --data names one.
+    Demo(DemoArgs),
+    /// Measure the skin on one scan bundle.
+    ///
+    /// Writes findings.json, a heat map a parameter, still pictures and scan.glb.
+    Analyze(AnalyzeArgs),
+    /// Write the report page from what `analyze` wrote.
+    Report(ReportArgs),
+    /// Write a synthetic scan with exactly known truth.
+    ///
+    /// Writes OUT/bundle/ (or OUT/bundle.zip) and OUT/truth.json beside it.
+    Phantom(PhantomArgs),
+    /// Run the whole service on this machine: uploads, analysis, reports, links, expiry.
+    ///
+    /// Scans arrive over HTTP (PUT /upload/PRACTICE/SCAN/FILE, manifest.json last) or as
+    /// folders and archives put into DATA/incoming/PRACTICE/. Every state is on disk: a
+    /// process that is killed at any moment continues where it was when started again.
+    Serve(ServeArgs),
+    /// Issue, show or revoke the signed link of a scan.
+    #[command(subcommand)]
+    Link(LinkCommand),
+}
+
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// Which synthetic patient.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Side of the synthetic scan's pictures in pixels.
+    #[arg(long, default_value_t = 2048, value_name = "PX", value_parser = clap::value_parser!(u32).range(512..=8192))]
+    pub(crate) size: u32,
+    /// Stop after printing the link.
+    #[arg(long)]
+    pub(crate) no_serve: bool,
+    /// Where the page is served.
+    #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Keep the data here (as `serve --data` does) instead of in a temporary folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct AnalyzeArgs {
+    /// A bundle: a folder with manifest.json, or a .zip of one.
+    pub(crate) bundle: PathBuf,
+    /// Where the results go; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// How many threads; all cores by default. The results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LocaleArg {
+    /// German
+    De,
+    /// English
+    En,
+}
+
+#[derive(Args)]
+pub(crate) struct ReportArgs {
+    /// The folder that `analyze` wrote.
+    pub(crate) dir: PathBuf,
+    /// Language of the page.
+    #[arg(long, value_enum, default_value = "de")]
+    pub(crate) locale: LocaleArg,
+    /// Where the page and its files go; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// The practice's name as printed; its identifier by default.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) practice: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct PhantomArgs {
+    /// Same seed, same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where it goes; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Write the bundle as one archive.
+    #[arg(long)]
+    pub(crate) zip: bool,
+    /// Side of the pictures in pixels.
+    #[arg(long, default_value_t = 2048, value_name = "PX", value_parser = clap::value_parser!(u32).range(256..=8192))]
+    pub(crate) size: u32,
+    /// Skin tone, from 0 (very light) to 4 (dark).
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=4))]
+    pub(crate) tone: u8,
+    /// Leave out every feature: clean skin.
+    #[arg(long)]
+    pub(crate) clean: bool,
+    /// The hard set: faint features, hairs, pits too small to be pores, noise.
+    #[arg(long)]
+    pub(crate) hard: bool,
+    /// Leave out the height map.
+    #[arg(long)]
+    pub(crate) no_relief: bool,
+    /// Leave out the landmarks, so that they have to be found.
+    #[arg(long)]
+    pub(crate) no_landmarks: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// Where everything is kept; made with mode 0700 if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Where uploads and reports are served.
+    #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Address of the reports as patients see it; the listening address by default.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LinkCommand {
+    /// Issue a new link; earlier ones stay valid until they expire.
+    Issue(LinkArgs),
+    /// Show the scan's state and its current link.
+    Show(LinkArgs),
+    /// Revoke every link of the scan at once.
+    Revoke(LinkArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct LinkArgs {
+    /// The scan's identifier.
+    pub(crate) scan: String,
+    /// The folder given to `serve --data`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The practice, where two practices use the same scan identifier.
+    #[arg(long, value_name = "ID")]
+    pub(crate) practice: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}
