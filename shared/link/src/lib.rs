@@ -1,1 +1,43 @@
-//! dermalia-link
+//! Signed report links, and the routing core that every host of them shares.
+//!
+//! The crate is pure: no clock, no randomness, no input or output. It builds
+//! for wasm32 and natively, so that the Worker at the edge and the server of
+//! the embedded cloud answer the same request with the same bytes.
+//!
+//! - [`SigningKey::sign`] turns [`Claims`] into a [`Token`]; only the cloud
+//!   holds signing keys.
+//! - [`verify`] turns the text of a token back into claims, with public keys
+//!   alone ([`KeySet`]: two live ids, for rotation).
+//! - [`route`] maps a request to a [`Decision`]: an answer, or an object to
+//!   fetch; [`Fetch::after_origin`] completes the latter, and refuses a link
+//!   whose epoch the object no longer carries. That is how a link is revoked
+//!   at once and without a second look-up.
+//!
+//! # Addresses
+//!
+//! The link itself is `/r/{token}`, with or without a slash at the end. The
+//! page refers to its files by a relative reference that is a query alone
+//! (`?scan.glb`, see [`ASSET_PREFIX`]): a browser resolves it against the
+//! page's own address in both forms, and the page needs to know neither its
+//! token, which changes when a link is renewed, nor a redirect. The same
+//! files answer at `/r/{token}/{file}`.
+
+mod asset;
+mod claims;
+mod headers;
+mod keys;
+mod language;
+mod pages;
+mod range;
+mod route;
+mod token;
+
+pub use asset::{ASSET_PREFIX, Asset, PAGE_OBJECT};
+pub use claims::{Claims, Flags, InvalidReportId, ReportId};
+pub use headers::{InlineHashes, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256};
+pub use keys::{InvalidKey, KeyId, KeySet, PublicKey, SigningKey};
+pub use language::Language;
+pub use pages::{Problem, problem_page};
+pub use range::{ByteRange, RangeRequest};
+pub use route::{Answer, Body, Decision, Fetch, Header, Origin, Request, Stored, route};
+pub use token::{Refusal, TOKEN_CHARS, Token, verify};
