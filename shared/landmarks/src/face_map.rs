@@ -1,0 +1,188 @@
+use dermalia_surface::{
+    Mesh, NO_TRIANGLE, UvRaster, Vec3, add, cross, dot, norm, normalize, scale, sub,
+};
+use rayon::prelude::*;
+
+use crate::atlas::{self, weights_2d};
+use crate::canonical::{FACE_POINTS, canonical};
+use crate::closest::{Closest, Tree};
+use crate::label::Label;
+
+/// Points farther than this from the landmarks are not of the face.
+const REACH_MM: f32 = 25.0;
+/// A face whose landmarks span less is none.
+const SMALLEST_FACE: f32 = 10.0;
+
+/// Why landmarks do not make a face map.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FaceMapError {
+    /// Too few points.
+    #[error("{got} landmarks, expected at least {FACE_POINTS}")]
+    TooFew {
+        /// How many came.
+        got: usize,
+    },
+    /// A coordinate is NaN or infinite.
+    #[error("landmark {index} is not a finite number")]
+    NotFinite {
+        /// Which one.
+        index: usize,
+    },
+    /// All points in one place.
+    #[error("the landmarks span {span}, expected at least {SMALLEST_FACE}")]
+    Degenerate {
+        /// Distance from the top of the face to the chin.
+        span: f32,
+    },
+}
+
+pub(crate) fn check(points: &[Vec3]) -> Result<(), FaceMapError> {
+    if points.len() < FACE_POINTS {
+        return Err(FaceMapError::TooFew { got: points.len() });
+    }
+    if let Some(index) = points.iter().position(|p| p.iter().any(|c| !c.is_finite())) {
+        return Err(FaceMapError::NotFinite { index });
+    }
+    let span = norm(sub(points[10], points[152]));
+    if span.is_nan() || span < SMALLEST_FACE {
+        return Err(FaceMapError::Degenerate { span });
+    }
+    Ok(())
+}
+
+/// Which region each point of a scanned face belongs to, from its landmarks.
+///
+/// The landmarks are joined by the canonical triangles; a point of the scan gets the
+/// canonical atlas coordinate of the nearest point of that surface, and the coordinate
+/// has its [`Label`] in the canonical atlas.
+pub struct FaceMap {
+    face: Mesh,
+    tree: Tree,
+    /// For each triangle the corner opposite to its border edge, if it has one.
+    border_opposite: Vec<Option<usize>>,
+    border_point: Vec<bool>,
+}
+
+impl FaceMap {
+    /// From at least 468 landmarks in millimetres, in the product's frame.
+    ///
+    /// # Errors
+    /// Too few points, points that are not numbers, or all points in one place.
+    pub fn new(points_mm: &[Vec3]) -> Result<Self, FaceMapError> {
+        check(points_mm)?;
+        let face = canonical().with_points(points_mm);
+        let mut edges: Vec<([u32; 2], usize, usize)> = vec![];
+        for (t, c) in face.triangles.iter().enumerate() {
+            for k in 0..3 {
+                let (a, b) = (c[(k + 1) % 3], c[(k + 2) % 3]);
+                edges.push(([a.min(b), a.max(b)], t, k));
+            }
+        }
+        edges.sort_unstable();
+        let mut border_opposite = vec![None; face.triangles.len()];
+        let mut border_point = vec![false; FACE_POINTS];
+        for group in edges.chunk_by(|a, b| a.0 == b.0) {
+            if let [(ends, triangle, opposite)] = group {
+                border_opposite[*triangle] = Some(*opposite);
+                for &end in ends {
+                    border_point[end as usize] = true;
+                }
+            }
+        }
+        Ok(Self {
+            tree: Tree::of(&face),
+            face,
+            border_opposite,
+            border_point,
+        })
+    }
+
+    /// The canonical atlas coordinate of each point of a mesh (in step with
+    /// `mesh.positions`); `None` where the mesh is farther than 25 mm from the face or
+    /// turned away from it. Just beyond the oval the coordinate continues outward, so that
+    /// interpolating over a triangle that straddles the oval is right.
+    #[must_use]
+    pub fn coordinates(&self, mesh: &Mesh) -> Vec<Option<[f32; 2]>> {
+        let normals = mesh.vertex_normals();
+        mesh.positions
+            .par_iter()
+            .zip(&normals)
+            .map(|(&p, &normal)| self.coordinate(p, normal))
+            .collect()
+    }
+
+    /// The canonical atlas coordinate of one point with its outward normal.
+    #[must_use]
+    pub fn coordinate(&self, point_mm: Vec3, normal: Vec3) -> Option<[f32; 2]> {
+        let found = self.tree.closest(point_mm, REACH_MM)?;
+        if dot(self.face.area_normal(found.triangle), normal) < 0.0 {
+            return None;
+        }
+        Some(self.continued(point_mm, &found))
+    }
+
+    /// The label of a canonical atlas coordinate.
+    #[must_use]
+    pub fn label(&self, canonical_uv: [f32; 2]) -> Label {
+        atlas::label(canonical_uv)
+    }
+
+    /// The label of each pixel of the mesh's atlas, in step with `raster`.
+    #[must_use]
+    pub fn atlas_labels(&self, mesh: &Mesh, raster: &UvRaster) -> Vec<Label> {
+        let coordinates = self.coordinates(mesh);
+        let (w, h) = (raster.width.max(1), raster.height);
+        let mut labels = vec![Label::OUTSIDE; raster.triangle.len()];
+        labels.par_chunks_mut(w).enumerate().for_each(|(y, row)| {
+            let v = 1.0 - (y as f32 + 0.5) / h as f32;
+            for (x, label) in row.iter_mut().enumerate() {
+                let t = raster.triangle[y * w + x];
+                if t == NO_TRIANGLE {
+                    continue;
+                }
+                let t = t as usize;
+                let corners = mesh.triangles[t].map(|i| coordinates[i as usize]);
+                let [Some(a), Some(b), Some(c)] = corners else {
+                    continue;
+                };
+                let at = [(x as f32 + 0.5) / w as f32, v];
+                if let Some(g) = weights_2d(mesh.uv_corners(t), at) {
+                    *label = atlas::label([0, 1].map(|k| a[k] * g[0] + b[k] * g[1] + c[k] * g[2]));
+                }
+            }
+        });
+        labels
+    }
+
+    /// The coordinate of the closest point, carried on where that lies on the border.
+    fn continued(&self, p: Vec3, found: &Closest) -> [f32; 2] {
+        let t = found.triangle;
+        let uv = self.face.uv_corners(t);
+        let at = [0, 1].map(|k| (0..3).map(|c| uv[c][k] * found.bary[c]).sum::<f32>());
+        let out = |from: [f32; 2], share: f32| [0, 1].map(|k| at[k] + (at[k] - from[k]) * share);
+        let q = self.face.point(t, found.bary);
+        if let Some(opposite) = self.border_opposite[t].filter(|&k| found.bary[k] <= 0.0) {
+            let corners = self.face.corners(t);
+            let (a, b) = (corners[(opposite + 1) % 3], corners[(opposite + 2) % 3]);
+            let inward = normalize(cross(self.face.area_normal(t), sub(b, a)));
+            let height = dot(sub(corners[opposite], a), inward);
+            let beyond = -dot(sub(p, q), inward);
+            if height > 0.0 && beyond > 0.0 {
+                return out(uv[opposite], beyond / height);
+            }
+        } else if (0..3).any(|k| {
+            found.bary[k] >= 1.0 && self.border_point[self.face.triangles[t][k] as usize]
+        }) {
+            // A corner of the border: away from the middle of the atlas.
+            return out([0.5, 0.5], norm(sub(p, q)) / 100.0);
+        }
+        at
+    }
+
+    /// The centre of the landmarks in millimetres.
+    #[must_use]
+    pub fn centre_mm(&self) -> Vec3 {
+        let sum = self.face.positions.iter().fold([0.0; 3], |s, &p| add(s, p));
+        scale(sum, 1.0 / FACE_POINTS as f32)
+    }
+}
