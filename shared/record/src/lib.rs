@@ -1,1 +1,35 @@
-//! dermalia-record
+//! Scan records and the ports to the outside.
+//!
+//! One [`ScanRecord`] per scan carries its state through the pipeline; handlers know
+//! nothing of a cloud, only the traits in [`port`]: an object store, a record store,
+//! queues and a mailer, each with an implementation on one machine and one on AWS.
+//! Time comes from a [`Clock`], never from the system directly.
+
+mod clock;
+pub mod event;
+mod id;
+mod keys;
+mod message;
+mod personal;
+pub mod port;
+mod record;
+mod retention;
+mod settings;
+mod state;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use dermalia_link::ReportId;
+pub use event::{EventError, UploadEvent};
+pub use id::{IdError, PracticeId, ScanId, random_report_id};
+pub use keys::{
+    BundleForm, KeyError, findings_prefix, incoming_archive, incoming_file, incoming_manifest,
+    incoming_prefix, report_asset, report_prefix, run_artefact, run_prefix,
+};
+pub use message::{MessageError, ReportMessage};
+pub use personal::Personal;
+pub use record::{
+    Epoch, Lease, LinkGrant, Mailing, RecordError, RunId, ScanKey, ScanRecord, Source,
+};
+pub use retention::{MAX_RETENTION_MONTHS, RetentionError, expires_at_secs};
+pub use settings::Settings;
+pub use state::{ForbiddenTransition, Phase, Stage, State};

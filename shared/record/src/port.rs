@@ -1,0 +1,87 @@
+//! The ports: what the handlers need of the outside, and nothing more.
+//!
+//! Every implementation passes the same conformance suite (in `dermalia-embedded`).
+
+mod mailer;
+mod object;
+mod queue;
+mod records;
+
+pub use mailer::{Email, Mailer};
+pub use object::{Body, Head, Listing, Metadata, Object, ObjectStore, ObjectWrite};
+pub use queue::{DeadLetter, Delivery, Depth, Queue};
+pub use records::{Cause, RecordStore, Removal, Written};
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+
+/// Whether it is worth trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The same call can succeed later: throttling, a cut line, a full disk.
+    Retry,
+    /// It never will: a damaged item, a missing permission, a wrong key.
+    Permanent,
+}
+
+/// A port's failure. A refused condition is no failure: see [`Written`].
+///
+/// A call that failed may have had its effect all the same: callers repeat it, and every
+/// call is such that repeating it does no harm.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{port}: {operation}: {detail}")]
+pub struct PortError {
+    /// Whether to try again.
+    pub kind: Kind,
+    /// Which port.
+    pub port: &'static str,
+    /// Which call.
+    pub operation: &'static str,
+    /// What happened; no personal data, no content.
+    pub detail: String,
+}
+
+impl PortError {
+    /// A failure that may pass.
+    pub fn retry(port: &'static str, operation: &'static str, detail: impl fmt::Display) -> Self {
+        Self {
+            kind: Kind::Retry,
+            port,
+            operation,
+            detail: detail.to_string(),
+        }
+    }
+
+    /// A failure that stays.
+    pub fn permanent(
+        port: &'static str,
+        operation: &'static str,
+        detail: impl fmt::Display,
+    ) -> Self {
+        Self {
+            kind: Kind::Permanent,
+            port,
+            operation,
+            detail: detail.to_string(),
+        }
+    }
+}
+
+/// Everything a handler works with.
+#[derive(Clone)]
+pub struct Ports {
+    /// Bundles, findings, reports.
+    pub objects: Arc<dyn ObjectStore>,
+    /// One item per scan.
+    pub records: Arc<dyn RecordStore>,
+    /// Upload events, for the analysis.
+    pub uploads: Arc<dyn Queue>,
+    /// Findings that wait for their report.
+    pub reports: Arc<dyn Queue>,
+    /// The way to the patient.
+    pub mailer: Arc<dyn Mailer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
