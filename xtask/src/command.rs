@@ -12,9 +12,15 @@ pub(crate) fn root() -> PathBuf {
 
 /// Runs a command in the root and fails when it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    run_in(&root(), command)
+}
+
+/// Runs a command in a folder and fails when it does.
+pub(crate) fn run_in(folder: &Path, command: &mut Command) -> Result<()> {
     let shown = shown(command);
     eprintln!("$ {shown}");
-    let status = command.current_dir(root()).status().with_context(|| format!("cannot start `{shown}`"))?;
+    let status =
+        command.current_dir(folder).status().with_context(|| format!("cannot start `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` ended with {status}");
     }
