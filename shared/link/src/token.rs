@@ -195,3 +195,42 @@ fn message(payload: &[u8; PAYLOAD_BYTES]) -> [u8; DOMAIN.len() + PAYLOAD_BYTES] 
     message[DOMAIN.len()..].copy_from_slice(payload);
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restriction_of_a_newer_version_refuses_the_link() {
+        let key = SigningKey::from_seed(KeyId::new(1), &[1; 32]);
+        let keys = KeySet::new(key.public());
+        for bit in 0..8 {
+            let claims = Claims {
+                report_id: ReportId::from_bytes([7; 16]),
+                expires_at_secs: 2_000,
+                epoch: 0,
+                flags: Flags::from_bits(1 << bit),
+            };
+            assert_eq!(
+                verify(key.sign(&claims).reveal(), &keys, 1_000),
+                Err(Refusal::NotUnderstood)
+            );
+            assert!(!claims.authorises(claims.report_id, 0));
+        }
+    }
+
+    #[test]
+    fn the_decoy_is_a_whole_signature_that_verifies_nothing() {
+        let signature = Signature::from_bytes(&DECOY_SIGNATURE);
+        let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]).verifying_key();
+        // R is a point of full order and S is reduced, so the check runs to its end.
+        let mut point = [0x66; 32];
+        point[0] = 0x58;
+        assert_eq!(signature.r_bytes(), &point);
+        assert!(ed25519_dalek::VerifyingKey::from_bytes(&point).is_ok_and(|p| !p.is_weak()));
+        assert!(
+            key.verify_strict(&message(&[0; PAYLOAD_BYTES]), &signature)
+                .is_err()
+        );
+    }
+}
