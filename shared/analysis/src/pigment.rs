@@ -1,1 +1,134 @@
-//! Pigment spots and skin tone.
+//! Pigment spots: places of more melanin than the skin around them.
+
+use crate::chromophores::{Directions, chroma};
+use crate::colour::{Lab, ciede2000, lab_from_density};
+use crate::extent::Increment;
+use crate::field::{Field, quantile};
+use crate::increments::{Search, find};
+
+/// A pigment spot, in cells of the field.
+#[derive(Debug, Clone)]
+pub(crate) struct Spot {
+    /// Where and how large.
+    pub(crate) increment: Increment,
+    /// Mean colour inside against the local skin.
+    pub(crate) contrast_de00: f64,
+}
+
+/// What counts as a spot: an increment that is visible (about 1.5 in CIEDE2000), stands
+/// out of the noise, and is no smaller than a freckle.
+const SEARCH: Search = Search {
+    smooth_mm: [0.22, 0.6],
+    height: 0.018,
+    sigmas: 6.0,
+    area_mm2: 0.3,
+};
+const LEAST_DE00: f64 = 1.2;
+/// A line thinner than this is a hair or a wrinkle.
+const LINE_MM: f64 = 0.6;
+
+/// The spots among the usable cells, and the plane of melanin above the baseline.
+pub(crate) fn spots(
+    field: &Field,
+    usable: &[bool],
+    directions: Directions,
+) -> (Vec<Spot>, Vec<f32>) {
+    let amounts = directions.amounts(field);
+    let found = find(field, &amounts.melanin, usable, SEARCH);
+    let spots = found
+        .increments
+        .into_iter()
+        .filter_map(|increment| {
+            let (inside, around) = colours(field, &increment)?;
+            let contrast_de00 = ciede2000(inside, around);
+            let [short, long] = increment.axes_mm;
+            let line = short < LINE_MM && long > 3.0 * short;
+            let step = density_step(field, &increment)?;
+            (contrast_de00 >= LEAST_DE00 && !line && is_pigment(step)).then_some(Spot {
+                increment,
+                contrast_de00,
+            })
+        })
+        .collect();
+    (spots, found.residual)
+}
+
+/// Whether a step of density is melanin's: darker in blue and green, and coloured by
+/// more than a pit, a fold or a shadow is.
+fn is_pigment(step: [f32; 3]) -> bool {
+    let c = chroma(step);
+    let length = (c[0] * c[0] + c[1] * c[1]).sqrt();
+    let neutral = (step[0] + step[1] + step[2]) / 3.0;
+    // Melanin has 0.65 to 0.7 of chroma for each unit of mean density.
+    step[2] > 0.0 && step[1] > 0.0 && length > 0.2 * neutral
+}
+
+/// The step of density from the local skin to the middle of an increment.
+pub(crate) fn density_step(field: &Field, one: &Increment) -> Option<[f32; 3]> {
+    let median = |cells: &[u32], k: usize| {
+        let mut v: Vec<f32> = cells
+            .iter()
+            .map(|&c| field.density[k][c as usize])
+            .collect();
+        quantile(&mut v, 0.5)
+    };
+    let mut step = [0.0; 3];
+    for (k, s) in step.iter_mut().enumerate() {
+        *s = median(&one.inside, k)? - median(&one.around, k)?;
+    }
+    Some(step)
+}
+
+/// Mean colour inside an increment and the colour of the skin around it.
+pub(crate) fn colours(field: &Field, one: &Increment) -> Option<(Lab, Lab)> {
+    let lab = |c: u32| lab_from_density(field.at(c as usize).map(f64::from));
+    let (mut sum, mut mass) = ([0.0; 3], 0.0);
+    for &c in one
+        .inside
+        .iter()
+        .filter(|&&c| field.weight[c as usize] > 0.0)
+    {
+        let (v, a) = (lab(c), f64::from(field.area_mm2[c as usize]));
+        sum[0] += a * v.l;
+        sum[1] += a * v.a;
+        sum[2] += a * v.b;
+        mass += a;
+    }
+    if mass <= 0.0 || one.around.is_empty() {
+        return None;
+    }
+    let around: Vec<Lab> = one.around.iter().map(|&c| lab(c)).collect();
+    let median = |of: fn(&Lab) -> f64| {
+        let mut v: Vec<f64> = around.iter().map(of).collect();
+        let middle = v.len() / 2;
+        let (_, m, _) = v.select_nth_unstable_by(middle, f64::total_cmp);
+        *m
+    };
+    Some((
+        Lab {
+            l: sum[0] / mass,
+            a: sum[1] / mass,
+            b: sum[2] / mass,
+        },
+        Lab {
+            l: median(|v| v.l),
+            a: median(|v| v.a),
+            b: median(|v| v.b),
+        },
+    ))
+}
+
+/// The directions of increments in the chroma plane with their strengths, for the
+/// estimate of what melanin looks like on this scan.
+pub(crate) fn evidence(field: &Field, spots: &[Spot]) -> Vec<[f32; 3]> {
+    spots
+        .iter()
+        .filter(|s| s.contrast_de00 > 3.0)
+        .filter_map(|s| {
+            let c = chroma(density_step(field, &s.increment)?);
+            let length = (c[0] * c[0] + c[1] * c[1]).sqrt();
+            let size = (s.increment.area_mm2 as f32).min(20.0);
+            Some([c[0], c[1], length * size.sqrt()])
+        })
+        .collect()
+}

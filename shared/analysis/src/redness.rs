@@ -1,1 +1,114 @@
-//! Red areas and redness of the skin.
+//! Red areas: places of more haemoglobin than the skin around them.
+
+use crate::chromophores::{Directions, chroma};
+use crate::extent::Increment;
+use crate::field::Field;
+use crate::increments::{Search, find};
+use crate::pigment::{Spot, colours, density_step, evidence, spots};
+
+/// A red area, in cells of the field.
+#[derive(Debug, Clone)]
+pub(crate) struct RedArea {
+    /// Where and how large.
+    pub(crate) increment: Increment,
+    /// Mean a* inside less the local skin's.
+    pub(crate) contrast_a: f64,
+}
+
+/// Spots and red areas with the planes they stand out of.
+#[derive(Debug, Clone)]
+pub(crate) struct ColourFeatures {
+    /// What the two chromophores look like on this scan.
+    pub(crate) directions: Directions,
+    /// Pigment spots.
+    pub(crate) spots: Vec<Spot>,
+    /// Red areas.
+    pub(crate) red_areas: Vec<RedArea>,
+    /// Melanin above the baseline, one a cell, as a length in the chroma plane.
+    pub(crate) melanin: Vec<f32>,
+    /// Haemoglobin above the baseline.
+    pub(crate) haemoglobin: Vec<f32>,
+}
+
+const SEARCH: Search = Search {
+    smooth_mm: [0.45, 1.2],
+    height: 0.010,
+    sigmas: 6.0,
+    area_mm2: 1.5,
+};
+const LEAST_A: f64 = 0.7;
+
+/// Finds spots and red areas, and with them what melanin and haemoglobin look like.
+pub(crate) fn colour_features(field: &Field, usable: &[bool]) -> ColourFeatures {
+    let expected = Directions::default();
+    // The form that reads melanin is orthogonal to haemoglobin, so spots are found
+    // before the direction of melanin is known.
+    let (mut pigment, mut melanin) = spots(field, usable, expected);
+    let mut directions = expected.refined(&evidence(field, &pigment), &[]);
+    let (mut red, mut haemoglobin) = red_areas(field, usable, directions, &melanin);
+    let again = directions.refined(
+        &evidence(field, &pigment),
+        &blood_evidence(field, &red, &melanin),
+    );
+    if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 1.0 {
+        directions = again;
+        (pigment, melanin) = spots(field, usable, directions);
+        (red, haemoglobin) = red_areas(field, usable, directions, &melanin);
+    }
+    ColourFeatures {
+        directions,
+        spots: pigment,
+        red_areas: red,
+        melanin,
+        haemoglobin,
+    }
+}
+
+fn red_areas(
+    field: &Field,
+    usable: &[bool],
+    directions: Directions,
+    melanin: &[f32],
+) -> (Vec<RedArea>, Vec<f32>) {
+    let amounts = directions.amounts(field);
+    let found = find(field, &amounts.haemoglobin, usable, SEARCH);
+    let red = found
+        .increments
+        .into_iter()
+        .filter_map(|increment| {
+            let (inside, around) = colours(field, &increment)?;
+            let contrast_a = inside.a - around.a;
+            let step = density_step(field, &increment)?;
+            // What melanin's estimated direction leaves over is no blood.
+            let leak = 0.3 * mean(melanin, &increment.inside);
+            (contrast_a >= LEAST_A && increment.height > leak && step[1] > step[0]).then_some(
+                RedArea {
+                    increment,
+                    contrast_a,
+                },
+            )
+        })
+        .collect();
+    (red, found.residual)
+}
+
+/// Directions of the increments of red areas that no pigment shares.
+fn blood_evidence(field: &Field, red: &[RedArea], melanin: &[f32]) -> Vec<[f32; 3]> {
+    red.iter()
+        .filter(|r| r.contrast_a > 1.5)
+        .filter(|r| mean(melanin, &r.increment.inside).abs() < 0.25 * r.increment.height)
+        .filter_map(|r| {
+            let c = chroma(density_step(field, &r.increment)?);
+            let size = (r.increment.area_mm2 as f32).min(100.0);
+            Some([c[0], c[1], r.increment.height * size.sqrt()])
+        })
+        .collect()
+}
+
+fn mean(plane: &[f32], cells: &[u32]) -> f32 {
+    if cells.is_empty() {
+        return 0.0;
+    }
+    let sum: f64 = cells.iter().map(|&c| f64::from(plane[c as usize])).sum();
+    (sum / cells.len() as f64) as f32
+}

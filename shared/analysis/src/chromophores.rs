@@ -1,0 +1,214 @@
+//! Separation of pigment, blood and light.
+//!
+//! Optical density is D = m M + h H + s (1, 1, 1) (Tsumura 1999, doi
+//! 10.1364/JOSAA.16.002169). Light, relief and exposure move D along (1, 1, 1) only, so
+//! what remains is a plane in which melanin and haemoglobin have one direction each. The
+//! direction of H is well known; that of M is not, and is taken from the scan's own spots.
+
+use crate::colour::{HAEMOGLOBIN, MELANIN_SPECTRAL, MELANIN_TSUMURA};
+use crate::field::{Field, weighted_quantile};
+
+/// How far the directions may be taken from where they are expected, in degrees of the
+/// chroma plane: 84 (Tsumura's M) and 107 (a melanin that falls with wavelength), 152 (H).
+const MELANIN_RANGE_DEG: [f64; 2] = [74.0, 117.0];
+const HAEMOGLOBIN_RANGE_DEG: [f64; 2] = [144.0, 160.0];
+
+/// The coordinates of a density in the plane orthogonal to (1, 1, 1).
+pub(crate) fn chroma([r, g, b]: [f32; 3]) -> [f32; 2] {
+    const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
+    const B: f32 = 0.408_248_3;
+    [(r - g) * A, (2.0 * b - r - g) * B]
+}
+
+/// The angle of a density's chroma, in degrees.
+pub(crate) fn angle_deg(density: [f64; 3]) -> f64 {
+    let c = chroma(density.map(|d| d as f32)).map(f64::from);
+    libm::atan2(c[1], c[0]).to_degrees()
+}
+
+/// The directions of the two chromophores in the chroma plane.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Directions {
+    /// Of melanin.
+    pub(crate) melanin_deg: f64,
+    /// Of haemoglobin.
+    pub(crate) haemoglobin_deg: f64,
+}
+
+impl Default for Directions {
+    fn default() -> Self {
+        Self {
+            melanin_deg: 0.5 * (angle_deg(MELANIN_TSUMURA) + angle_deg(MELANIN_SPECTRAL)),
+            haemoglobin_deg: angle_deg(HAEMOGLOBIN),
+        }
+    }
+}
+
+/// Amounts of the two chromophores, as lengths in the chroma plane.
+#[derive(Debug, Clone)]
+pub(crate) struct Amounts {
+    /// One a cell.
+    pub(crate) melanin: Vec<f32>,
+    /// One a cell.
+    pub(crate) haemoglobin: Vec<f32>,
+}
+
+impl Directions {
+    /// The rows of the inverse of the matrix whose columns are the two directions.
+    fn inverse(self) -> [[f32; 2]; 2] {
+        let unit = |deg: f64| {
+            let r = deg.to_radians();
+            (libm::cos(r), libm::sin(r))
+        };
+        let ((mx, my), (hx, hy)) = (unit(self.melanin_deg), unit(self.haemoglobin_deg));
+        let det = mx * hy - my * hx;
+        [
+            [(hy / det) as f32, (-hx / det) as f32],
+            [(-my / det) as f32, (mx / det) as f32],
+        ]
+    }
+
+    /// Melanin and haemoglobin of one density.
+    pub(crate) fn unmix(self, density: [f32; 3]) -> [f32; 2] {
+        let c = chroma(density);
+        let [m, h] = self.inverse();
+        [m[0] * c[0] + m[1] * c[1], h[0] * c[0] + h[1] * c[1]]
+    }
+
+    /// Melanin and haemoglobin of every cell.
+    pub(crate) fn amounts(self, field: &Field) -> Amounts {
+        let inverse = self.inverse();
+        let row = |w: [f32; 2]| -> Vec<f32> {
+            (0..field.len())
+                .map(|i| {
+                    let c = chroma(field.at(i));
+                    w[0] * c[0] + w[1] * c[1]
+                })
+                .collect()
+        };
+        Amounts {
+            melanin: row(inverse[0]),
+            haemoglobin: row(inverse[1]),
+        }
+    }
+
+    /// The linear form of density that neither chromophore moves and that is 1 on
+    /// (1, 1, 1): the light and the relief.
+    ///
+    /// Only the directions in the chroma plane are known from a scan, not how much
+    /// neutral density comes with them; that is taken from the published spectra.
+    pub(crate) fn shading_form(self) -> [f64; 3] {
+        let full = |deg: f64, neutral: f64| {
+            let r = deg.to_radians();
+            let (x, y) = (
+                libm::cos(r) * std::f64::consts::FRAC_1_SQRT_2,
+                libm::sin(r) / 6.0_f64.sqrt(),
+            );
+            [x - y + neutral, -x - y + neutral, 2.0 * y + neutral]
+        };
+        let (t, s) = (
+            neutral_share(MELANIN_TSUMURA),
+            neutral_share(MELANIN_SPECTRAL),
+        );
+        let (ta, sa) = (angle_deg(MELANIN_TSUMURA), angle_deg(MELANIN_SPECTRAL));
+        let m = full(
+            self.melanin_deg,
+            t + (s - t) * (self.melanin_deg - ta) / (sa - ta),
+        );
+        let h = full(self.haemoglobin_deg, neutral_share(HAEMOGLOBIN));
+        let n = [
+            m[1] * h[2] - m[2] * h[1],
+            m[2] * h[0] - m[0] * h[2],
+            m[0] * h[1] - m[1] * h[0],
+        ];
+        let sum: f64 = n.iter().sum();
+        n.map(|v| v / sum)
+    }
+
+    /// The directions with that of melanin replaced by the strength-weighted median of
+    /// the increments of spots, and that of haemoglobin by those of red areas, each
+    /// where there is enough of it. An increment is `[x, y, strength]` in the plane.
+    pub(crate) fn refined(self, spots: &[[f32; 3]], red: &[[f32; 3]]) -> Self {
+        let median = |list: &[[f32; 3]], range: [f64; 2]| {
+            let mut angles: Vec<(f32, f32)> = list
+                .iter()
+                .map(|v| {
+                    let a = libm::atan2(f64::from(v[1]), f64::from(v[0])).to_degrees();
+                    (a as f32, v[2])
+                })
+                .filter(|(a, _)| (range[0] - 8.0..=range[1] + 8.0).contains(&f64::from(*a)))
+                .collect();
+            weighted_quantile(&mut angles, 0.5).map(|a| f64::from(a).clamp(range[0], range[1]))
+        };
+        Self {
+            melanin_deg: median(spots, MELANIN_RANGE_DEG).unwrap_or(self.melanin_deg),
+            haemoglobin_deg: median(red, HAEMOGLOBIN_RANGE_DEG).unwrap_or(self.haemoglobin_deg),
+        }
+    }
+}
+
+/// Neutral density for each unit of chroma.
+fn neutral_share(spectrum: [f64; 3]) -> f64 {
+    let mean = (spectrum[0] + spectrum[1] + spectrum[2]) / 3.0;
+    let c = chroma(spectrum.map(|v| v as f32)).map(f64::from);
+    mean / (c[0] * c[0] + c[1] * c[1]).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mix(m: f64, melanin: [f64; 3], h: f64, s: f64) -> [f32; 3] {
+        [0, 1, 2].map(|k| (m * melanin[k] + h * HAEMOGLOBIN[k] + s) as f32)
+    }
+
+    #[test]
+    fn the_three_spectra_lie_where_they_should() {
+        assert!((angle_deg(MELANIN_TSUMURA) - 83.7).abs() < 0.5);
+        assert!((angle_deg(MELANIN_SPECTRAL) - 106.6).abs() < 0.5);
+        assert!((angle_deg(HAEMOGLOBIN) - 152.4).abs() < 0.5);
+    }
+
+    #[test]
+    fn known_mixtures_are_recovered_whichever_melanin_holds() {
+        for melanin in [MELANIN_TSUMURA, MELANIN_SPECTRAL] {
+            let directions = Directions {
+                melanin_deg: angle_deg(melanin),
+                ..Directions::default()
+            };
+            let length = |v: [f64; 3]| {
+                let c = chroma(v.map(|x| x as f32));
+                (c[0] * c[0] + c[1] * c[1]).sqrt()
+            };
+            for (m, h, s) in [(0.3, 0.0, 0.0), (0.0, 0.4, 1.0), (0.7, 0.2, -0.3)] {
+                let got = directions.unmix(mix(m, melanin, h, s));
+                assert!((got[0] - m as f32 * length(melanin)).abs() < 1e-5);
+                assert!((got[1] - h as f32 * length(HAEMOGLOBIN)).abs() < 1e-5);
+                let form = directions.shading_form();
+                let light: f64 = (0..3)
+                    .map(|k| form[k] * f64::from(mix(m, melanin, h, s)[k]))
+                    .sum();
+                assert!((light - s).abs() < 1e-4, "{light} {s}");
+            }
+        }
+    }
+
+    #[test]
+    fn blood_never_counts_as_pigment_and_light_as_neither() {
+        let d = Directions::default();
+        let zero = d.unmix(mix(0.0, MELANIN_TSUMURA, 0.0, 2.0));
+        assert!(zero.iter().all(|v| v.abs() < 1e-6));
+        assert!(d.unmix(mix(0.0, MELANIN_TSUMURA, 0.5, 0.0))[0].abs() < 1e-6);
+    }
+
+    #[test]
+    fn directions_come_from_the_scan_within_bounds() {
+        let unit = |deg: f32| [deg.to_radians().cos(), deg.to_radians().sin(), 1.0];
+        let d = Directions::default();
+        let found = d.refined(&[unit(106.0), unit(107.0), unit(109.0), unit(170.0)], &[]);
+        assert!((found.melanin_deg - 107.0).abs() < 1e-3);
+        assert_eq!(found.haemoglobin_deg, d.haemoglobin_deg);
+        let far = d.refined(&[unit(121.0)], &[unit(140.0)]);
+        assert_eq!((far.melanin_deg, far.haemoglobin_deg), (117.0, 144.0));
+    }
+}

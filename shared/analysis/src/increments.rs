@@ -1,0 +1,128 @@
+//! Features that stand out of a plane: found against a baseline that they do not touch.
+
+use crate::baseline::{baseline, noise_below};
+use crate::extent::{Increment, measure};
+use crate::field::Field;
+use crate::segments::{NO_BASIN, Rules, basins};
+
+/// What counts as a feature of a plane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Search {
+    /// Smoothings of the detection, the finest first, in mm.
+    pub(crate) smooth_mm: [f32; 2],
+    /// The least height, in the units of the plane.
+    pub(crate) height: f32,
+    /// The least height in standard deviations of the noise.
+    pub(crate) sigmas: f32,
+    /// The least surface.
+    pub(crate) area_mm2: f64,
+}
+
+/// The features of a plane.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// In the order of their peaks.
+    pub(crate) increments: Vec<Increment>,
+    /// The plane less its baseline.
+    pub(crate) residual: Vec<f32>,
+}
+
+/// How often the baseline is fitted again without the features found so far.
+const ROUNDS: usize = 3;
+
+/// Finds the features of a plane over the cells that are usable.
+pub(crate) fn find(field: &Field, plane: &[f32], usable: &[bool], search: Search) -> Found {
+    let weight: Vec<f32> = (0..field.len())
+        .map(|i| if usable[i] { field.weight[i] } else { 0.0 })
+        .collect();
+    let mut free = weight.clone();
+    let mut found = Found {
+        increments: vec![],
+        residual: vec![],
+    };
+    for _ in 0..ROUNDS {
+        let level = baseline(field, plane, &free);
+        let residual: Vec<f32> = plane.iter().zip(&level).map(|(p, l)| p - l).collect();
+        let mut increments: Vec<Increment> = vec![];
+        let mut taken = vec![false; field.len()];
+        for smooth_mm in search.smooth_mm {
+            let smooth = field.smooth(&residual, &weight, smooth_mm);
+            let noise = noise_below(&smooth, &free);
+            let peak = search.height.max(search.sigmas * noise);
+            let rules = Rules {
+                peak,
+                floor: 0.3 * peak,
+                saddle: (4.0 * noise).max(0.3 * peak),
+                saddle_share: 0.2,
+            };
+            let ground = basins(field, &smooth, usable, rules);
+            let core: Vec<bool> = (0..field.len())
+                .map(|i| {
+                    let b = ground.basin[i];
+                    b != NO_BASIN && smooth[i] > 0.2 * smooth[ground.peaks[b as usize]]
+                })
+                .collect();
+            for number in 0..ground.peaks.len() {
+                if taken[ground.peaks[number]] {
+                    continue;
+                }
+                let Some(one) = measure(field, &residual, &smooth, &weight, &ground, &core, number)
+                else {
+                    continue;
+                };
+                if one.area_mm2 < search.area_mm2
+                    || one.height < 0.8 * peak
+                    || one.inside.iter().any(|&c| taken[c as usize])
+                {
+                    continue;
+                }
+                increments.push(one);
+            }
+            for one in &increments {
+                for &c in &one.inside {
+                    taken[c as usize] = true;
+                }
+            }
+        }
+        free.copy_from_slice(&weight);
+        for one in &increments {
+            clear_around(field, one, &mut free);
+        }
+        found = Found {
+            increments,
+            residual,
+        };
+    }
+    found
+}
+
+/// Takes the weight from a feature and its soft edge.
+pub(crate) fn clear_around(field: &Field, one: &Increment, weight: &mut [f32]) {
+    let radius = (one.area_mm2 as f32).sqrt() * 0.564;
+    let margin = 0.3 + 0.9 * radius.min(4.0);
+    let reach = field.cell_mm.map(|mm| margin / mm);
+    let (rx, ry) = (reach[0].ceil() as isize, reach[1].ceil() as isize);
+    // The boundary cells suffice as centres of the discs.
+    let set: std::collections::BTreeSet<u32> = one.inside.iter().copied().collect();
+    let (w, h) = (field.width as isize, field.height as isize);
+    for &c in &one.inside {
+        weight[c as usize] = 0.0;
+        let (x, y) = (c as isize % w, c as isize / w);
+        let inner = [(-1, 0), (1, 0), (0, -1), (0, 1)].iter().all(|(dx, dy)| {
+            let (nx, ny) = (x + dx, y + dy);
+            nx >= 0 && ny >= 0 && nx < w && ny < h && set.contains(&((ny * w + nx) as u32))
+        });
+        if inner {
+            continue;
+        }
+        for dy in -ry..=ry {
+            for dx in -rx..=rx {
+                let (nx, ny) = (x + dx, y + dy);
+                let (fx, fy) = (dx as f32 / reach[0], dy as f32 / reach[1]);
+                if nx >= 0 && ny >= 0 && nx < w && ny < h && fx * fx + fy * fy <= 1.0 {
+                    weight[(ny * w + nx) as usize] = 0.0;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! Pigmentation and redness of a scan: the colour stages on the working raster.
+
+use dermalia_findings::{
+    Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
+};
+use dermalia_scan::Samples;
+use dermalia_scan::manifest::{Light, SkinState};
+
+use crate::atlas::{Atlas, Scale};
+use crate::colour::{density_8, density_16, erythema_index, ita_deg, melanin_index};
+use crate::extent::Increment;
+use crate::field::{Extent, Field, Sample, quantile};
+use crate::flatten::{Illumination, Level, level};
+use crate::increments::clear_around;
+use crate::redness::{ColourFeatures, colour_features};
+use crate::registration::{Context, Outcome, RegisteredPicture};
+
+/// Coarser than this a freckle is a pixel.
+const COARSEST_MM_PER_PX: f64 = 0.8;
+/// Less skin than this has no colour of its own.
+const LEAST_MM2: f64 = 10.0;
+
+/// Where colour is read: gloss-free light first for what stands out …
+const FEATURE_LIGHTS: [Light; 3] = [
+    Light::CrossPolarised,
+    Light::White,
+    Light::ParallelPolarised,
+];
+/// … and the light that colour is defined under for its level.
+const LEVEL_LIGHTS: [Light; 3] = [
+    Light::White,
+    Light::CrossPolarised,
+    Light::ParallelPolarised,
+];
+
+/// What colour says about a scan.
+#[derive(Debug, Default)]
+pub(crate) struct SkinColour {
+    /// Spots, tone, melanin.
+    pub(crate) pigmentation: Outcome,
+    /// Red areas, redness.
+    pub(crate) redness: Outcome,
+    /// Half the range of the illumination of 90 % of the skin, as a factor less 1.
+    pub(crate) unevenness: Option<f64>,
+}
+
+const PIGMENT: [MeasureName; 5] = [
+    MeasureName::Ita,
+    MeasureName::MelaninIndex,
+    MeasureName::SpotDensity,
+    MeasureName::SpotAreaFraction,
+    MeasureName::SpotContrastMean,
+];
+const REDNESS: [MeasureName; 3] = [
+    MeasureName::ErythemaIndex,
+    MeasureName::AStar,
+    MeasureName::RedAreaFraction,
+];
+
+/// Measures pigmentation and redness.
+pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
+    let (Some(best), Some(standard)) = (
+        coloured(context, &FEATURE_LIGHTS),
+        coloured(context, &LEVEL_LIGHTS),
+    ) else {
+        let reason = if context.best(&FEATURE_LIGHTS).is_some() {
+            "the picture carries no colour"
+        } else {
+            "no picture under white or polarised light"
+        };
+        return nothing(reason);
+    };
+    let atlas = context.atlas;
+    let Some(px_mm) = pixel_mm(atlas) else {
+        return nothing("no skin is left to measure");
+    };
+    let field = field_of(atlas, best, px_mm);
+    let usable: Vec<bool> = field.weight.iter().map(|w| *w > 0.2).collect();
+    let features = colour_features(&field, &usable);
+
+    let regions = cell_regions(atlas, &field);
+    let own;
+    let level_field = if std::ptr::eq(best, standard) {
+        &field
+    } else {
+        own = field_of(atlas, standard, px_mm);
+        &own
+    };
+    let mut free = level_field.weight.clone();
+    for one in increments(&features) {
+        clear_around(&field, one, &mut free);
+    }
+    let light = Illumination::of(level_field, &free, features.directions);
+    let level_of = |region: Region| {
+        level(level_field, &free, &light, |i| {
+            regions[i].is_some_and(|r| region == Region::Face || r == region)
+        })
+        .filter(|l| l.area_mm2 >= LEAST_MM2)
+    };
+    let report = Report {
+        context,
+        atlas,
+        field: &field,
+        features: &features,
+        regions: &regions,
+        px_mm: f64::from((px_mm[0] * px_mm[1]).sqrt()),
+        tone_deg: level_of(Region::Face).and_then(|l| ita_deg(l.lab)),
+        uneven: light.unevenness,
+    };
+    let areas = atlas.region_areas_mm2();
+    let mut out = SkinColour {
+        unevenness: Some(light.unevenness),
+        ..SkinColour::default()
+    };
+    for region in Region::ALL {
+        let net = areas[region.index()][0];
+        if net <= 0.0 {
+            continue;
+        }
+        let level = level_of(region);
+        for measure in report.pigment(region, net, level.as_ref()) {
+            out.pigmentation.measures.push((region, measure));
+        }
+        for measure in report.redness(region, net, level.as_ref()) {
+            out.redness.measures.push((region, measure));
+        }
+    }
+    if report.scale_fault().is_none() {
+        out.pigmentation.features = report.spots();
+        out.redness.features = report.red_areas();
+    }
+    out.pigmentation.map = Some(report.map(Parameter::Pigmentation, &features.melanin, 0.2));
+    out.redness.map = Some(report.map(Parameter::Redness, &features.haemoglobin, 0.12));
+    out
+}
+
+fn nothing(reason: &str) -> SkinColour {
+    let outcome = |names: &[MeasureName]| Outcome {
+        measures: Region::ALL
+            .into_iter()
+            .flat_map(|r| {
+                names
+                    .iter()
+                    .map(move |&n| (r, Measure::not_measured(n, reason)))
+            })
+            .collect(),
+        ..Outcome::default()
+    };
+    SkinColour {
+        pigmentation: outcome(&PIGMENT),
+        redness: outcome(&REDNESS),
+        unevenness: None,
+    }
+}
+
+/// The first picture with colour under the first of `lights` that there is.
+fn coloured<'a>(context: &'a Context<'_>, lights: &[Light]) -> Option<&'a RegisteredPicture> {
+    lights
+        .iter()
+        .find_map(|l| context.pictures.iter().find(|p| p.light == *l && !p.grey))
+}
+
+/// Median size of a measured pixel, across and down, in millimetres.
+pub(crate) fn pixel_mm(atlas: &Atlas) -> Option<[f32; 2]> {
+    let (mut across, mut down) = (vec![], vec![]);
+    for i in (0..atlas.len())
+        .step_by(11)
+        .filter(|&i| atlas.is_measured(i))
+    {
+        if let Some(m) = atlas.metric(i) {
+            across.push(m.e.sqrt());
+            down.push(m.g.sqrt());
+        }
+    }
+    let size = [quantile(&mut across, 0.5)?, quantile(&mut down, 0.5)?];
+    (size[0] > 0.0 && size[1] > 0.0).then_some(size)
+}
+
+/// The colour of a picture's measured skin.
+pub(crate) fn field_of(atlas: &Atlas, picture: &RegisteredPicture, px_mm: [f32; 2]) -> Field {
+    let areas: Vec<f32> = atlas.metrics.iter().map(|m| m.pixel_area_mm2()).collect();
+    let extent = Extent {
+        origin: [0, 0],
+        size: [atlas.width, atlas.height],
+        px_mm,
+    };
+    let width = atlas.width;
+    let surface = |i: usize| areas.get(atlas.triangle[i] as usize).copied();
+    // Where every channel is full there is a highlight and no skin to be seen.
+    match &picture.samples {
+        Samples::Eight(v) => {
+            let table = density_8();
+            Field::reduce(extent, |x, y| {
+                let i = y * width + x;
+                let area_mm2 = surface(i)?;
+                let px = [v[3 * i], v[3 * i + 1], v[3 * i + 2]];
+                Some(Sample {
+                    density: px.map(|c| table[usize::from(c)]),
+                    area_mm2,
+                    usable: atlas.is_measured(i) && px.iter().any(|&c| c < 250),
+                })
+            })
+        }
+        Samples::Sixteen(v) => {
+            let table = density_16();
+            Field::reduce(extent, |x, y| {
+                let i = y * width + x;
+                let area_mm2 = surface(i)?;
+                let px = [v[3 * i], v[3 * i + 1], v[3 * i + 2]];
+                Some(Sample {
+                    density: px.map(|c| table[usize::from(c)]),
+                    area_mm2,
+                    usable: atlas.is_measured(i) && px.iter().any(|&c| c < 64_250),
+                })
+            })
+        }
+    }
+}
+
+/// The measured region of each cell's middle pixel.
+fn cell_regions(atlas: &Atlas, field: &Field) -> Vec<Option<Region>> {
+    (0..field.len())
+        .map(|c| {
+            let [x, y] = field.pixel((c % field.width) as f64, (c / field.width) as f64);
+            atlas
+                .pixel(
+                    x.min(atlas.width as f64 - 0.5),
+                    y.min(atlas.height as f64 - 0.5),
+                )
+                .and_then(|i| atlas.measured_region(i))
+        })
+        .collect()
+}
+
+fn increments(features: &ColourFeatures) -> impl Iterator<Item = &Increment> {
+    features
+        .spots
+        .iter()
+        .map(|s| &s.increment)
+        .chain(features.red_areas.iter().map(|r| &r.increment))
+}
+
+struct Report<'a> {
+    context: &'a Context<'a>,
+    atlas: &'a Atlas,
+    field: &'a Field,
+    features: &'a ColourFeatures,
+    regions: &'a [Option<Region>],
+    px_mm: f64,
+    tone_deg: Option<f64>,
+    uneven: f64,
+}
+
+impl Report<'_> {
+    /// Why no feature can have a size.
+    fn scale_fault(&self) -> Option<String> {
+        if self.atlas.scale == Scale::Unknown {
+            return Some("the size of a pixel on the skin is not known".to_owned());
+        }
+        (self.px_mm > COARSEST_MM_PER_PX).then(|| {
+            format!(
+                "{:.2} mm/px is too coarse for spots and red areas (needs {COARSEST_MM_PER_PX})",
+                self.px_mm
+            )
+        })
+    }
+
+    /// What lowers the trust in every measure of colour.
+    fn limited(&self, mut m: Measure) -> Measure {
+        if self.context.skin == SkinState::MakeUp {
+            m = m.limited(Confidence::Low, "make-up covers the skin");
+        }
+        if coloured(self.context, &[Light::White, Light::CrossPolarised]).is_none() {
+            m = m.limited(
+                Confidence::Low,
+                "only a picture with gloss (parallel-polarised light)",
+            );
+        }
+        m
+    }
+
+    fn limited_level(&self, m: Measure) -> Measure {
+        let m = m.limited(
+            Confidence::Medium,
+            "no light standard: the level carries the exposure's uncertainty",
+        );
+        if self.uneven > 0.35 {
+            let reason = format!(
+                "light uneven by {:.0} % (up to 35 % is flattened well)",
+                100.0 * self.uneven
+            );
+            return self.limited(m.limited(Confidence::Low, &reason));
+        }
+        self.limited(m)
+    }
+
+    fn limited_size(&self, m: Measure) -> Measure {
+        match self.atlas.scale {
+            Scale::Iris => self.limited(m.limited(
+                Confidence::Medium,
+                "scale from the width of the iris (11.7 mm, within 5 %)",
+            )),
+            _ => self.limited(m),
+        }
+    }
+
+    /// Redness on dark skin: erythema and melanin indices correlate there (Wright 2016).
+    fn limited_redness(&self, m: Measure) -> Measure {
+        match self.tone_deg {
+            Some(t) if t < -30.0 => m.limited(
+                Confidence::Low,
+                &format!("redness on dark skin (ITA {t:.0} degrees; reliable above 10)"),
+            ),
+            Some(t) if t < 10.0 => m.limited(
+                Confidence::Medium,
+                &format!("redness on brown skin (ITA {t:.0} degrees; reliable above 10)"),
+            ),
+            _ => m,
+        }
+    }
+
+    fn pigment(&self, region: Region, net_mm2: f64, level: Option<&Level>) -> Vec<Measure> {
+        let mut out = vec![];
+        let little =
+            || format!("less than {LEAST_MM2:.0} mm2 of usable skin without features in {region}");
+        out.push(match level {
+            None => Measure::not_measured(MeasureName::Ita, little()),
+            Some(l) => match ita_deg(l.lab) {
+                Some(v) => self.limited_level(Measure::computed(MeasureName::Ita, v)),
+                None => Measure::not_measured(
+                    MeasureName::Ita,
+                    format!(
+                        "b* is {:.1}: no colour of skin (needs more than 0)",
+                        l.lab.b
+                    ),
+                ),
+            },
+        });
+        out.push(level.map_or_else(
+            || Measure::not_measured(MeasureName::MelaninIndex, little()),
+            |l| {
+                let value = melanin_index(l.density);
+                self.limited_level(Measure::computed(MeasureName::MelaninIndex, value))
+            },
+        ));
+        if let Some(reason) = self.scale_fault() {
+            for name in &PIGMENT[2..] {
+                out.push(Measure::not_measured(*name, reason.clone()));
+            }
+            return out;
+        }
+        let (mut count, mut area, mut contrast) = (0.0, 0.0, 0.0);
+        for spot in &self.features.spots {
+            area += spot.increment.area_mm2 * self.share(&spot.increment, region);
+            if self.counts_in(&spot.increment, region) {
+                count += 1.0;
+                contrast += spot.contrast_de00;
+            }
+        }
+        let density = Measure::computed(MeasureName::SpotDensity, 100.0 * count / net_mm2);
+        let fraction = Measure::computed(MeasureName::SpotAreaFraction, area / net_mm2);
+        out.push(self.limited_size(density));
+        out.push(self.limited_size(fraction));
+        out.push(if count > 0.0 {
+            self.limited(Measure::computed(
+                MeasureName::SpotContrastMean,
+                contrast / count,
+            ))
+        } else {
+            Measure::not_measured(MeasureName::SpotContrastMean, "no spot here")
+        });
+        out
+    }
+
+    fn redness(&self, region: Region, net_mm2: f64, level: Option<&Level>) -> Vec<Measure> {
+        let mut out = vec![];
+        let values = level.map(|l| (erythema_index(l.density), l.lab.a));
+        for (name, value) in [
+            (MeasureName::ErythemaIndex, values.map(|v| v.0)),
+            (MeasureName::AStar, values.map(|v| v.1)),
+        ] {
+            out.push(value.map_or_else(
+                || {
+                    let reason = format!(
+                        "less than {LEAST_MM2:.0} mm2 of usable skin without features in {region}"
+                    );
+                    Measure::not_measured(name, reason)
+                },
+                |v| self.limited_redness(self.limited_level(Measure::computed(name, v))),
+            ));
+        }
+        out.push(match self.scale_fault() {
+            Some(reason) => Measure::not_measured(MeasureName::RedAreaFraction, reason),
+            None => {
+                let area: f64 = self
+                    .features
+                    .red_areas
+                    .iter()
+                    .map(|r| r.increment.area_mm2 * self.share(&r.increment, region))
+                    .sum();
+                let m = Measure::computed(MeasureName::RedAreaFraction, area / net_mm2);
+                self.limited_redness(self.limited_size(m))
+            }
+        });
+        out
+    }
+
+    /// How much of an increment lies in a region.
+    fn share(&self, one: &Increment, region: Region) -> f64 {
+        if region == Region::Face {
+            return 1.0;
+        }
+        let inside = one
+            .inside
+            .iter()
+            .filter(|&&c| self.regions[c as usize] == Some(region))
+            .count();
+        inside as f64 / one.inside.len().max(1) as f64
+    }
+
+    /// The region an increment is counted in: that of its middle, else of most of it.
+    fn region(&self, one: &Increment) -> Option<Region> {
+        let [x, y] = self.field.pixel(one.centre[0], one.centre[1]);
+        if let Some(region) = self
+            .atlas
+            .pixel(x, y)
+            .and_then(|i| self.atlas.measured_region(i))
+        {
+            return Some(region);
+        }
+        let mut votes = [0_u32; Region::ALL.len()];
+        for &c in &one.inside {
+            if let Some(r) = self.regions[c as usize] {
+                votes[r.index()] += 1;
+            }
+        }
+        let best = (0..votes.len()).rev().max_by_key(|&k| votes[k])?;
+        (votes[best] > 0).then(|| Region::ALL[best])
+    }
+
+    fn counts_in(&self, one: &Increment, region: Region) -> bool {
+        self.region(one)
+            .is_some_and(|r| region == Region::Face || r == region)
+    }
+
+    /// Region, position on the surface and position in the atlas.
+    fn place(&self, one: &Increment) -> Option<(Region, [f64; 3], [f64; 2])> {
+        let region = self.region(one)?;
+        let [x, y] = self.field.pixel(one.centre[0], one.centre[1]);
+        if let Some(mm) = self.atlas.position_mm(x, y) {
+            return Some((region, mm, self.atlas.uv(x, y)));
+        }
+        // A middle beside the surface: its nearest cell stands for it.
+        let near = one.inside.iter().min_by(|&&a, &&b| {
+            let d = |c: u32| {
+                let (cx, cy) = (c as usize % self.field.width, c as usize / self.field.width);
+                let (dx, dy) = (cx as f64 - one.centre[0], cy as f64 - one.centre[1]);
+                dx * dx + dy * dy
+            };
+            d(a).total_cmp(&d(b)).then(a.cmp(&b))
+        })?;
+        let [x, y] = self.field.pixel(
+            (*near as usize % self.field.width) as f64,
+            (*near as usize / self.field.width) as f64,
+        );
+        Some((region, self.atlas.position_mm(x, y)?, self.atlas.uv(x, y)))
+    }
+
+    fn spots(&self) -> Vec<Feature> {
+        let spots = self.features.spots.iter();
+        spots
+            .filter_map(|s| {
+                let (region, centre_mm, centre_uv) = self.place(&s.increment)?;
+                Some(Feature::Spot {
+                    region,
+                    area_mm2: s.increment.area_mm2,
+                    contrast_de00: s.contrast_de00,
+                    centre_mm,
+                    centre_uv,
+                })
+            })
+            .collect()
+    }
+
+    fn red_areas(&self) -> Vec<Feature> {
+        let areas = self.features.red_areas.iter();
+        areas
+            .filter_map(|r| {
+                let (region, centre_mm, centre_uv) = self.place(&r.increment)?;
+                Some(Feature::RedArea {
+                    region,
+                    area_mm2: r.increment.area_mm2,
+                    contrast_a: r.contrast_a,
+                    centre_mm,
+                    centre_uv,
+                })
+            })
+            .collect()
+    }
+
+    /// An increment over the working raster; `strong` is painted at full strength.
+    fn map(&self, parameter: Parameter, plane: &[f32], strong: f32) -> ParameterMap {
+        let (atlas, field) = (self.atlas, self.field);
+        let smooth = field.smooth(plane, &field.weight, 0.2);
+        let mut strength = vec![0_u8; atlas.len()];
+        for (i, s) in strength.iter_mut().enumerate() {
+            if !atlas.is_measured(i) {
+                continue;
+            }
+            let (x, y) = (i % atlas.width, i / atlas.width);
+            let along = |p: usize, step: usize, count: usize| {
+                let c = ((p as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, (count - 1) as f32);
+                let first = (c as usize).min(count.saturating_sub(2));
+                (first, c - first as f32, usize::from(count > 1))
+            };
+            let (cx, fx, right) = along(x, field.step[0], field.width);
+            let (cy, fy, below) = along(y, field.step[1], field.height);
+            let at = |dx: usize, dy: usize| smooth[(cy + dy) * field.width + cx + dx];
+            let top = at(0, 0) + (at(right, 0) - at(0, 0)) * fx;
+            let low = at(0, below) + (at(right, below) - at(0, below)) * fx;
+            let v = (top + (low - top) * fy) / strong;
+            *s = 1 + (254.0 * v.clamp(0.0, 1.0)).round() as u8;
+        }
+        ParameterMap {
+            parameter,
+            width: atlas.width,
+            height: atlas.height,
+            strength,
+        }
+    }
+}
