@@ -1,0 +1,225 @@
+//! Objects from S3, signed by Signature Version 4, streamed.
+
+use core::time::Duration;
+
+use dermalia_link::{
+    ByteRange, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, Origin, RangeRequest, Stored,
+};
+use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
+use jiff::Timestamp;
+use rusty_s3::S3Action as _;
+use worker::web_sys::ReadableStream;
+use worker::{
+    AbortController, CacheMode, Date, Delay, Fetch, Headers, Request, RequestInit, RequestRedirect,
+    Response, ResponseBody,
+};
+
+use crate::config::Config;
+
+/// How long a signed request may travel.
+const SIGNATURE_LIFE: Duration = Duration::from_secs(60);
+/// How long the origin may take to begin its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// An error of S3 is a short XML document.
+const MAX_ERROR_BYTES: usize = 8 * 1024;
+
+/// What came of asking the origin.
+pub(crate) enum Fetched {
+    Whole(Object),
+    Part(Object, ByteRange),
+    Unsatisfiable(Object),
+    Missing,
+    Failed,
+}
+
+/// An object's metadata and its body.
+pub(crate) struct Object {
+    epoch: Option<String>,
+    style_sha256: Option<String>,
+    script_sha256: Option<String>,
+    etag: Option<String>,
+    total_bytes: u64,
+    stream: Option<ReadableStream>,
+}
+
+/// Fetches an object, or a part of it.
+pub(crate) async fn fetch(config: &Config, key: &str, range: Option<RangeRequest>) -> Fetched {
+    let Some(response) = send(config, key, range).await else {
+        return Fetched::Failed;
+    };
+    match (response.status_code(), range) {
+        (200, _) => match whole(&response) {
+            Some(object) => Fetched::Whole(object),
+            None => failed(&response, "no content-length"),
+        },
+        (206, Some(_)) => match part(&response) {
+            Some((object, part)) => Fetched::Part(object, part),
+            None => failed(&response, "no content-range"),
+        },
+        (416, Some(_)) => {
+            dismiss(&response);
+            // The refusal carries no metadata, and without the epoch nothing
+            // may be said about the object.
+            match send(config, key, None).await {
+                Some(response) if response.status_code() == 200 => match whole(&response) {
+                    Some(object) => Fetched::Unsatisfiable(object),
+                    None => failed(&response, "no content-length"),
+                },
+                Some(response) => failed(&response, "after an unsatisfiable range"),
+                None => Fetched::Failed,
+            }
+        }
+        (403 | 404, _) => refused(response).await,
+        _ => failed(&response, "unexpected status"),
+    }
+}
+
+impl Fetched {
+    /// The same in the terms of the routing core.
+    pub(crate) fn as_origin(&self) -> Origin<'_> {
+        match self {
+            Self::Whole(object) => Origin::Whole(object.stored()),
+            Self::Part(object, part) => Origin::Part(object.stored(), *part),
+            Self::Unsatisfiable(object) => Origin::Unsatisfiable(object.stored()),
+            Self::Missing => Origin::Missing,
+            Self::Failed => Origin::Failed,
+        }
+    }
+
+    pub(crate) fn into_stream(self) -> Option<ReadableStream> {
+        match self {
+            Self::Whole(object) | Self::Part(object, _) | Self::Unsatisfiable(object) => {
+                object.stream
+            }
+            Self::Missing | Self::Failed => None,
+        }
+    }
+}
+
+impl Object {
+    fn of(response: &Response, total_bytes: u64) -> Self {
+        let header = |name: &str| response.headers().get(name).ok().flatten();
+        let metadata = |name| header(&format!("x-amz-meta-{name}"));
+        Self {
+            epoch: metadata(META_EPOCH),
+            style_sha256: metadata(META_STYLE_SHA256),
+            script_sha256: metadata(META_SCRIPT_SHA256),
+            etag: header("etag"),
+            total_bytes,
+            stream: stream_of(response),
+        }
+    }
+
+    fn stored(&self) -> Stored<'_> {
+        Stored {
+            epoch: self.epoch.as_deref(),
+            style_sha256: self.style_sha256.as_deref(),
+            script_sha256: self.script_sha256.as_deref(),
+            etag: self.etag.as_deref(),
+            total_bytes: self.total_bytes,
+        }
+    }
+}
+
+/// Ends a body that nobody wants, so that its connection is free again.
+pub(crate) fn discard(stream: &ReadableStream) {
+    // A stream that has ended or failed already needs no further end.
+    drop(stream.cancel());
+}
+
+/// Sends a signed GET; none if no answer began in time.
+async fn send(config: &Config, key: &str, range: Option<RangeRequest>) -> Option<Response> {
+    let now = Timestamp::from_millisecond(i64::try_from(Date::now().as_millis()).ok()?).ok()?;
+    let url = config
+        .bucket
+        .get_object(Some(&config.credentials), key)
+        .sign_with_time(SIGNATURE_LIFE, &now);
+    let headers = Headers::new();
+    if let Some(range) = range {
+        headers.set("range", &range.to_header()).ok()?;
+    }
+    let mut init = RequestInit::new();
+    init.with_headers(headers)
+        .with_redirect(RequestRedirect::Manual)
+        // No cache holds patient data.
+        .with_cache(CacheMode::NoStore);
+    let request = Request::new_with_init(url.as_str(), &init).ok()?;
+    let (fetch, abort) = (Fetch::Request(request), AbortController::default());
+    let signal = abort.signal();
+    let answered = core::pin::pin!(fetch.send_with_signal(&signal));
+    let result = match select(answered, Delay::from(PATIENCE)).await {
+        Either::Left((result, _)) => result.ok(),
+        Either::Right(_) => {
+            abort.abort();
+            None
+        }
+    };
+    if result.is_none() {
+        // The address holds a signature: it is not for the log.
+        worker::console_error!("edge.origin_failed reason=\"no answer\"");
+    }
+    result
+}
+
+fn whole(response: &Response) -> Option<Object> {
+    let length = response.headers().get("content-length").ok()??;
+    Some(Object::of(response, length.parse().ok()?))
+}
+
+fn part(response: &Response) -> Option<(Object, ByteRange)> {
+    let range = response.headers().get("content-range").ok()??;
+    let (part, total_bytes) = ByteRange::from_content_range(&range)?;
+    Some((Object::of(response, total_bytes), part))
+}
+
+/// S3 says `NoSuchKey` of an absent object to those who may list the bucket,
+/// and `AccessDenied` to those who may not, as the Worker's key. Any other
+/// refusal (of the key, of the signature, of the bucket) is our own fault.
+async fn refused(response: Response) -> Fetched {
+    let status = response.status_code();
+    let code = error_code(response).await;
+    if matches!(code.as_deref(), Some("NoSuchKey" | "AccessDenied")) {
+        return Fetched::Missing;
+    }
+    let code = code.as_deref().unwrap_or("unreadable");
+    worker::console_error!("edge.origin_failed status={status} code={code}");
+    Fetched::Failed
+}
+
+/// The code of an error document: letters alone, or nothing.
+async fn error_code(mut response: Response) -> Option<String> {
+    let mut document = Vec::new();
+    let mut stream = response.stream().ok()?;
+    while let Some(chunk) = stream.next().await {
+        document.extend(chunk.ok()?);
+        if document.len() > MAX_ERROR_BYTES {
+            return None;
+        }
+    }
+    let document = String::from_utf8(document).ok()?;
+    let (code, _) = document.split_once("<Code>")?.1.split_once("</Code>")?;
+    code.bytes()
+        .all(|b| b.is_ascii_alphabetic())
+        .then(|| code.to_owned())
+}
+
+fn failed(response: &Response, reason: &str) -> Fetched {
+    let status = response.status_code();
+    worker::console_error!("edge.origin_failed status={status} reason=\"{reason}\"");
+    dismiss(response);
+    Fetched::Failed
+}
+
+fn dismiss(response: &Response) {
+    if let Some(stream) = stream_of(response) {
+        discard(&stream);
+    }
+}
+
+fn stream_of(response: &Response) -> Option<ReadableStream> {
+    match response.body() {
+        ResponseBody::Stream(stream) => Some(stream.clone()),
+        ResponseBody::Empty | ResponseBody::Body(_) => None,
+    }
+}
