@@ -5,6 +5,7 @@
 //! queues and a mailer, each with an implementation on one machine and one on AWS.
 //! Time comes from a [`Clock`], never from the system directly.
 
+mod attempt;
 mod clock;
 pub mod event;
 mod id;
@@ -17,6 +18,7 @@ mod retention;
 mod settings;
 mod state;
 
+pub use attempt::{Attempt, HandleError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dermalia_link::ReportId;
 pub use event::{EventError, UploadEvent};

@@ -79,6 +79,9 @@ pub struct Source {
     pub key: String,
     /// Its version in the object store.
     pub version: String,
+    /// When that version was written, in epoch milliseconds: of a folder and an archive of
+    /// the same scan, the later one counts.
+    pub uploaded_at_ms: i64,
     /// Name and version of the algorithm.
     pub algorithm: String,
 }
