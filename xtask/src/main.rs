@@ -2,6 +2,7 @@
 
 mod cache;
 mod command;
+mod edge;
 mod parts;
 mod wasm;
 
@@ -25,6 +26,11 @@ enum Task {
     },
     /// Fetches the landmark models from npm into the cache and checks their hashes.
     Models,
+    /// Builds, runs or deploys the Worker.
+    Edge {
+        #[command(subcommand)]
+        what: Edge,
+    },
     /// Prints measured figures.
     Bench {
         #[command(subcommand)]
@@ -40,11 +46,30 @@ enum Bench {
     Accuracy,
 }
 
+#[derive(Subcommand)]
+enum Edge {
+    /// Builds the Worker into edge/build.
+    Build,
+    /// Runs it on this machine; see edge/README.md for what it needs.
+    Dev,
+    /// Deploys it to a stage.
+    Deploy {
+        /// The stage: dev or prod.
+        stage: String,
+        /// Only shows what would be deployed.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test { only } => parts::run(&only),
         // The crate's build script fetches, checks and caches them.
         Task::Models => command::cargo(&["build", "--release", "--package", "dermalia-landmarks"]),
+        Task::Edge { what: Edge::Build } => edge::build(),
+        Task::Edge { what: Edge::Dev } => edge::dev(),
+        Task::Edge { what: Edge::Deploy { stage, dry_run } } => edge::deploy(&stage, dry_run),
         Task::Bench { what } => {
             let example = match what {
                 Bench::Speed => "speed",

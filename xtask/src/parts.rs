@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{cache, command, wasm};
+use crate::{cache, command, edge, wasm};
 
 struct Part {
     name: &'static str,
@@ -20,6 +20,7 @@ const PARTS: &[Part] = &[
     Part { name: "deny", about: "licences, sources and duplicates of dependencies", run: deny },
     Part { name: "test", about: "unit, property, golden and end-to-end tests", run: test },
     Part { name: "wasm", about: "signed links for the edge's target", run: wasm::check_link },
+    Part { name: "edge", about: "the Worker in its real runtime, with an emulated S3", run: edge::test },
 ];
 
 /// Runs the parts (all, or those named) and prints the time of each.

@@ -42,7 +42,8 @@ impl Toolchain {
         Ok(command)
     }
 
-    fn cargo(&self) -> Result<Command> {
+    /// A command for this toolchain's cargo.
+    pub(crate) fn cargo(&self) -> Result<Command> {
         match &self.programs {
             Some(programs) => self.command(programs.join("cargo")),
             None => self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),

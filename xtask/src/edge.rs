@@ -1,0 +1,126 @@
+//! The Worker: built with `worker-build`, run for its tests in the real runtime.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{cache, command, wasm};
+
+const WORKER_BUILD: &str = "0.8.7";
+/// An emulation of S3 that checks signatures, from PyPI.
+const MINISTACK: &str = "1.5.33";
+
+/// Part of the test command: builds the Worker, and holds it to its table of
+/// requests against an emulated S3.
+pub(crate) fn test() -> Result<()> {
+    let folder = folder();
+    let toolchain = wasm::ensure_wasm_toolchain()?;
+    command::run_in(&folder, Command::new("cargo").args(["fmt", "--check"]))?;
+    command::run_in(
+        &folder,
+        toolchain.cargo()?.args(["clippy", "--release", "--target", wasm::TARGET, "--locked"]).args([
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+    )?;
+    build()?;
+    let ministack = ministack()?;
+    command::run_in(
+        &folder,
+        Command::new("node").args(["--test", "test/"]).env("MINISTACK", ministack),
+    )
+}
+
+/// Builds the Worker into `edge/build`.
+pub(crate) fn build() -> Result<()> {
+    let folder = folder();
+    let toolchain = wasm::ensure_wasm_toolchain()?;
+    let worker_build = cache::cargo_tool("worker-build", "worker-build", WORKER_BUILD)?;
+    let version = wasm_bindgen_version(&folder)?;
+    let wasm_bindgen = cache::cargo_tool("wasm-bindgen-cli", "wasm-bindgen", &version)?;
+    let npm = npm_packages(&folder)?;
+    // The three variables keep worker-build from downloading programs.
+    command::run_in(
+        &folder,
+        toolchain
+            .command(worker_build)?
+            .arg("--release")
+            .env("WASM_BINDGEN_BIN", wasm_bindgen)
+            .env("ESBUILD_BIN", npm.join("esbuild"))
+            .env("WASM_OPT_BIN", npm.join("wasm-opt")),
+    )
+}
+
+/// Runs the Worker on this machine, reloading on changes, as `edge/README.md` says.
+pub(crate) fn dev() -> Result<()> {
+    let folder = folder();
+    let npm = npm_packages(&folder)?;
+    command::run_in(
+        &folder,
+        Command::new(npm.join("wrangler")).args(["dev", "--env", "dev"]).env("WRANGLER_SEND_METRICS", "false"),
+    )
+}
+
+/// Deploys the Worker to a stage.
+pub(crate) fn deploy(stage: &str, dry_run: bool) -> Result<()> {
+    let folder = folder();
+    let npm = npm_packages(&folder)?;
+    let mut wrangler = Command::new(npm.join("wrangler"));
+    wrangler.args(["deploy", "--env", stage]).env("WRANGLER_SEND_METRICS", "false");
+    if dry_run {
+        wrangler.args(["--dry-run", "--outdir", "build/dry-run"]);
+    }
+    command::run_in(&folder, &mut wrangler)
+}
+
+fn folder() -> PathBuf {
+    command::root().join("edge")
+}
+
+/// The version in the lock file: the program and the library must agree.
+fn wasm_bindgen_version(folder: &Path) -> Result<String> {
+    let lock = std::fs::read_to_string(folder.join("Cargo.lock"))?;
+    lock.split("\n\n")
+        .find(|package| package.contains("name = \"wasm-bindgen\"\n"))
+        .and_then(|package| package.lines().find_map(|line| line.strip_prefix("version = ")))
+        .map(|version| version.trim_matches('"').to_owned())
+        .context("edge/Cargo.lock names no version of wasm-bindgen")
+}
+
+/// Installs the npm packages of the lock file, if they are not there yet.
+fn npm_packages(folder: &Path) -> Result<PathBuf> {
+    let lock = std::fs::read(folder.join("package-lock.json"))?;
+    let installed = folder.join("node_modules/.installed-lock.json");
+    if std::fs::read(&installed).ok().as_deref() != Some(&lock) {
+        if !command::exists("npm") {
+            bail!("`npm` was not found: install Node.js 20 or later with npm");
+        }
+        command::run_in(
+            folder,
+            Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
+        )?;
+        std::fs::write(&installed, lock)?;
+    }
+    Ok(folder.join("node_modules/.bin"))
+}
+
+fn ministack() -> Result<PathBuf> {
+    let home = cache::dir()?.join("tools").join(format!("ministack-{MINISTACK}"));
+    let done = home.join("installed");
+    if !done.exists() {
+        eprintln!("installing ministack {MINISTACK} (once)");
+        command::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))
+            .context("on Debian, `python3 -m venv` needs the package python3-venv")?;
+        command::run(
+            Command::new(home.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .arg(format!("ministack=={MINISTACK}")),
+        )?;
+        std::fs::write(&done, "")?;
+    }
+    let program = home.join("bin/ministack");
+    ensure!(program.exists(), "{} is missing: remove its folder and try again", program.display());
+    Ok(program)
+}
