@@ -1,1 +1,26 @@
-//! dermalia-report
+//! Findings to pictures, model and page.
+//!
+//! Everything here is a pure function of its arguments: no clock, no network, no files.
+//! The same findings give the same bytes on every machine.
+//!
+//! - [`render_artifacts`] is called once an analysis is done: heat maps, stills, model.
+//! - [`render_report`] is called when a report is wanted, from those files alone.
+
+mod amount;
+mod artifact;
+mod change;
+mod data_copy;
+mod glb;
+mod locale;
+mod page;
+pub mod pictures;
+mod reason;
+
+pub use artifact::{
+    Artifact, ArtifactError, DATA_FILE, FINDINGS_FILE, MODEL_FILE, REPORT_FILE, ReportRequest,
+    content_type, findings_json, read_findings, render_artifacts, render_report,
+};
+pub use data_copy::data_copy;
+pub use glb::{ModelError, write_glb};
+pub use locale::Locale;
+pub use page::{Assets, Picture, PracticeView, ReportInput, STYLE, render_html};

@@ -1,0 +1,261 @@
+//! The files that come out of a scan, as the command line and the cloud write them.
+
+use dermalia_findings::{BaseTexture, Findings, ParameterMap};
+use dermalia_surface::Mesh;
+use rayon::prelude::*;
+
+use crate::glb::{ModelError, write_glb};
+use crate::page::{Assets, Picture, PracticeView, ReportInput, render_html};
+use crate::pictures::{self, PictureError};
+use crate::{Locale, data_copy};
+
+/// The findings as the contract has them.
+pub const FINDINGS_FILE: &str = "findings.json";
+/// The patient's own copy of the data.
+pub const DATA_FILE: &str = "data.json";
+/// The head with its skin.
+pub const MODEL_FILE: &str = "scan.glb";
+/// The page.
+pub const REPORT_FILE: &str = "report.html";
+
+/// One finished file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// The file name, without a folder.
+    pub name: String,
+    /// The media type it is stored and served with.
+    pub content_type: &'static str,
+    /// The content.
+    pub bytes: Vec<u8>,
+}
+
+impl Artifact {
+    /// A file whose media type follows from its name; `None` for an ending that no file
+    /// of ours has.
+    #[must_use]
+    pub fn named(name: &str, bytes: Vec<u8>) -> Option<Self> {
+        Some(Self {
+            name: name.to_owned(),
+            content_type: content_type(name)?,
+            bytes,
+        })
+    }
+}
+
+/// The media type of a file of ours, by its ending.
+#[must_use]
+pub fn content_type(name: &str) -> Option<&'static str> {
+    let (_, ending) = name.rsplit_once('.')?;
+    Some(match ending {
+        "html" => "text/html; charset=utf-8",
+        "json" => "application/json",
+        "webp" => "image/webp",
+        "glb" => "model/gltf-binary",
+        _ => return None,
+    })
+}
+
+/// Why the files cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// A picture cannot be drawn.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The model cannot be written.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A number that JSON cannot hold, or a file that is not the findings.
+    #[error("{FINDINGS_FILE}: {0}")]
+    Findings(#[from] serde_json::Error),
+    /// A file that the report is made from is not there.
+    #[error("{name} is missing from the analysis")]
+    Missing {
+        /// Which file.
+        name: &'static str,
+    },
+    /// Findings of another version of the contract.
+    #[error("{FINDINGS_FILE} has schema {got:?} (expected {expected:?})")]
+    Schema {
+        /// The schema found.
+        got: String,
+        /// The schema this version reads.
+        expected: &'static str,
+    },
+    /// Nobody said in which language.
+    #[error("no locale was asked for")]
+    NoLocale,
+}
+
+/// Everything that one analysis leaves behind: the findings, a heat map and the stills of
+/// each parameter, and the model where there is a mesh. In the order of their names.
+///
+/// # Errors
+/// A picture, map or mesh that cannot be written.
+pub fn render_artifacts(
+    findings: &Findings,
+    maps: &[ParameterMap],
+    base: &BaseTexture,
+    mesh: Option<&Mesh>,
+) -> Result<Vec<Artifact>, ArtifactError> {
+    let (heats, (stills, model)) = rayon::join(
+        || {
+            maps.par_iter()
+                .map(|m| Ok((m.parameter, pictures::heat_map(m)?)))
+                .collect::<Result<Vec<_>, PictureError>>()
+        },
+        || {
+            rayon::join(
+                || pictures::stills(mesh, base, maps),
+                || {
+                    mesh.filter(|m| !m.triangles.is_empty())
+                        .map(|m| write_glb(m, base))
+                        .transpose()
+                },
+            )
+        },
+    );
+    let mut out = vec![Artifact {
+        name: FINDINGS_FILE.to_owned(),
+        content_type: "application/json",
+        bytes: findings_json(findings)?,
+    }];
+    for (parameter, bytes) in heats? {
+        out.push(Artifact {
+            name: format!("heat_{}.webp", parameter.as_str()),
+            content_type: "image/webp",
+            bytes,
+        });
+    }
+    for still in stills? {
+        out.push(Artifact {
+            name: still.file_name(),
+            content_type: "image/webp",
+            bytes: still.webp,
+        });
+    }
+    if let Some(bytes) = model? {
+        out.push(Artifact {
+            name: MODEL_FILE.to_owned(),
+            content_type: "model/gltf-binary",
+            bytes,
+        });
+    }
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(out)
+}
+
+/// The findings as they are stored, with a line end.
+///
+/// # Errors
+/// None in practice: every finding can be written as JSON.
+pub fn findings_json(findings: &Findings) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec(findings)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Reads `findings.json` back.
+///
+/// # Errors
+/// Not JSON, not the contract, or another version of it.
+pub fn read_findings(bytes: &[u8]) -> Result<Findings, ArtifactError> {
+    let findings: Findings = serde_json::from_slice(bytes)?;
+    if findings.schema != dermalia_findings::SCHEMA {
+        return Err(ArtifactError::Schema {
+            got: findings.schema,
+            expected: dermalia_findings::SCHEMA,
+        });
+    }
+    Ok(findings)
+}
+
+/// What the report adds to the findings.
+#[derive(Debug, Clone, Copy)]
+pub struct ReportRequest<'a> {
+    /// Who made the scan.
+    pub practice: PracticeView<'a>,
+    /// For the greeting, where the patient gave it.
+    pub patient_first_name: Option<&'a str>,
+    /// The languages, the preferred one first. It becomes `report.html`, each other one
+    /// `report.{tag}.html`.
+    pub locales: &'a [Locale],
+    /// Until when the data is kept, as a date (`2028-05-14`) or an RFC 3339 time.
+    pub expires: Option<&'a str>,
+    /// The findings of an earlier scan of the same patient at the same practice.
+    pub previous: Option<&'a Findings>,
+    /// What the page puts in front of a file's name to refer to it: nothing in a folder,
+    /// `?` behind a link.
+    pub asset_prefix: &'a str,
+}
+
+/// The files that the patient's link reaches: the page in each language, the data copy
+/// and the model. `artifacts` is what [`render_artifacts`] made, in any order; files of
+/// other names are passed over.
+///
+/// # Errors
+/// Missing or foreign findings, or no locale.
+pub fn render_report(
+    artifacts: &[Artifact],
+    request: &ReportRequest<'_>,
+) -> Result<Vec<Artifact>, ArtifactError> {
+    let find = |name: &str| artifacts.iter().find(|a| a.name == name);
+    let findings = read_findings(
+        &find(FINDINGS_FILE)
+            .ok_or(ArtifactError::Missing {
+                name: FINDINGS_FILE,
+            })?
+            .bytes,
+    )?;
+    let first = *request.locales.first().ok_or(ArtifactError::NoLocale)?;
+    let pictures: Vec<Picture<'_>> = artifacts
+        .iter()
+        .filter_map(|a| Picture::of_file(&a.name, &a.bytes))
+        .collect();
+    let model = find(MODEL_FILE);
+    let file_of = |locale: Locale| {
+        if locale == first {
+            REPORT_FILE.to_owned()
+        } else {
+            format!("report.{}.html", locale.tag())
+        }
+    };
+    let mut locales: Vec<Locale> = vec![];
+    for &locale in request.locales {
+        if !locales.contains(&locale) {
+            locales.push(locale);
+        }
+    }
+    let refer = |name: &str| format!("{}{name}", request.asset_prefix);
+    let translations: Vec<(Locale, String)> =
+        locales.iter().map(|&l| (l, refer(&file_of(l)))).collect();
+    let (data_href, model_href) = (refer(DATA_FILE), refer(MODEL_FILE));
+    let mut out = vec![];
+    for &locale in &locales {
+        let html = render_html(&ReportInput {
+            findings: &findings,
+            practice: request.practice,
+            patient_first_name: request.patient_first_name,
+            locale,
+            expires: request.expires,
+            pictures: &pictures,
+            assets: Assets {
+                data_href: Some(&data_href),
+                model_href: model.map(|_| model_href.as_str()),
+                translations: &translations,
+            },
+            previous: request.previous,
+        });
+        out.push(Artifact {
+            name: file_of(locale),
+            content_type: "text/html; charset=utf-8",
+            bytes: html.into_bytes(),
+        });
+    }
+    out.push(Artifact {
+        name: DATA_FILE.to_owned(),
+        content_type: "application/json",
+        bytes: data_copy(&findings)?,
+    });
+    out.extend(model.cloned());
+    Ok(out)
+}

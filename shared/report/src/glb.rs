@@ -1,0 +1,221 @@
+//! The patient's own head as a binary glTF 2.0 file.
+//!
+//! One primitive, positions in metres as the format demands, +y up and +z out of the
+//! face, which is what glTF calls the front. The skin is a WebP picture by
+//! `EXT_texture_webp`, required and without a second copy in another format: every
+//! viewer the product addresses reads it, and a PNG of skin would be five times the size.
+//! No name, date or identifier is written.
+
+use dermalia_findings::BaseTexture;
+use dermalia_surface::Mesh;
+use serde_json::{Value, json};
+
+use crate::pictures::{self, PictureError};
+
+const MAGIC: u32 = 0x4654_6C67;
+const CHUNK_JSON: u32 = 0x4E4F_534A;
+const CHUNK_BIN: u32 = 0x004E_4942;
+const ARRAY_BUFFER: u32 = 34962;
+const ELEMENT_ARRAY_BUFFER: u32 = 34963;
+const UNSIGNED_SHORT: u32 = 5123;
+const UNSIGNED_INT: u32 = 5125;
+const FLOAT: u32 = 5126;
+const CLAMP_TO_EDGE: u32 = 33071;
+const LINEAR: u32 = 9729;
+const LINEAR_MIPMAP_LINEAR: u32 = 9987;
+
+/// Why a model cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// There is nothing to draw.
+    #[error("the mesh has no triangles")]
+    Empty,
+    /// The format counts bytes in 32 bits.
+    #[error("the model needs {got} bytes (a GLB holds at most {most})")]
+    TooLarge {
+        /// Bytes needed.
+        got: usize,
+        /// Bytes allowed.
+        most: usize,
+    },
+    /// The texture cannot be encoded.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+}
+
+/// The vertices of the file: one for each pair of a point and an atlas coordinate.
+struct Vertices {
+    /// (position, uv) indices, ascending.
+    pairs: Vec<(u32, u32)>,
+    /// Corners as indices of `pairs`.
+    indices: Vec<u32>,
+}
+
+fn split_at_seams(mesh: &Mesh) -> Vertices {
+    let corners = || {
+        mesh.triangles.iter().enumerate().flat_map(|(t, p)| {
+            let uv = mesh.uv_triangles.get(t).copied().unwrap_or([0; 3]);
+            [0, 1, 2].map(|k| (p[k], uv[k]))
+        })
+    };
+    let mut pairs: Vec<(u32, u32)> = corners().collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let indices = corners()
+        .map(|pair| pairs.partition_point(|p| *p < pair) as u32)
+        .collect();
+    Vertices { pairs, indices }
+}
+
+/// The binary chunk while it grows, with the views into it.
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    views: Vec<Value>,
+}
+
+impl Buffer {
+    fn view(&mut self, target: Option<u32>, data: impl Iterator<Item = u8>) -> usize {
+        while self.bytes.len() % 4 != 0 {
+            self.bytes.push(0);
+        }
+        let start = self.bytes.len();
+        self.bytes.extend(data);
+        let mut view = json!({
+            "buffer": 0,
+            "byteOffset": start,
+            "byteLength": self.bytes.len() - start,
+        });
+        if let Some(target) = target {
+            view["target"] = json!(target);
+        }
+        self.views.push(view);
+        self.views.len() - 1
+    }
+}
+
+/// Writes the mesh with its skin as `scan.glb`. A mesh without an atlas gets a plain
+/// surface and no picture.
+///
+/// # Errors
+/// A mesh without triangles, a texture that does not fill its size, a file over 4 GiB.
+pub fn write_glb(mesh: &Mesh, base: &BaseTexture) -> Result<Vec<u8>, ModelError> {
+    if mesh.triangles.is_empty() {
+        return Err(ModelError::Empty);
+    }
+    let vertices = split_at_seams(mesh);
+    let count = vertices.pairs.len();
+    let normals = mesh.vertex_normals();
+    let metres = |p: u32| mesh.positions[p as usize].map(|c| c * 0.001);
+    let (mut lo, mut hi) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
+    for &(p, _) in &vertices.pairs {
+        let m = metres(p);
+        for k in 0..3 {
+            lo[k] = lo[k].min(m[k]);
+            hi[k] = hi[k].max(m[k]);
+        }
+    }
+
+    let mut buffer = Buffer::default();
+    let (component, width) = if count <= usize::from(u16::MAX) {
+        (UNSIGNED_SHORT, 2)
+    } else {
+        (UNSIGNED_INT, 4)
+    };
+    let index_view = buffer.view(
+        Some(ELEMENT_ARRAY_BUFFER),
+        vertices
+            .indices
+            .iter()
+            .flat_map(|i| i.to_le_bytes().into_iter().take(width)),
+    );
+    let position_view = buffer.view(
+        Some(ARRAY_BUFFER),
+        vertices
+            .pairs
+            .iter()
+            .flat_map(|&(p, _)| metres(p).into_iter().flat_map(f32::to_le_bytes)),
+    );
+    let normal_view = buffer.view(
+        Some(ARRAY_BUFFER),
+        vertices.pairs.iter().flat_map(|&(p, _)| {
+            let n = normals[p as usize];
+            // The format wants unit length; a point of no area has no direction.
+            let n = if n == [0.0; 3] { [0.0, 0.0, 1.0] } else { n };
+            n.into_iter().flat_map(f32::to_le_bytes)
+        }),
+    );
+    let mut accessors = vec![
+        json!({"bufferView": index_view, "componentType": component, "type": "SCALAR",
+            "count": vertices.indices.len()}),
+        json!({"bufferView": position_view, "componentType": FLOAT, "type": "VEC3",
+            "count": count, "min": lo, "max": hi}),
+        json!({"bufferView": normal_view, "componentType": FLOAT, "type": "VEC3",
+            "count": count}),
+    ];
+    let mut attributes = json!({"POSITION": 1, "NORMAL": 2});
+    let mut material = json!({"pbrMetallicRoughness": {
+        "metallicFactor": 0.0, "roughnessFactor": 0.85}});
+    let mut document = json!({
+        "asset": {"version": "2.0", "generator": "dermalia"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+    });
+    if mesh.has_atlas() {
+        // glTF counts v from the top.
+        let uv_view = buffer.view(
+            Some(ARRAY_BUFFER),
+            vertices.pairs.iter().flat_map(|&(_, uv)| {
+                let [u, v] = mesh.uvs[uv as usize];
+                [u, 1.0 - v].into_iter().flat_map(f32::to_le_bytes)
+            }),
+        );
+        accessors.push(json!({"bufferView": uv_view, "componentType": FLOAT,
+            "type": "VEC2", "count": count}));
+        attributes["TEXCOORD_0"] = json!(3);
+        let picture = pictures::base_webp(base)?;
+        let picture_view = buffer.view(None, picture.into_iter());
+        material["pbrMetallicRoughness"]["baseColorTexture"] = json!({"index": 0});
+        document["extensionsUsed"] = json!(["EXT_texture_webp"]);
+        document["extensionsRequired"] = json!(["EXT_texture_webp"]);
+        document["images"] = json!([{"bufferView": picture_view, "mimeType": "image/webp"}]);
+        document["samplers"] = json!([{"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR,
+            "wrapS": CLAMP_TO_EDGE, "wrapT": CLAMP_TO_EDGE}]);
+        document["textures"] = json!([{"sampler": 0,
+            "extensions": {"EXT_texture_webp": {"source": 0}}}]);
+    } else {
+        material["pbrMetallicRoughness"]["baseColorFactor"] = json!([0.72, 0.68, 0.64, 1.0]);
+    }
+    document["materials"] = json!([material]);
+    document["meshes"] = json!([{"primitives": [{"attributes": attributes, "indices": 0,
+        "material": 0}]}]);
+    document["accessors"] = json!(accessors);
+    document["bufferViews"] = json!(buffer.views);
+    document["buffers"] = json!([{"byteLength": buffer.bytes.len()}]);
+    assemble(&document, buffer.bytes)
+}
+
+fn assemble(document: &Value, mut binary: Vec<u8>) -> Result<Vec<u8>, ModelError> {
+    let mut text = document.to_string().into_bytes();
+    while text.len() % 4 != 0 {
+        text.push(b' ');
+    }
+    while binary.len() % 4 != 0 {
+        binary.push(0);
+    }
+    let total = 12 + 8 + text.len() + 8 + binary.len();
+    let most = u32::MAX as usize;
+    if total > most {
+        return Err(ModelError::TooLarge { got: total, most });
+    }
+    let mut out = Vec::with_capacity(total);
+    for word in [MAGIC, 2, total as u32, text.len() as u32, CHUNK_JSON] {
+        out.extend(word.to_le_bytes());
+    }
+    out.append(&mut text);
+    out.extend((binary.len() as u32).to_le_bytes());
+    out.extend(CHUNK_BIN.to_le_bytes());
+    out.append(&mut binary);
+    Ok(out)
+}

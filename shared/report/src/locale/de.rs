@@ -1,0 +1,350 @@
+//! German.
+
+use dermalia_findings::{MeasureName, Parameter, Region};
+
+use super::{Change, HydrationBand, MeasureText, Messages, ParameterText, ToneBand};
+use crate::reason::ReasonKind;
+
+const MONTHS: [&str; 12] = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+];
+
+pub(super) const MESSAGES: Messages = Messages {
+    tag: "de",
+    dir: "ltr",
+    language: "Deutsch",
+    decimal: ',',
+    thousands: '.',
+    date: |year, month, day| {
+        let name = MONTHS[(month.clamp(1, 12) - 1) as usize];
+        format!("{day}. {name} {year}")
+    },
+    and: " und ",
+
+    report_title: "Ihr Hautbericht",
+    skip: "Zum Inhalt springen",
+    greeting: |name| format!("Guten Tag, {name}"),
+    intro: |date, practice| {
+        format!("Ihre Haut am {date}, vermessen in {practice}: in Zahlen, mit dem, was sie bedeuten.")
+    },
+    summary_title: "Auf einen Blick",
+    languages: "Sprache",
+    not_a_diagnosis_short: "Eine Messung, keine Diagnose",
+
+    parameter,
+    measure,
+    region,
+    unit,
+
+    wrinkles: |count, amount| match count {
+        Some("1") => format!("Es wurde 1 Linie gefunden; das sind {amount} Haut."),
+        Some(n) => format!(
+            "Es wurden {n} Linien gefunden. Auf jedem Quadratzentimeter Haut liegen im Mittel {amount}."
+        ),
+        None => format!("Im Mittel wurden {amount} Haut an Linien gemessen."),
+    },
+    no_wrinkles: "Auf der vermessenen Haut wurde keine Linie gefunden.",
+    pores: |amount, diameter| match diameter {
+        Some(d) => format!(
+            "Im Mittel sind {amount} Poren sichtbar, die mindestens 0,25\u{a0}mm weit sind. Ihr mittlerer Durchmesser beträgt {d}."
+        ),
+        None => format!(
+            "Im Mittel sind {amount} Poren sichtbar, die mindestens 0,25\u{a0}mm weit sind."
+        ),
+    },
+    no_pores: "Es wurde keine Pore gefunden, die mindestens 0,25\u{a0}mm weit ist.",
+    spots: |amount| format!("Pigmentflecken bedecken {amount} der vermessenen Haut."),
+    no_spots: "Auf der vermessenen Haut wurde kein Pigmentfleck gefunden.",
+    red_areas: |amount| {
+        format!("{amount} der vermessenen Haut sind röter als die Haut ringsum.")
+    },
+    no_red_areas: "Es wurde keine Stelle gefunden, die röter ist als die Haut ringsum.",
+    hydration: |amount| format!("Die Sonde in der Praxis hat {amount} gemessen."),
+    hydration_sites: |sites, lowest, highest| {
+        format!("Die Sonde in der Praxis hat an {sites} Stellen zwischen {lowest} und {highest} gemessen.")
+    },
+    texture: |amount| {
+        format!("Das feine Hautrelief weicht im Mittel um {amount} von einer glatten Fläche ab.")
+    },
+    other_headline: |measure, amount| format!("{measure}: {amount}."),
+    most_on: |regions| format!("Am stärksten: {regions}."),
+    tone: |band, angle| {
+        let name = match band {
+            ToneBand::VeryLight => "sehr hell",
+            ToneBand::Light => "hell",
+            ToneBand::Intermediate => "mittel",
+            ToneBand::Tan => "gebräunt",
+            ToneBand::Brown => "braun",
+            ToneBand::Dark => "dunkel",
+        };
+        format!("Ihr Hautton liegt im Bereich „{name}“ (ITA-Winkel {angle}).")
+    },
+    hydration_band: |band| match band {
+        HydrationBand::VeryDry => {
+            "Als grober Richtwert gelten Werte unter 30 bei diesem Gerät als sehr trocken."
+        }
+        HydrationBand::Dry => {
+            "Als grober Richtwert gelten Werte von 30 bis 45 bei diesem Gerät als trocken."
+        }
+        HydrationBand::Sufficient => {
+            "Als grober Richtwert gelten Werte ab 45 bei diesem Gerät als ausreichend feucht."
+        }
+    },
+    instrument: |name| format!("Messgerät: {name}"),
+
+    confidence_label: "Verlässlichkeit",
+    confidence_high: "hoch",
+    confidence_medium: "mittel",
+    confidence_low: "niedrig",
+    not_measured: "Nicht gemessen",
+    reservation: "Zur Verlässlichkeit",
+    confidence_explained: "„Hoch“ heißt: innerhalb der angegebenen Genauigkeit des Verfahrens. „Mittel“ heißt: brauchbar, mit dem genannten Vorbehalt. „Niedrig“ heißt: nur ein Anhaltspunkt.",
+
+    by_region: "Nach Region",
+    bars_note: "Der senkrechte Strich zeigt den Wert des gesamten Gesichts.",
+    all_numbers: "Alle Zahlen",
+    all_numbers_of: |parameter| format!("Alle Zahlen: {parameter}"),
+    measure_column: "Messwert",
+    region_column: "Region",
+    glossary: "Was die Messwerte bedeuten",
+    map_alt: |parameter, listing| format!("Gesichtsschema, {parameter} nach Region: {listing}."),
+    map_scale: |highest| format!("hell: 0, dunkel: {highest}, schraffiert: nicht gemessen"),
+
+    picture_skin_alt: "Ihr Gesicht von vorn, so wie die Aufnahme es zeigt.",
+    picture_alt: |parameter, view| format!("{view}; {parameter} farbig eingezeichnet."),
+    view_front: "Ansicht von vorn",
+    view_left: "Linke Gesichtshälfte",
+    view_right: "Rechte Gesichtshälfte",
+    legend: "Farbskala der Bilder",
+    legend_none: "nicht ausgeprägt",
+    legend_strong: "stark ausgeprägt",
+    legend_gap: "Grau ohne Farbe: nicht gemessen",
+
+    regions_title: "Region für Region",
+    regions_lead: "Wählen Sie eine Region im Gesicht oder in der Liste. Links und rechts sind von Ihnen aus gesehen.",
+    regions_map_alt: "Gesichtsschema mit dreizehn Regionen zum Auswählen",
+    area: |net| format!("{net} vermessen"),
+    area_excluded: |net, excluded| format!("{net} vermessen, {excluded} ausgenommen"),
+
+    changes_title: "Seit der letzten Aufnahme",
+    changes_lead: |date| format!("Verglichen mit der Aufnahme vom {date}, gesamtes Gesicht."),
+    then: "Damals",
+    now: "Heute",
+    change_column: "Veränderung",
+    change: |change, threshold| match change {
+        Change::WithinScatter => {
+            format!("keine, die sich von der Messstreuung (±{threshold}) unterscheiden lässt")
+        }
+        Change::More => format!("mehr, über der Messstreuung von ±{threshold}"),
+        Change::Less => format!("weniger, über der Messstreuung von ±{threshold}"),
+        Change::NotComparable => {
+            "nicht vergleichbar: die Aufnahmen haben kein gemeinsames Maß dafür".to_owned()
+        }
+    },
+    changes_note: "Eine Veränderung wird erst genannt, wenn sie größer ist als die Streuung, die für solche Messungen veröffentlicht ist. Farbwerte hängen von der Belichtung ab und werden deshalb nicht verglichen.",
+
+    gaps_title: "Was nicht gemessen wurde",
+    gaps_lead: "Was eine Aufnahme nicht hergibt, wird nicht geschätzt. Hier steht, was fehlt und warum.",
+    gaps_regions: |regions| format!("Betrifft: {regions}"),
+    gaps_everywhere: "Betrifft: alle Regionen",
+    gaps_none: "Alle Messwerte konnten bestimmt werden.",
+    reason,
+
+    quality_title: "Qualität der Aufnahme",
+    quality_lead: "Wie genau die Zahlen sein können, hängt von der Aufnahme ab.",
+    scale: "Auflösung auf der Haut",
+    scale_value: |value| format!("{value}\u{a0}mm je Bildpunkt"),
+    scale_unknown: "unbekannt",
+    focus: "Schärfe",
+    focus_value: |value| format!("{value} von 1"),
+    clipped: "Über- oder unterbelichtete Haut",
+    warnings: "Hinweise",
+    no_warnings: "Keine Auffälligkeiten bei der Aufnahme.",
+
+    method_title: "Wie gemessen wurde",
+    method: &[
+        "Alle Längen und Flächen sind auf der Hautoberfläche in Millimetern gemessen, nicht in Bildpunkten.",
+        "Augen, Brauen, Lippen, Nasenlöcher, Bart und Haare sind ausgenommen; Dichten und Anteile beziehen sich auf die übrige Haut.",
+        "Die Hautfeuchtigkeit misst nur die Sonde in der Praxis. Aus einem Foto wird sie nie berechnet.",
+        "Hautton und Rotanteil hängen von der Belichtung ab: Ohne Farbtafel im Bild sind sie weniger sicher als Längen und Flächen.",
+        "Es gibt keine Punktzahl und keinen Vergleich mit anderen Menschen. Aussagekräftig ist der Vergleich mit Ihrer eigenen nächsten Aufnahme.",
+    ],
+    algorithm: |name| format!("Auswertung: {name}"),
+
+    notice_title: "Keine Diagnose",
+    notice: "Dieser Bericht beschreibt, was auf der Aufnahme messbar ist. Er stellt keine Diagnose, schließt keine Krankheit aus und ersetzt keine ärztliche Untersuchung. Wenn Ihnen an Ihrer Haut etwas auffällt oder sich etwas verändert, sprechen Sie bitte mit Ihrer Ärztin, Ihrem Arzt oder Ihrer Praxis.",
+
+    privacy_title: "Ihre Daten, Ihre Rechte",
+    controller: "Verantwortlich ist die Mosaic Medical UG (haftungsbeschränkt), Stubbenhof 16, 21147 Hamburg.",
+    processed: "Verarbeitet werden die Kennung der Aufnahme, das 3D-Modell und die Bilder der Hautoberfläche, die Messwerte, die Kennung der Praxis und, falls Sie sie angegeben haben, Vorname und E-Mail-Adresse. Geburtsdatum, Anschrift, Versicherungsnummer, Diagnosen und Behandlungen werden nicht verarbeitet.",
+    kept_until: |date| format!("Die Daten werden am {date} automatisch gelöscht, auf Ihren Wunsch früher."),
+    kept_by_default: "Die Daten werden für die mit der Praxis vereinbarte Dauer gespeichert (ohne andere Vereinbarung 24 Monate ab der Aufnahme) und dann automatisch gelöscht, auf Ihren Wunsch früher.",
+    rights_title: "Sie haben jederzeit das Recht auf",
+    rights: &[
+        "Auskunft (Art. 15 DSGVO)",
+        "Berichtigung (Art. 16 DSGVO)",
+        "Löschung (Art. 17 DSGVO)",
+        "Einschränkung der Verarbeitung (Art. 18 DSGVO)",
+        "Datenübertragbarkeit (Art. 20 DSGVO)",
+        "Widerspruch (Art. 21 DSGVO)",
+    ],
+    rights_how: "Schreiben Sie dafür an",
+    authority: "Sie können sich außerdem bei der für Sie zuständigen Aufsichtsbehörde beschweren, zum Beispiel beim Hamburgischen Beauftragten für Datenschutz und Informationsfreiheit.",
+    scan_id: "Kennung der Aufnahme",
+    downloads_title: "Zum Mitnehmen",
+    download_data: "Kopie meiner Messdaten (JSON)",
+    download_model: "Mein 3D-Modell (GLB)",
+    footer: "Erstellt mit Dermalia",
+
+    data_copy_about: "Kopie Ihrer Messdaten. Jeder Messwert hat Namen, Wert und Einheit; ein Wert null heißt, dass er nicht gemessen werden konnte, und reason sagt (auf Englisch), warum. Längen und Flächen gelten auf der Hautoberfläche.",
+};
+
+const fn parameter(parameter: Parameter) -> ParameterText {
+    match parameter {
+        Parameter::Wrinkles => ParameterText {
+            name: "Falten",
+            what: "Gemessen wird die Länge aller sichtbaren Linien auf der Hautoberfläche, bezogen auf die vermessene Fläche.",
+            reading: "Linien gehören zu jedem Gesicht. Die Zahl zeigt, wie viele es sind und wo sie liegen; sie bewertet sie nicht.",
+        },
+        Parameter::Pores => ParameterText {
+            name: "Poren",
+            what: "Gezählt werden dunkle, runde Vertiefungen, die mindestens 0,25\u{a0}mm weit sind.",
+            reading: "Poren hat jede Haut, an Nase und Stirn meist mehr. Kleinere Poren erfasst die Messung nicht.",
+        },
+        Parameter::Pigmentation => ParameterText {
+            name: "Pigmentierung",
+            what: "Gemessen wird die Fläche der Stellen, die mehr Melanin enthalten als die Haut ringsum, dazu der Hautton.",
+            reading: "Auch Sommersprossen und Muttermale zählen als Flecken. Was ein einzelner Fleck ist, sagt die Messung nicht.",
+        },
+        Parameter::Redness => ParameterText {
+            name: "Rötung",
+            what: "Gemessen wird die Fläche der Stellen, die mehr Blutfarbstoff zeigen als die Haut ringsum.",
+            reading: "Rötung schwankt im Lauf des Tages, mit Wärme, Anstrengung und Pflege. Eine einzelne Aufnahme ist eine Momentaufnahme.",
+        },
+        Parameter::Hydration => ParameterText {
+            name: "Feuchtigkeit",
+            what: "Gemessen hat die Sonde des Geräts in der Praxis; der Wert ist unverändert übernommen.",
+            reading: "Die Feuchtigkeit hängt von Raumluft, Jahreszeit und Pflege ab. Werte verschiedener Geräte lassen sich nicht vergleichen.",
+        },
+        Parameter::Texture => ParameterText {
+            name: "Hautrelief",
+            what: "Gemessen wird die Rauheit der Hautoberfläche nach ISO\u{a0}25178-2, nachdem die Form des Gesichts herausgerechnet ist.",
+            reading: "Poren und Linien sind im Relief enthalten. Ein größerer Wert bedeutet ein ausgeprägteres Relief.",
+        },
+    }
+}
+
+const fn measure(name: MeasureName) -> MeasureText {
+    let (name, explanation) = match name {
+        MeasureName::WrinkleCount => ("Anzahl der Linien", "So viele einzelne Linien wurden gefunden."),
+        MeasureName::WrinkleLengthDensity => ("Linienlänge je Fläche", "Gesamte Länge der Linien, geteilt durch die vermessene Fläche."),
+        MeasureName::WrinkleAreaFraction => ("Flächenanteil der Linien", "Anteil der vermessenen Haut, den Linien einnehmen."),
+        MeasureName::WrinkleDepthMean => ("Mittlere Tiefe der Linien", "Mittel der Tiefe entlang der Linien; nur mit Höhendaten messbar."),
+        MeasureName::PoreDensity => ("Poren je Fläche", "Zahl der Poren ab 0,25\u{a0}mm, geteilt durch die vermessene Fläche."),
+        MeasureName::PoreDiameterMean => ("Mittlerer Porendurchmesser", "Weite der Poren auf halber Tiefe, als Kreis gleicher Fläche."),
+        MeasureName::PoreAreaFraction => ("Flächenanteil der Poren", "Anteil der vermessenen Haut, den Poren einnehmen."),
+        MeasureName::Ita => ("Hautton (ITA-Winkel)", "Individueller Typologiewinkel aus Helligkeit und Gelbanteil: je größer, desto heller."),
+        MeasureName::MelaninIndex => ("Melanin-Index", "Maß für den Farbstoff Melanin, aus dem reflektierten roten Licht."),
+        MeasureName::SpotDensity => ("Flecken je Fläche", "Zahl der Pigmentflecken, geteilt durch die vermessene Fläche."),
+        MeasureName::SpotAreaFraction => ("Flächenanteil der Flecken", "Anteil der vermessenen Haut, den Pigmentflecken einnehmen."),
+        MeasureName::SpotContrastMean => ("Mittlerer Farbabstand der Flecken", "Farbunterschied der Flecken zur Haut ringsum (CIEDE2000); etwa 1 ist gerade sichtbar."),
+        MeasureName::ErythemaIndex => ("Erythem-Index", "Maß für den Blutfarbstoff, aus rotem und grünem Licht."),
+        MeasureName::AStar => ("Rotanteil a*", "Grün-Rot-Achse des Farbraums CIELAB: je größer, desto röter."),
+        MeasureName::RedAreaFraction => ("Flächenanteil geröteter Stellen", "Anteil der vermessenen Haut, der röter ist als die Haut ringsum."),
+        MeasureName::Hydration => ("Hautfeuchtigkeit", "Wert der Sonde, in der Einheit des Geräts."),
+        MeasureName::Sa => ("Mittlere Rauheit Sa", "Mittlere Abweichung der Höhe von der geglätteten Form."),
+        MeasureName::Sq => ("Quadratische Rauheit Sq", "Wie Sa, doch zählen große Abweichungen stärker."),
+        MeasureName::Sz => ("Größte Höhe Sz", "Abstand vom tiefsten zum höchsten Punkt."),
+        MeasureName::Ssk => ("Schiefe Ssk", "Unter 0 überwiegen Vertiefungen, über 0 Erhebungen."),
+        MeasureName::Sku => ("Steilheit Sku", "Um 3 bei zufälliger Verteilung; größer bei einzelnen scharfen Spitzen oder Tälern."),
+    };
+    MeasureText { name, explanation }
+}
+
+const fn region(region: Region) -> &'static str {
+    match region {
+        Region::Forehead => "Stirn",
+        Region::Glabella => "Zwischen den Brauen",
+        Region::CrowsFeetLeft => "Äußerer Augenwinkel links",
+        Region::CrowsFeetRight => "Äußerer Augenwinkel rechts",
+        Region::UnderEyeLeft => "Unter dem Auge links",
+        Region::UnderEyeRight => "Unter dem Auge rechts",
+        Region::Nose => "Nase",
+        Region::CheekLeft => "Wange links",
+        Region::CheekRight => "Wange rechts",
+        Region::NasolabialLeft => "Nasen-Mund-Falte links",
+        Region::NasolabialRight => "Nasen-Mund-Falte rechts",
+        Region::Perioral => "Mundumgebung",
+        Region::Chin => "Kinn",
+        Region::Face => "Gesamtes Gesicht",
+    }
+}
+
+fn unit(unit: &str) -> Option<&'static str> {
+    Some(match unit {
+        "1" => "",
+        "1/cm2" => "je cm²",
+        "mm/cm2" => "mm je cm²",
+        "cm2" => "cm²",
+        "deg" => "°",
+        "um" => "µm",
+        "CIEDE2000" => "ΔE₀₀",
+        _ => return None,
+    })
+}
+
+/// The sentence with both numbers where both are known, else the one without.
+fn two(numbers: &[String], with: fn(&str, &str) -> String, without: &str) -> String {
+    match numbers {
+        [a, b, ..] => with(a, b),
+        _ => without.to_owned(),
+    }
+}
+
+fn reason(kind: ReasonKind, numbers: &[String]) -> String {
+    match kind {
+        ReasonKind::TooCoarse => two(
+            numbers,
+            |a, b| format!("Die Auflösung von {a}\u{a0}mm je Bildpunkt ist dafür zu grob (nötig: {b}\u{a0}mm)."),
+            "Die Auflösung der Aufnahme ist dafür zu grob.",
+        ),
+        ReasonKind::NoScale => "Der Maßstab der Aufnahme ist nicht bekannt.".to_owned(),
+        ReasonKind::ScaleEstimated => "Der Maßstab ist aus der Größe der Iris geschätzt.".to_owned(),
+        ReasonKind::NoRelief => two(
+            numbers,
+            |a, b| format!("Die Aufnahme enthält dafür keine Höhendaten, die fein genug sind ({a} statt {b}\u{a0}mm)."),
+            "Die Aufnahme enthält dafür keine Höhendaten, die fein genug sind.",
+        ),
+        ReasonKind::NoDeviceValue => "Das misst nur die Sonde des Geräts, und von ihr liegt hier kein Wert vor.".to_owned(),
+        ReasonKind::NoLight => "Es liegt kein Bild bei einem Licht vor, das dies zeigt.".to_owned(),
+        ReasonKind::NoColour => "Das Bild enthält keine Farben.".to_owned(),
+        ReasonKind::NotVisible => "Hier ist keine messbare Haut zu sehen.".to_owned(),
+        ReasonKind::NothingFound => "Hier wurde nichts gefunden, woraus sich ein Mittelwert bilden ließe.".to_owned(),
+        ReasonKind::MakeUp => "Auf der Haut war Make-up; das verändert die Messung.".to_owned(),
+        ReasonKind::Blur => two(
+            numbers,
+            |a, b| format!("Die Aufnahme ist nicht ganz scharf ({a}; gut ist {b})."),
+            "Die Aufnahme ist nicht ganz scharf.",
+        ),
+        ReasonKind::Clipped => "Ein Teil der Haut ist über- oder unterbelichtet.".to_owned(),
+        ReasonKind::Gloss => "Die Haut glänzt an einigen Stellen.".to_owned(),
+        ReasonKind::Uneven => "Das Licht war ungleichmäßig.".to_owned(),
+        ReasonKind::NoLightStandard => "Ohne Farbtafel im Bild trägt der Wert die Unsicherheit der Belichtung.".to_owned(),
+        ReasonKind::DarkSkin => "Auf dunkler Haut lassen sich Rötung und Melanin weniger sicher trennen.".to_owned(),
+        ReasonKind::NoFace => "Auf der Aufnahme wurde kein Gesicht erkannt.".to_owned(),
+        ReasonKind::Noise => "Die Grundlage für diesen Wert ist klein oder verrauscht.".to_owned(),
+        ReasonKind::Coverage => "Ein Teil des Gesichts fehlt oder ist verdeckt.".to_owned(),
+        ReasonKind::Other => "Die Aufnahme gibt dies nicht oder nur eingeschränkt her; die genaue technische Angabe steht in der Kopie Ihrer Messdaten.".to_owned(),
+    }
+}

@@ -1,0 +1,269 @@
+//! One section a parameter: number, meaning, pictures, regions, all numbers.
+
+use dermalia_findings::{Confidence, Findings, Measure, MeasureName, Parameter, Region};
+use maud::{Markup, html};
+
+use super::headline::{Headline, reservations, value, valued};
+use super::{Context, badge, face_map, picture_element, single_regions};
+use crate::amount;
+use crate::locale::Messages;
+use crate::pictures::{View, palette};
+
+pub(super) fn section(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
+    let m = context.messages;
+    let text = (m.parameter)(headline.parameter);
+    let id = headline.parameter.as_str();
+    let Some((number, unit)) = &headline.amount else {
+        return html! {};
+    };
+    html! {
+        section.parameter id=(id) aria-labelledby={ (id) "-title" } {
+            div.lead {
+                h2 id={ (id) "-title" } { (text.name) }
+                p.figure-line {
+                    span.number { (number) }
+                    @if !unit.is_empty() { @if unit != "°" { " " } span.unit { (unit) } }
+                    @if let Some(measure) = headline.measure { " " (badge(m, measure.confidence)) }
+                }
+                @for (i, sentence) in headline.sentences.iter().enumerate() {
+                    p.statement[i == 0] { (sentence) }
+                }
+                @if let Some(most) = headline.most_on(m) { p { (most) } }
+                p { (text.reading) }
+                p.what { (text.what) }
+                @if let Some(measure) = headline.measure {
+                    (reservation(m, measure))
+                }
+            }
+            (stills(context, headline.parameter))
+            (by_region(context, headline))
+            (all_numbers(context, headline.parameter))
+        }
+    }
+}
+
+fn reservation(m: &Messages, measure: &Measure) -> Markup {
+    let reasons = reservations(m, measure);
+    html! {
+        @if !reasons.is_empty() {
+            div.reservation {
+                p { strong { (m.reservation) } }
+                ul { @for reason in &reasons { li { (reason) } } }
+            }
+        }
+    }
+}
+
+fn stills(context: &Context<'_>, parameter: Parameter) -> Markup {
+    let m = context.messages;
+    let name = (m.parameter)(parameter).name;
+    let pictures: Vec<_> = View::ALL
+        .into_iter()
+        .filter_map(|v| context.picture(v, Some(parameter)))
+        .collect();
+    html! {
+        @if !pictures.is_empty() {
+            figure class=(if pictures.len() > 1 { "stills several" } else { "stills" }) {
+                div.frames {
+                    @for picture in &pictures {
+                        @let view = match picture.view {
+                            View::Front => m.view_front,
+                            View::Left => m.view_left,
+                            View::Right => m.view_right,
+                        };
+                        div class={ "frame " (picture.view.as_str()) } {
+                            (picture_element(picture, &(m.picture_alt)(name, view), false))
+                        }
+                    }
+                }
+                figcaption { (legend(m)) }
+            }
+        }
+    }
+}
+
+fn legend(m: &Messages) -> Markup {
+    html! {
+        span.visually-hidden { (m.legend) ": " }
+        span.legend {
+            span { (m.legend_none) }
+            svg.ramp viewBox="0 0 140 8" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
+                @for i in 0..28_usize {
+                    @let [r, g, b] = palette::colour(i as f32 / 27.0).map(|c| (c + 0.5) as u8);
+                    rect x=(5 * i) y="0" width="5.2" height="8" fill=(format!("#{r:02x}{g:02x}{b:02x}")) {}
+                }
+            }
+            span { (m.legend_strong) }
+        }
+        span.legend-gap { (m.legend_gap) }
+    }
+}
+
+/// The leading measure over the regions: a drawing and bars.
+fn by_region(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
+    let m = context.messages;
+    let findings = context.input.findings;
+    let Some(lead) = headline.measure else {
+        return html! {};
+    };
+    let values: Vec<(Region, Option<&Measure>)> = single_regions()
+        .filter_map(|r| Some((r, findings.region(r)?)))
+        .map(|(r, f)| (r, valued(f, lead.name).filter(|v| v.unit == lead.unit)))
+        .collect();
+    let known: Vec<f64> = values
+        .iter()
+        .filter_map(|(_, v)| v.and_then(|v| v.value))
+        .collect();
+    let highest = known.iter().copied().fold(0.0, f64::max);
+    // Bars start at zero: a quantity that can be negative has none.
+    if known.is_empty() || highest <= 0.0 || known.iter().any(|v| *v < 0.0) {
+        return html! {};
+    }
+    let whole = findings
+        .region(Region::Face)
+        .and_then(|f| value(f, lead.name));
+    let scale = highest.max(whole.unwrap_or(0.0));
+    let level = |region: Region| {
+        values
+            .iter()
+            .find(|(r, _)| *r == region)
+            .and_then(|(_, v)| v.and_then(|v| v.value))
+            .map(|v| v / highest)
+    };
+    let name = (m.parameter)(headline.parameter).name;
+    let listing: Vec<String> = values
+        .iter()
+        .map(|(r, v)| {
+            let told = v
+                .and_then(|v| amount::amount(m, v))
+                .map_or_else(|| m.not_measured.to_lowercase(), |a| amount::joined(&a));
+            format!("{} {told}", (m.region)(*r))
+        })
+        .collect();
+    let top = amount::joined(&amount::amount_of(m, lead, highest));
+    html! {
+        div.by-region {
+            h3 { (m.by_region) }
+            div.map {
+                (face_map::coloured(level, &(m.map_alt)(name, &listing.join(", "))))
+                p.note { ((m.map_scale)(&top)) }
+            }
+            div.bars {
+                ul {
+                    @for (region, measure) in &values {
+                        (bar(m, *region, *measure, whole, scale))
+                    }
+                }
+                @if whole.is_some() { p.note { (m.bars_note) } }
+            }
+        }
+    }
+}
+
+fn bar(
+    m: &Messages,
+    region: Region,
+    measure: Option<&Measure>,
+    whole: Option<f64>,
+    scale: f64,
+) -> Markup {
+    let value = measure.and_then(|v| v.value);
+    let at = |v: f64| format!("{:.1}", 100.0 * (v / scale).clamp(0.0, 1.0));
+    html! {
+        li {
+            span.name { ((m.region)(region)) }
+            svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
+                rect.track x="0" y="2" width="100" height="6" {}
+                @if let Some(v) = value {
+                    rect.fill x="0" y="2" width=(at(v)) height="6" {}
+                }
+                @if let Some(w) = whole {
+                    line.mark x1=(at(w)) x2=(at(w)) y1="0" y2="10" {}
+                }
+            }
+            @match measure.and_then(|v| amount::amount(m, v)) {
+                Some(amount) => {
+                    span.value { (amount::joined(&amount)) (doubt(m, measure.map(|v| v.confidence))) }
+                }
+                None => span.value.gap { (m.not_measured) },
+            }
+        }
+    }
+}
+
+/// A word for a value that is not of full confidence.
+fn doubt(m: &Messages, confidence: Option<Confidence>) -> Markup {
+    let word = match confidence {
+        Some(Confidence::Medium) => m.confidence_medium,
+        Some(Confidence::Low) => m.confidence_low,
+        _ => return html! {},
+    };
+    html! { span.visually-hidden { ", " (m.confidence_label) " " (word) } }
+}
+
+fn has_any(findings: &Findings, name: MeasureName) -> bool {
+    findings.regions.iter().any(|r| valued(r, name).is_some())
+}
+
+/// Every measure of the parameter in every region.
+fn all_numbers(context: &Context<'_>, parameter: Parameter) -> Markup {
+    let m = context.messages;
+    let findings = context.input.findings;
+    let names: Vec<MeasureName> = MeasureName::ALL
+        .iter()
+        .copied()
+        .filter(|n| n.parameter() == parameter && has_any(findings, *n))
+        .collect();
+    let title = (m.all_numbers_of)((m.parameter)(parameter).name);
+    html! {
+        details.numbers {
+            summary { (m.all_numbers) }
+            div.scroll role="region" tabindex="0" aria-label=(title) {
+                table {
+                    caption.visually-hidden { (title) }
+                    thead {
+                        tr {
+                            th scope="col" { (m.region_column) }
+                            @for &name in &names { th scope="col" { ((m.measure)(name).name) } }
+                        }
+                    }
+                    tbody {
+                        @for region in &findings.regions {
+                            tr.whole[region.region == Region::Face] {
+                                th scope="row" { ((m.region)(region.region)) }
+                                @for &name in &names { (cell(m, region.measure(name))) }
+                            }
+                        }
+                    }
+                }
+            }
+            h3 { (m.glossary) }
+            dl.glossary {
+                @for &name in &names {
+                    @let text = (m.measure)(name);
+                    div { dt { (text.name) } dd { (text.explanation) } }
+                }
+            }
+            p.note { (m.confidence_explained) }
+        }
+    }
+}
+
+fn cell(m: &Messages, measure: Option<&Measure>) -> Markup {
+    let amount = measure.and_then(|v| amount::amount(m, v));
+    html! {
+        td {
+            @match (amount, measure) {
+                (Some(amount), Some(measure)) => {
+                    (amount::joined(&amount))
+                    @match measure.confidence {
+                        Confidence::Medium => { " " span.doubt { "(" (m.confidence_medium) ")" } }
+                        Confidence::Low | Confidence::None => { " " span.doubt { "(" (m.confidence_low) ")" } }
+                        Confidence::High => {}
+                    }
+                }
+                _ => { span aria-hidden="true" { "–" } span.visually-hidden { (m.not_measured) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+use dermalia_findings::{BaseTexture, ParameterMap};
+use rayon::prelude::*;
+
+use super::{PictureError, check_base, check_map, encode_webp, palette, reduce};
+
+/// The longest side of a heat map; finer detail is carried by the features themselves.
+pub const HEAT_MAP_MAX_PX: usize = 1024;
+
+/// The longest side of the skin on the model.
+const BASE_MAX_PX: usize = 2048;
+
+/// A parameter over the atlas as WebP: the palette's colours, transparent where nothing
+/// was measured, so that a viewer can lay it over the skin.
+///
+/// # Errors
+/// A map whose pixels do not fill its size, or that the format cannot hold.
+pub fn heat_map(map: &ParameterMap) -> Result<Vec<u8>, PictureError> {
+    check_map(map)?;
+    let block = reduce::block_for(map.width.max(map.height), HEAT_MAP_MAX_PX);
+    let small = reduce::map(map, block);
+    let table: Vec<[u8; 4]> = (0..=255_u8)
+        .map(|level| {
+            palette::strength(level).map_or([0; 4], |t| {
+                let [r, g, b] = palette::colour(t).map(|c| (c + 0.5) as u8);
+                [r, g, b, (palette::opacity(t) * 255.0 + 0.5) as u8]
+            })
+        })
+        .collect();
+    let mut rgba = vec![0_u8; small.strength.len() * 4];
+    rgba.par_chunks_exact_mut(4)
+        .zip(&small.strength)
+        .for_each(|(px, &level)| px.copy_from_slice(&table[usize::from(level)]));
+    encode_webp(
+        &rgba,
+        webp::PixelLayout::Rgba,
+        (small.width, small.height),
+        80.0,
+    )
+}
+
+/// The skin's own colours as WebP, for the model.
+pub(crate) fn base_webp(base: &BaseTexture) -> Result<Vec<u8>, PictureError> {
+    check_base(base)?;
+    let block = reduce::block_for(base.width.max(base.height), BASE_MAX_PX);
+    let small = reduce::texture(base, block);
+    encode_webp(
+        &small.rgb,
+        webp::PixelLayout::Rgb,
+        (small.width, small.height),
+        80.0,
+    )
+}

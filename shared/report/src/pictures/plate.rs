@@ -1,0 +1,396 @@
+//! What a camera sees of the head, before a parameter is painted on it.
+
+use dermalia_findings::{BaseTexture, ParameterMap};
+use dermalia_surface::{Mesh, NO_TRIANGLE, Vec3, add, dot, normalize, rasterize_view, scale, sub};
+use rayon::prelude::*;
+
+use super::{View, reduce};
+
+/// Samples a side of each pixel.
+const SUPERSAMPLING: usize = 2;
+/// Distance of the camera in millimetres: far enough not to swell the nose.
+const CAMERA_MM: f32 = 1100.0;
+/// Light directions in the frame of the view.
+const KEY: Vec3 = [-0.42, 0.52, 0.74];
+const FILL: Vec3 = [0.68, 0.10, 0.72];
+
+/// One pixel of a view: linear light, and how strongly each map shows there.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pixel {
+    /// Share of the pixel that the head covers.
+    pub(super) cover: f32,
+    /// Skin in linear sRGB, already lit.
+    pub(super) natural: [f32; 3],
+    /// The relative lightness of the skin against its own median, not lit.
+    pub(super) tone: f32,
+    /// The light that falls here, about 1 in the middle of the face.
+    pub(super) light: f32,
+}
+
+/// A view of the head or of a flat photograph.
+pub(super) struct Plate {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) pixels: Vec<Pixel>,
+    /// For each map the mean strength (0 to 1) over the measured part of each pixel and
+    /// the share of the pixel that was measured.
+    pub(super) strengths: Vec<Vec<[f32; 2]>>,
+    /// Whether there is empty space around the subject.
+    pub(super) has_background: bool,
+}
+
+/// sRGB levels in linear light.
+pub(super) fn linear_table() -> [f32; 256] {
+    std::array::from_fn(|i| {
+        let c = i as f64 / 255.0;
+        (if c <= 0.04045 {
+            c / 12.92
+        } else {
+            libm::pow((c + 0.055) / 1.055, 2.4)
+        }) as f32
+    })
+}
+
+fn luminance(rgb: [f32; 3]) -> f32 {
+    0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2]
+}
+
+/// The median luminance of the measured skin, by a histogram over its square root.
+fn median_luminance(base: &BaseTexture, maps: &[&ParameterMap], linear: &[f32; 256]) -> f32 {
+    let mut bins = [0_u64; 1024];
+    let mut count = |i: usize| {
+        let rgb = [0, 1, 2].map(|c| linear[usize::from(base.rgb[3 * i + c])]);
+        bins[((luminance(rgb).sqrt() * 1023.0) as usize).min(1023)] += 1;
+    };
+    let measured = |x: usize, y: usize| {
+        maps.iter().any(|m| {
+            let (mx, my) = (x * m.width / base.width, y * m.height / base.height);
+            m.strength[my * m.width + mx] > 0
+        })
+    };
+    let step = (base.width.max(base.height) / 512).max(1);
+    let mut any = false;
+    for pass in 0..2 {
+        for y in (0..base.height).step_by(step) {
+            for x in (0..base.width).step_by(step) {
+                if pass == 1 || measured(x, y) {
+                    count(y * base.width + x);
+                    any = true;
+                }
+            }
+        }
+        if any {
+            break;
+        }
+    }
+    let total: u64 = bins.iter().sum();
+    let mut seen = 0;
+    for (i, n) in bins.iter().enumerate() {
+        seen += n;
+        if 2 * seen >= total {
+            let root = (i as f32 + 0.5) / 1023.0;
+            return (root * root).max(0.004);
+        }
+    }
+    0.3
+}
+
+/// Bilinear taps of a raster of `width` x `height` at (`x`, `y`) in pixels.
+fn taps(x: f32, y: f32, width: usize, height: usize) -> [(usize, f32); 4] {
+    let (x, y) = (
+        (x - 0.5).clamp(0.0, width as f32 - 1.0),
+        (y - 0.5).clamp(0.0, height as f32 - 1.0),
+    );
+    let (x0, y0) = (x as usize, y as usize);
+    let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
+    let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+    [
+        (y0 * width + x0, (1.0 - fx) * (1.0 - fy)),
+        (y0 * width + x1, fx * (1.0 - fy)),
+        (y1 * width + x0, (1.0 - fx) * fy),
+        (y1 * width + x1, fx * fy),
+    ]
+}
+
+fn colour_at(base: &BaseTexture, linear: &[f32; 256], uv: [f32; 2]) -> [f32; 3] {
+    let (x, y) = (
+        uv[0] * base.width as f32,
+        (1.0 - uv[1]) * base.height as f32,
+    );
+    let mut out = [0.0; 3];
+    for (i, weight) in taps(x, y, base.width, base.height) {
+        for c in 0..3 {
+            out[c] += weight * linear[usize::from(base.rgb[3 * i + c])];
+        }
+    }
+    out
+}
+
+/// Strength times measured share, and the measured share.
+fn strength_at(map: &ParameterMap, uv: [f32; 2]) -> [f32; 2] {
+    let (x, y) = (uv[0] * map.width as f32, (1.0 - uv[1]) * map.height as f32);
+    let mut out = [0.0; 2];
+    for (i, weight) in taps(x, y, map.width, map.height) {
+        let level = map.strength[i];
+        if level > 0 {
+            out[0] += weight * f32::from(level - 1) / 254.0;
+            out[1] += weight;
+        }
+    }
+    out
+}
+
+/// The part of the head that a still shows: its middle and half its height in mm.
+pub(super) struct Frame {
+    centre: Vec3,
+    half_height_mm: f32,
+    /// Whether the surface is deep enough for views from the side.
+    pub(super) is_solid: bool,
+}
+
+impl Frame {
+    /// Frames what was measured, or the whole mesh where nothing was.
+    pub(super) fn of(mesh: &Mesh, maps: &[ParameterMap], aspect: f32) -> Option<Self> {
+        let measured = |t: usize| {
+            let uv = mesh.uv_corners(t);
+            let middle = [0, 1].map(|k| (uv[0][k] + uv[1][k] + uv[2][k]) / 3.0);
+            maps.iter().any(|m| strength_at(m, middle)[1] > 0.5)
+        };
+        let bounds = |all: bool| {
+            let (mut lo, mut hi) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
+            for t in 0..mesh.triangles.len() {
+                if all || measured(t) {
+                    for p in mesh.corners(t) {
+                        for k in 0..3 {
+                            lo[k] = lo[k].min(p[k]);
+                            hi[k] = hi[k].max(p[k]);
+                        }
+                    }
+                }
+            }
+            (lo[1] < hi[1] && lo[0] < hi[0]).then_some((lo, hi))
+        };
+        let ((lo, hi), margin) = match bounds(false) {
+            Some(b) => (b, 1.42),
+            None => (bounds(true)?, 1.1),
+        };
+        let size = sub(hi, lo);
+        Some(Self {
+            centre: scale(add(lo, hi), 0.5),
+            half_height_mm: 0.5 * (size[1] * margin).max(size[0] * margin / aspect),
+            is_solid: size[2] > 0.2 * size[0],
+        })
+    }
+}
+
+/// A view as an orthonormal frame: right, up, towards the camera.
+fn camera(view: View) -> [Vec3; 3] {
+    // +x is the patient's left. 38 degrees: cos and sin spelt out.
+    let (c, s) = match view {
+        View::Front => (1.0, 0.0),
+        View::Left => (0.788_010_75, 0.615_661_5),
+        View::Right => (0.788_010_75, -0.615_661_5),
+    };
+    [[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]]
+}
+
+/// The light on a surface whose normal is given in the frame of the view.
+fn light_on(normal: Vec3) -> f32 {
+    let wrapped = |direction: Vec3, wrap: f32| {
+        ((dot(normal, normalize(direction)) + wrap) / (1.0 + wrap)).max(0.0)
+    };
+    let sky = 0.5 + 0.5 * normal[1];
+    0.24 + 0.10 * sky + 0.60 * wrapped(KEY, 0.35) + 0.20 * wrapped(FILL, 0.2)
+}
+
+/// Texels of the atlas for one sample of the view, along a line.
+fn texels_per_sample(
+    mesh: &Mesh,
+    base: &BaseTexture,
+    frame: &Frame,
+    samples_per_mm: f32,
+) -> usize {
+    let mut ratios: Vec<f32> = (0..mesh.triangles.len())
+        .step_by((mesh.triangles.len() / 4096).max(1))
+        .filter(|&t| {
+            let p = sub(mesh.corners(t)[0], frame.centre);
+            p[0].abs().max(p[1].abs()) < frame.half_height_mm
+        })
+        .filter_map(|t| {
+            let q = mesh.uv_corners(t);
+            let uv = (q[1][0] - q[0][0]) * (q[2][1] - q[0][1])
+                - (q[2][0] - q[0][0]) * (q[1][1] - q[0][1]);
+            let texels = 0.5 * uv.abs() * (base.width * base.height) as f32;
+            let mm2 = mesh.area_mm2(t);
+            (mm2 > 0.0).then(|| (texels / mm2).sqrt() / samples_per_mm)
+        })
+        .collect();
+    if ratios.is_empty() {
+        return 1;
+    }
+    ratios.sort_by(f32::total_cmp);
+    (ratios[ratios.len() / 2] as usize).clamp(1, 16)
+}
+
+/// Draws the head from one side.
+pub(super) fn of_mesh(
+    mesh: &Mesh,
+    normals: &[Vec3],
+    base: &BaseTexture,
+    maps: &[ParameterMap],
+    frame: &Frame,
+    view: View,
+    (width, height): (usize, usize),
+) -> Plate {
+    let ss = SUPERSAMPLING;
+    let (sw, sh) = (width * ss, height * ss);
+    let px_per_mm = 0.5 * sh as f32 / frame.half_height_mm;
+    let block = texels_per_sample(mesh, base, frame, px_per_mm);
+    let linear = linear_table();
+    let small = reduce::texture(base, block);
+    let small_maps: Vec<ParameterMap> = maps
+        .iter()
+        .map(|m| reduce::map(m, (block * m.width / base.width).max(1)))
+        .collect();
+    let median = median_luminance(&small, &small_maps.iter().collect::<Vec<_>>(), &linear);
+    let [right, up, towards] = camera(view);
+    let raster = rasterize_view(mesh, sw, sh, |p| {
+        let d = sub(p, frame.centre);
+        let depth = dot(d, towards);
+        let room = CAMERA_MM - depth;
+        if room < 50.0 {
+            return None;
+        }
+        let s = px_per_mm * CAMERA_MM / room;
+        Some([
+            0.5 * sw as f32 + s * dot(d, right),
+            0.5 * sh as f32 - s * dot(d, up),
+            -depth,
+        ])
+    });
+    let mut pixels = vec![Pixel::default(); width * height];
+    let mut strengths = vec![vec![[0.0_f32; 2]; width * height]; maps.len()];
+    // One row of every plane at a time, so that rows can be drawn side by side.
+    let mut rows: Vec<(&mut [Pixel], Vec<&mut [[f32; 2]]>)> = pixels
+        .chunks_mut(width)
+        .map(|row| (row, Vec::with_capacity(maps.len())))
+        .collect();
+    for plane in &mut strengths {
+        for (row, part) in rows.iter_mut().zip(plane.chunks_mut(width)) {
+            row.1.push(part);
+        }
+    }
+    let share = 1.0 / (ss * ss) as f32;
+    rows.into_par_iter().enumerate().for_each(|(y, (row, mut parts))| {
+        for (x, pixel) in row.iter_mut().enumerate() {
+            for sub_sample in 0..ss * ss {
+                let (sx, sy) = (x * ss + sub_sample % ss, y * ss + sub_sample / ss);
+                let f = raster.fragments[sy * sw + sx];
+                if f.triangle == NO_TRIANGLE {
+                    continue;
+                }
+                let t = f.triangle as usize;
+                let w = f.weights();
+                let q = mesh.uv_corners(t);
+                let uv = [0, 1].map(|k| w[0] * q[0][k] + w[1] * q[1][k] + w[2] * q[2][k]);
+                let mut n = [0.0; 3];
+                for k in 0..3 {
+                    n = add(n, scale(normals[mesh.triangles[t][k] as usize], w[k]));
+                }
+                let n = normalize(n);
+                let mut seen = [dot(n, right), dot(n, up), dot(n, towards)];
+                if seen[2] < 0.0 {
+                    seen = scale(seen, -1.0);
+                }
+                let light = light_on(seen);
+                let albedo = colour_at(&small, &linear, uv);
+                // The picture brings some of its own light: ours only shapes it.
+                let lit = 0.35 + 0.65 * light;
+                pixel.cover += share;
+                pixel.light += share * light;
+                pixel.tone += share * (luminance(albedo) / median).min(4.0);
+                for c in 0..3 {
+                    pixel.natural[c] += share * albedo[c] * lit;
+                }
+                for (part, map) in parts.iter_mut().zip(&small_maps) {
+                    let [s, m] = strength_at(map, uv);
+                    part[x][0] += share * s;
+                    part[x][1] += share * m;
+                }
+            }
+            finish(pixel, parts.iter_mut().map(|part| &mut part[x]));
+        }
+    });
+    Plate {
+        width,
+        height,
+        pixels,
+        strengths,
+        has_background: true,
+    }
+}
+
+/// Turns sums over the covered samples into means.
+fn finish<'a>(pixel: &mut Pixel, strengths: impl Iterator<Item = &'a mut [f32; 2]>) {
+    if pixel.cover > 0.0 {
+        let n = 1.0 / pixel.cover;
+        pixel.light *= n;
+        pixel.tone *= n;
+        pixel.natural = pixel.natural.map(|c| c * n);
+        for s in strengths {
+            if s[1] > 0.0 {
+                s[0] /= s[1];
+            }
+            s[1] *= n;
+        }
+    }
+}
+
+/// A photograph as it is, at most `most` pixels a side.
+pub(super) fn of_photo(base: &BaseTexture, maps: &[ParameterMap], most: usize) -> Plate {
+    let linear = linear_table();
+    let block = reduce::block_for(base.width.max(base.height), most);
+    let small = reduce::texture(base, block);
+    let small_maps: Vec<ParameterMap> = maps
+        .iter()
+        .map(|m| reduce::map(m, (block * m.width / base.width).max(1)))
+        .collect();
+    let median = median_luminance(&small, &small_maps.iter().collect::<Vec<_>>(), &linear);
+    let (width, height) = (small.width, small.height);
+    let pixels = small
+        .rgb
+        .par_chunks_exact(3)
+        .map(|rgb| {
+            let natural = [0, 1, 2].map(|c| linear[usize::from(rgb[c])]);
+            Pixel {
+                cover: 1.0,
+                natural,
+                tone: (luminance(natural) / median).min(4.0),
+                light: 1.0,
+            }
+        })
+        .collect();
+    let strengths = small_maps
+        .iter()
+        .map(|map| {
+            (0..width * height)
+                .into_par_iter()
+                .map(|i| {
+                    let uv = [
+                        ((i % width) as f32 + 0.5) / width as f32,
+                        1.0 - ((i / width) as f32 + 0.5) / height as f32,
+                    ];
+                    let [s, m] = strength_at(map, uv);
+                    [if m > 0.0 { s / m } else { 0.0 }, m]
+                })
+                .collect()
+        })
+        .collect();
+    Plate {
+        width,
+        height,
+        pixels,
+        strengths,
+        has_background: false,
+    }
+}

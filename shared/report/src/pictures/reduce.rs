@@ -1,0 +1,126 @@
+//! Whole-number reduction of pictures and maps before they are drawn small.
+
+use dermalia_findings::{BaseTexture, ParameterMap};
+use rayon::prelude::*;
+
+/// The side of a block that brings `size` to at most `most`.
+pub(super) fn block_for(size: usize, most: usize) -> usize {
+    size.div_ceil(most.max(1)).max(1)
+}
+
+fn blocks<T: Send + Default + Clone>(
+    width: usize,
+    height: usize,
+    block: usize,
+    pixel: impl Fn(std::ops::Range<usize>, std::ops::Range<usize>) -> T + Sync,
+) -> (usize, usize, Vec<T>) {
+    let (w, h) = (width.div_ceil(block), height.div_ceil(block));
+    let mut out = vec![T::default(); w * h];
+    out.par_chunks_mut(w.max(1)).enumerate().for_each(|(y, row)| {
+        let rows = y * block..((y + 1) * block).min(height);
+        for (x, px) in row.iter_mut().enumerate() {
+            *px = pixel(x * block..((x + 1) * block).min(width), rows.clone());
+        }
+    });
+    (w, h, out)
+}
+
+/// The mean colour of each block.
+pub(super) fn texture(base: &BaseTexture, block: usize) -> BaseTexture {
+    if block <= 1 {
+        return base.clone();
+    }
+    let (width, height, px) = blocks(base.width, base.height, block, |xs, ys| {
+        let n = (xs.len() * ys.len()) as u32;
+        let mut sum = [0_u32; 3];
+        for y in ys {
+            for rgb in base.rgb[3 * (y * base.width + xs.start)..3 * (y * base.width + xs.end)]
+                .chunks_exact(3)
+            {
+                for c in 0..3 {
+                    sum[c] += u32::from(rgb[c]);
+                }
+            }
+        }
+        sum.map(|s| ((s + n / 2) / n) as u8)
+    });
+    BaseTexture {
+        width,
+        height,
+        rgb: px.into_flattened(),
+    }
+}
+
+/// The cubic mean of the measured levels of each block, so that a line of one pixel does
+/// not fade away; not measured where less than half of the block was.
+pub(super) fn map(map: &ParameterMap, block: usize) -> ParameterMap {
+    if block <= 1 {
+        return map.clone();
+    }
+    let (width, height, strength) = blocks(map.width, map.height, block, |xs, ys| {
+        let area = xs.len() * ys.len();
+        let (mut n, mut sum) = (0_usize, 0.0_f64);
+        for y in ys {
+            for &level in &map.strength[y * map.width + xs.start..y * map.width + xs.end] {
+                if level > 0 {
+                    n += 1;
+                    let l = f64::from(level);
+                    sum += l * l * l;
+                }
+            }
+        }
+        if 2 * n < area || n == 0 {
+            0
+        } else {
+            (libm::cbrt(sum / n as f64) + 0.5).clamp(1.0, 255.0) as u8
+        }
+    });
+    ParameterMap {
+        parameter: map.parameter,
+        width,
+        height,
+        strength,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dermalia_findings::Parameter;
+
+    use super::*;
+
+    #[test]
+    fn a_thin_line_survives_and_gaps_stay_gaps() {
+        let mut strength = vec![1_u8; 64];
+        for y in 0..8 {
+            strength[y * 8 + 2] = 255;
+            strength[y * 8 + 6] = 0;
+            strength[y * 8 + 7] = 0;
+            strength[y * 8 + 5] = 0;
+        }
+        let m = ParameterMap {
+            parameter: Parameter::Wrinkles,
+            width: 8,
+            height: 8,
+            strength,
+        };
+        let r = map(&m, 4);
+        assert_eq!((r.width, r.height), (2, 2));
+        assert!(r.strength[0] > 150, "{}", r.strength[0]);
+        assert_eq!(r.strength[1], 0);
+    }
+
+    #[test]
+    fn odd_sizes_keep_their_edges() {
+        let base = BaseTexture {
+            width: 5,
+            height: 3,
+            rgb: vec![200; 45],
+        };
+        let r = texture(&base, 2);
+        assert_eq!((r.width, r.height), (3, 2));
+        assert!(r.rgb.iter().all(|&c| c == 200));
+        assert_eq!(block_for(2049, 1024), 3);
+        assert_eq!(block_for(0, 1024), 1);
+    }
+}

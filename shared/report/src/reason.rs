@@ -1,0 +1,185 @@
+//! Reasons and warnings of the findings, which are English sentences for engineers, as
+//! kinds that every language has a sentence for.
+
+/// Why something was not measured, or is less certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ReasonKind {
+    /// The picture's scale does not carry it (got, needed; mm a pixel).
+    TooCoarse,
+    /// The scale of the picture is unknown.
+    NoScale,
+    /// The scale was estimated, not given.
+    ScaleEstimated,
+    /// No height data, or too coarse a mesh.
+    NoRelief,
+    /// Only a device's probe can measure it, and there is no such value.
+    NoDeviceValue,
+    /// No picture under a light that shows it.
+    NoLight,
+    /// The picture is grey.
+    NoColour,
+    /// Nothing of the region can be seen or is left after masking.
+    NotVisible,
+    /// There is nothing to take the mean of.
+    NothingFound,
+    /// Make-up was stated.
+    MakeUp,
+    /// The picture is not sharp.
+    Blur,
+    /// Over- or underexposed.
+    Clipped,
+    /// Shine.
+    Gloss,
+    /// Uneven light.
+    Uneven,
+    /// No colour card or light standard.
+    NoLightStandard,
+    /// Redness cannot be told apart well on dark skin.
+    DarkSkin,
+    /// No face was found.
+    NoFace,
+    /// Noise, or little to count.
+    Noise,
+    /// Part of the face is missing or masked.
+    Coverage,
+    /// Anything else.
+    Other,
+}
+
+/// Words that tell a kind; the first row with one of them in the text decides.
+const WORDS: &[(ReasonKind, &[&str])] = &[
+    (ReasonKind::TooCoarse, &["too coarse", "too fine for", "mm/px is"]),
+    (ReasonKind::ScaleEstimated, &["iris", "scale estimated", "estimated scale", "scale is estimated"]),
+    (
+        ReasonKind::NoScale,
+        &["no scale", "scale is unknown", "scale unknown", "unknown scale", "without a scale", "without scale", "mm_per_px"],
+    ),
+    (
+        ReasonKind::NoDeviceValue,
+        &["probe", "device value", "hydration", "by the device", "corneometer"],
+    ),
+    (ReasonKind::NoRelief, &["relief", "height map", "depth", "fine mesh", "roughness"]),
+    (
+        ReasonKind::NoLightStandard,
+        &["light standard", "colour card", "color card", "white balance", "colour standard", "exposure is unknown"],
+    ),
+    (ReasonKind::NoColour, &["grey", "gray", "no colour", "carries no colour", "monochrome"]),
+    (
+        ReasonKind::DarkSkin,
+        &["dark skin", "dark ita", "dark band", "correlate", "brown skin", "ita band"],
+    ),
+    (ReasonKind::MakeUp, &["make-up", "make_up", "makeup"]),
+    (ReasonKind::Gloss, &["gloss", "specular", "shine", "shiny"]),
+    (ReasonKind::Clipped, &["clipped", "overexposed", "underexposed", "saturated"]),
+    (ReasonKind::Uneven, &["uneven", "illumination varies", "shadow"]),
+    (ReasonKind::Blur, &["blur", "focus", "sharp"]),
+    (ReasonKind::NoFace, &["no face", "face was not found", "face not found", "no landmarks"]),
+    (
+        ReasonKind::NothingFound,
+        &["no wrinkle", "no pore", "no spot", "no red area", "none found", "nothing found", "nothing to average", "no feature"],
+    ),
+    (
+        ReasonKind::NotVisible,
+        &["no skin", "not visible", "no area", "masked out", "no measured", "not on the scan", "no surface", "nothing visible", "no unmasked", "not seen", "is hidden", "outside"],
+    ),
+    (
+        ReasonKind::NoLight,
+        &["polarised", "light", "uv", "wood", "nir", "no image", "no picture"],
+    ),
+    (ReasonKind::Noise, &["noise", "noisy", "few"]),
+    (ReasonKind::Coverage, &["coverage", "covers", "covered", "missing", "excluded", "masked"]),
+];
+
+/// The kind of one reason, and every number in it as it is written there.
+pub(crate) fn classify(reason: &str) -> (ReasonKind, Vec<&str>) {
+    let lower = reason.to_lowercase();
+    let kind = WORDS
+        .iter()
+        .find(|(_, words)| words.iter().any(|w| holds_word(&lower, w)))
+        .map_or(ReasonKind::Other, |(kind, _)| *kind);
+    (kind, numbers(reason))
+}
+
+/// Whether `text` holds `word` beginning at the beginning of a word.
+fn holds_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        !text[..at]
+            .chars()
+            .next_back()
+            .is_some_and(char::is_alphanumeric)
+    })
+}
+
+/// The parts of a reason that was put together from several.
+pub(crate) fn parts(reason: &str) -> impl Iterator<Item = &str> {
+    reason.split(';').map(str::trim).filter(|p| !p.is_empty())
+}
+
+/// The decimal numbers in a text that stand on their own (not `CM825`, not `a1`).
+fn numbers(text: &str) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let mut out = vec![];
+    let mut i = 0;
+    while i < bytes.len() {
+        let starts = bytes[i].is_ascii_digit()
+            && (i == 0 || !(bytes[i - 1].is_ascii_alphanumeric() || bytes[i - 1] == b'.'));
+        if !starts {
+            i += 1;
+            continue;
+        }
+        let mut end = i;
+        while end < bytes.len()
+            && (bytes[end].is_ascii_digit()
+                || (bytes[end] == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)))
+        {
+            end += 1;
+        }
+        let negative = i > 0
+            && bytes[i - 1] == b'-'
+            && (i == 1 || !bytes[i - 2].is_ascii_alphanumeric());
+        out.push(&text[if negative { i - 1 } else { i }..end]);
+        i = end;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_from_the_words() {
+        for (text, kind, found) in [
+            (
+                "0.52 mm/px is too coarse for pores (needs 0.15)",
+                ReasonKind::TooCoarse,
+                &["0.52", "0.15"][..],
+            ),
+            ("no relief and mesh edges of 3.1 mm (needs 0.2)", ReasonKind::NoRelief, &["3.1", "0.2"]),
+            ("hydration cannot be computed from a photograph", ReasonKind::NoDeviceValue, &[]),
+            ("the scale of the photograph is unknown; no scale", ReasonKind::NoScale, &[]),
+            ("no light standard in the picture", ReasonKind::NoLightStandard, &[]),
+            ("only uv light was given", ReasonKind::NoLight, &[]),
+            ("capture.skin is make_up", ReasonKind::MakeUp, &[]),
+            ("focus 0.31 is below 0.5", ReasonKind::Blur, &["0.31", "0.5"]),
+            ("Corneometer CM 825", ReasonKind::NoDeviceValue, &["825"]),
+            ("the moon is full", ReasonKind::Other, &[]),
+            ("", ReasonKind::Other, &[]),
+        ] {
+            assert_eq!(classify(text), (kind, found.to_vec()), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_stand_alone() {
+        assert_eq!(numbers("a1 CM825 -3.5 2-4 0.5. 7"), ["-3.5", "2", "4", "0.5", "7"]);
+        assert_eq!(parts("one; two;; ").collect::<Vec<_>>(), ["one", "two"]);
+    }
+
+    #[test]
+    fn every_text_is_survived() {
+        for text in ["ä-1.", "…0…", ".5", "-", "9", "\u{0}1;", "1.2.3"] {
+            let _ = classify(text);
+        }
+    }
+}

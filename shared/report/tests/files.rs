@@ -1,0 +1,312 @@
+//! The files: their names, sizes, formats and bytes.
+#![allow(missing_docs)]
+
+mod fixture;
+
+use dermalia_findings::{Parameter, ParameterMap};
+use dermalia_report::pictures::{HEAT_MAP_MAX_PX, View, heat_map, palette, stills};
+use dermalia_report::{
+    Artifact, ArtifactError, Locale, PracticeView, ReportRequest, render_artifacts, render_report,
+    write_glb,
+};
+use dermalia_surface::Mesh;
+use serde_json::Value;
+
+fn decode(webp: &[u8]) -> (usize, usize, Vec<u8>, bool) {
+    let image = webp::Decoder::new(webp).decode().unwrap();
+    (image.width() as usize, image.height() as usize, image.to_vec(), image.is_alpha())
+}
+
+#[test]
+fn a_heat_map_is_transparent_where_nothing_was_measured() {
+    let map = fixture::map(Parameter::Redness, 256);
+    let (w, h, px, alpha) = decode(&heat_map(&map).unwrap());
+    assert_eq!((w, h, alpha), (256, 256, true));
+    for (i, &level) in map.strength.iter().enumerate() {
+        let a = px[4 * i + 3];
+        match palette::strength(level) {
+            None => assert_eq!(a, 0),
+            Some(s) => assert_eq!(a, (palette::opacity(s) * 255.0 + 0.5) as u8),
+        }
+    }
+    // The middle of a cheek is dark, its surroundings pale.
+    let at = |x: usize, y: usize| f32::from(px[4 * (y * 256 + x)]);
+    assert!(at(84, 153) < 90.0 && at(128, 60) > 180.0);
+}
+
+#[test]
+fn a_large_heat_map_is_reduced() {
+    let map = fixture::map(Parameter::Pores, 2100);
+    let (w, h, _, _) = decode(&heat_map(&map).unwrap());
+    assert_eq!((w, h), (700, 700));
+    assert!(w <= HEAT_MAP_MAX_PX);
+}
+
+#[test]
+fn faulty_pictures_are_refused() {
+    let bad = ParameterMap {
+        parameter: Parameter::Pores,
+        width: 4,
+        height: 4,
+        strength: vec![1; 15],
+    };
+    let text = heat_map(&bad).unwrap_err().to_string();
+    assert!(text.contains("15") && text.contains("16"), "{text}");
+    let empty = ParameterMap { width: 0, height: 0, strength: vec![], ..bad };
+    assert!(heat_map(&empty).is_err());
+    let mut skin = fixture::skin(8);
+    skin.rgb.pop();
+    assert!(stills(None, &skin, &[]).is_err());
+    assert!(write_glb(&fixture::head(4, 4), &skin).is_err());
+}
+
+#[test]
+fn a_head_is_seen_from_three_sides() {
+    let maps = fixture::maps(256);
+    let all = stills(Some(&fixture::head(40, 40)), &fixture::skin(256), &maps).unwrap();
+    assert_eq!(all.len(), 13);
+    let front = |p| all.iter().find(|s| s.view == View::Front && s.parameter == p).unwrap();
+    let (w, h, skin, _) = decode(&front(None).webp);
+    assert_eq!((w, h), (720, 864));
+    let (_, _, red, _) = decode(&front(Some(Parameter::Redness)).webp);
+    let px = |image: &[u8], x: usize, y: usize| {
+        let i = 3 * (y * w + x);
+        [image[i], image[i + 1], image[i + 2]].map(i32::from)
+    };
+    // The corner is backdrop in both; skin is warm; the painted cheek is blue.
+    assert!(px(&skin, 5, 5).iter().all(|c| *c > 200));
+    let middle = px(&skin, 360, 300);
+    assert!(middle[0] > middle[2] + 25, "{middle:?}");
+    let cheek = (0..h)
+        .flat_map(|y| (0..w).map(move |x| (x, y)))
+        .filter(|&(x, y)| {
+            let c = px(&red, x, y);
+            c[2] > c[0] + 25
+        })
+        .count();
+    assert!(cheek > 3000, "{cheek} blue pixels");
+    // The patient's left is on the viewer's right when seen from the front, and in the
+    // middle when seen from the left.
+    let left = all.iter().find(|s| s.view == View::Left && s.parameter.is_some()).unwrap();
+    assert_eq!((left.width, left.height), (500, 600));
+}
+
+#[test]
+fn the_left_view_shows_the_left_cheek() {
+    let mut map = fixture::map(Parameter::Redness, 128);
+    for y in 0..128 {
+        for x in 0..128 {
+            // Only u > 0.6: +x, the patient's left.
+            if x < 77 && map.strength[y * 128 + x] > 0 {
+                map.strength[y * 128 + x] = 1;
+            }
+        }
+    }
+    let all = stills(Some(&fixture::head(40, 40)), &fixture::skin(128), &[map]).unwrap();
+    let blue = |view: View| {
+        let still = all.iter().find(|s| s.view == view && s.parameter.is_some()).unwrap();
+        let (_, _, px, _) = decode(&still.webp);
+        px.chunks_exact(3).filter(|c| i32::from(c[2]) > i32::from(c[0]) + 25).count()
+    };
+    assert!(blue(View::Left) > 4 * blue(View::Right).max(1), "{} {}", blue(View::Left), blue(View::Right));
+}
+
+#[test]
+fn a_photograph_is_shown_flat() {
+    let maps = fixture::maps(900);
+    let all = stills(None, &fixture::skin(1800), &maps).unwrap();
+    assert_eq!(all.len(), 5);
+    assert!(all.iter().all(|s| s.view == View::Front && s.width == 600));
+    let flat = Mesh::sheet(100.0, 100.0);
+    assert_eq!(stills(Some(&flat), &fixture::skin(64), &[]).unwrap().len(), 1);
+}
+
+/// Reads a GLB: the JSON and the binary chunk.
+fn read_glb(bytes: &[u8]) -> (Value, &[u8]) {
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    assert_eq!(&bytes[..4], b"glTF");
+    assert_eq!((word(4), word(8) as usize), (2, bytes.len()));
+    let json_len = word(12) as usize;
+    assert_eq!((json_len % 4, &bytes[16..20]), (0, &b"JSON"[..]));
+    let bin = 20 + json_len;
+    let bin_len = word(bin) as usize;
+    assert_eq!((bin_len % 4, &bytes[bin + 4..bin + 8]), (0, &b"BIN\0"[..]));
+    assert_eq!(bin + 8 + bin_len, bytes.len());
+    (serde_json::from_slice(&bytes[20..bin]).unwrap(), &bytes[bin + 8..])
+}
+
+#[test]
+fn a_model_comes_back_as_it_was() {
+    for (columns, rows) in [(10, 10), (300, 260)] {
+        let mesh = fixture::head(columns, rows);
+        let skin = fixture::skin(64);
+        let glb = write_glb(&mesh, &skin).unwrap();
+        let (json, bin) = read_glb(&glb);
+        let view = |accessor: usize| {
+            let a = &json["accessors"][accessor];
+            let v = &json["bufferViews"][a["bufferView"].as_u64().unwrap() as usize];
+            let (start, len) = (v["byteOffset"].as_u64().unwrap(), v["byteLength"].as_u64().unwrap());
+            assert_eq!(start % 4, 0);
+            (&bin[start as usize..(start + len) as usize], a)
+        };
+        let floats = |accessor: usize| -> Vec<f32> {
+            view(accessor).0.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+        };
+        let primitive = &json["meshes"][0]["primitives"][0];
+        let at = |name: &str| primitive["attributes"][name].as_u64().unwrap() as usize;
+        let (positions, normals, uvs) = (floats(at("POSITION")), floats(at("NORMAL")), floats(at("TEXCOORD_0")));
+        let (raw, accessor) = view(primitive["indices"].as_u64().unwrap() as usize);
+        let indices: Vec<usize> = match accessor["componentType"].as_u64().unwrap() {
+            5123 => raw.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]) as usize).collect(),
+            5125 => raw.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap()) as usize).collect(),
+            other => panic!("component type {other}"),
+        };
+        let count = positions.len() / 3;
+        // The seam doubles the points of one column, and nothing else.
+        assert_eq!(count, ((columns + 1) * (rows + 1) + rows + 1) as usize);
+        assert_eq!(accessor["componentType"] == 5123, count <= 65535);
+        assert_eq!(indices.len(), mesh.triangles.len() * 3);
+        for (t, corner) in indices.chunks_exact(3).enumerate() {
+            for k in 0..3 {
+                let (p, uv) = (mesh.corners(t)[k], mesh.uv_corners(t)[k]);
+                let i = corner[k];
+                for c in 0..3 {
+                    assert_eq!(positions[3 * i + c], p[c] * 0.001);
+                }
+                assert_eq!([uvs[2 * i], uvs[2 * i + 1]], [uv[0], 1.0 - uv[1]]);
+            }
+        }
+        for n in normals.chunks_exact(3) {
+            let length = (n[0] * n[0] + n[1] * n[1] + n[2] * n[2]).sqrt();
+            assert!((length - 1.0).abs() < 1e-5);
+        }
+        let (_, position) = view(at("POSITION"));
+        for c in 0..3 {
+            let lowest = positions.iter().skip(c).step_by(3).copied().fold(f32::INFINITY, f32::min);
+            assert_eq!(position["min"][c].as_f64().unwrap() as f32, lowest);
+        }
+        let image = &json["images"][0];
+        let v = &json["bufferViews"][image["bufferView"].as_u64().unwrap() as usize];
+        let start = v["byteOffset"].as_u64().unwrap() as usize;
+        let (w, h, _, _) = decode(&bin[start..start + v["byteLength"].as_u64().unwrap() as usize]);
+        assert_eq!((w, h), (64, 64));
+        assert_eq!(json["asset"]["version"], "2.0");
+        assert_eq!(json["extensionsRequired"][0], "EXT_texture_webp");
+    }
+}
+
+#[test]
+fn a_model_without_an_atlas_has_no_picture_and_none_without_triangles() {
+    let mut mesh = fixture::head(6, 6);
+    mesh.uvs.clear();
+    mesh.uv_triangles.clear();
+    let glb = write_glb(&mesh, &fixture::skin(8)).unwrap();
+    let (json, _) = read_glb(&glb);
+    assert!(json.get("images").is_none() && json.get("extensionsUsed").is_none());
+    assert_eq!(json["accessors"][1]["count"], 49);
+    mesh.triangles.clear();
+    assert!(write_glb(&mesh, &fixture::skin(8)).is_err());
+}
+
+fn artifacts() -> Vec<Artifact> {
+    render_artifacts(
+        &fixture::findings(),
+        &fixture::maps(256),
+        &fixture::skin(256),
+        Some(&fixture::head(40, 40)),
+    )
+    .unwrap()
+}
+
+fn request(locales: &[Locale]) -> ReportRequest<'_> {
+    ReportRequest {
+        practice: PracticeView { name: Some("Praxis am Nordufer"), contact: None },
+        patient_first_name: Some("Anna"),
+        locales,
+        expires: Some("2028-05-14"),
+        previous: None,
+        asset_prefix: "",
+    }
+}
+
+#[test]
+fn one_analysis_leaves_its_files_and_the_report_is_made_of_them() {
+    let made = artifacts();
+    let names: Vec<&str> = made.iter().map(|a| a.name.as_str()).collect();
+    assert_eq!(names.len(), 1 + 4 + 13 + 1);
+    for expected in [
+        "findings.json", "heat_wrinkles.webp", "heat_redness.webp", "scan.glb",
+        "still_front_skin.webp", "still_left_pores.webp", "still_right_pigmentation.webp",
+    ] {
+        assert!(names.contains(&expected), "{expected}");
+    }
+    let report = render_report(&made, &request(&[Locale::De, Locale::En])).unwrap();
+    let names: Vec<&str> = report.iter().map(|a| a.name.as_str()).collect();
+    assert_eq!(names, ["report.html", "report.en.html", "data.json", "scan.glb"]);
+    let page = String::from_utf8(report[0].bytes.clone()).unwrap();
+    assert!(page.contains("href=\"report.en.html\"") && page.contains("href=\"scan.glb\""));
+    let data: Value = serde_json::from_slice(&report[2].bytes).unwrap();
+    let findings = serde_json::to_value(fixture::findings()).unwrap();
+    assert_eq!(data["findings"], findings);
+    assert!(data["about"]["de"].is_string() && data["fields"]["ita"]["name"]["en"].is_string());
+    // Behind a link, files are asked for by a query.
+    let linked = ReportRequest { asset_prefix: "?", ..request(&[Locale::En]) };
+    let report = render_report(&made, &linked).unwrap();
+    let page = String::from_utf8(report[0].bytes.clone()).unwrap();
+    assert!(page.contains("href=\"?scan.glb\"") && page.contains("href=\"?data.json\""));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_on_any_number_of_threads() {
+    let run = |threads: usize| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+            .install(artifacts)
+    };
+    let one = run(1);
+    assert_eq!(one, run(3));
+    let locales = [Locale::En, Locale::De];
+    assert_eq!(
+        render_report(&one, &request(&locales)).unwrap(),
+        render_report(&one, &request(&locales)).unwrap()
+    );
+}
+
+#[test]
+fn missing_or_foreign_findings_are_refused() {
+    let locales = [Locale::De];
+    assert!(matches!(
+        render_report(&[], &request(&locales)),
+        Err(ArtifactError::Missing { name: "findings.json" })
+    ));
+    let mut made = artifacts();
+    assert!(matches!(render_report(&made, &request(&[])), Err(ArtifactError::NoLocale)));
+    let mut findings = fixture::findings();
+    findings.schema = "dermalia.findings/9".to_owned();
+    for a in &mut made {
+        if a.name == "findings.json" {
+            a.bytes = serde_json::to_vec(&findings).unwrap();
+        }
+    }
+    let text = render_report(&made, &request(&locales)).unwrap_err().to_string();
+    assert!(text.contains("/9") && text.contains("/1"), "{text}");
+}
+
+#[test]
+fn files_carry_no_personal_data() {
+    for artifact in artifacts() {
+        for needle in [&b"Anna"[..], b"@", b"Exif", b"XMP "] {
+            if artifact.content_type == "image/webp" && needle == b"@" {
+                continue;
+            }
+            if artifact.content_type == "model/gltf-binary" {
+                let (json, _) = read_glb(&artifact.bytes);
+                assert!(!json.to_string().as_bytes().windows(needle.len()).any(|w| w == needle));
+                continue;
+            }
+            assert!(!artifact.bytes.windows(needle.len()).any(|w| w == needle), "{}", artifact.name);
+        }
+    }
+}
