@@ -1,12 +1,41 @@
 //! The manifest of `dermalia.scan/1`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The schema identifier of this version of the contract.
 pub const SCHEMA: &str = "dermalia.scan/1";
 
+/// The one scheme of landmarks.
+pub const LANDMARK_SCHEME: &str = "mediapipe-468";
+
+/// How many landmarks that scheme has.
+pub const LANDMARK_COUNT: usize = 468;
+
+/// What a device can have measured itself.
+pub const DEVICE_PARAMETERS: [&str; 5] =
+    ["wrinkles", "pores", "pigmentation", "redness", "hydration"];
+
+/// The regions of the contract; `face` is their union.
+pub const REGIONS: [&str; 14] = [
+    "forehead",
+    "glabella",
+    "crows_feet_left",
+    "crows_feet_right",
+    "under_eye_left",
+    "under_eye_right",
+    "nose",
+    "cheek_left",
+    "cheek_right",
+    "nasolabial_left",
+    "nasolabial_right",
+    "perioral",
+    "chin",
+    "face",
+];
+
 /// `manifest.json`. A field that is not named here refuses the bundle.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Always [`SCHEMA`].
@@ -47,7 +76,7 @@ pub struct Manifest {
 }
 
 /// The device that captured the scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Device {
@@ -58,7 +87,7 @@ pub struct Device {
 }
 
 /// All that is accepted about the patient.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patient {
     /// First name.
@@ -73,7 +102,7 @@ pub struct Patient {
 }
 
 /// How the scan was captured.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capture {
     /// What lies on the skin.
@@ -82,7 +111,7 @@ pub struct Capture {
 }
 
 /// What lies on the skin.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum SkinState {
@@ -93,7 +122,7 @@ pub enum SkinState {
 }
 
 /// The surface's file and its frame.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeshEntry {
     /// Name in the bundle.
@@ -107,7 +136,7 @@ pub struct MeshEntry {
 }
 
 /// A unit of length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Unit {
@@ -117,7 +146,7 @@ pub enum Unit {
 }
 
 /// A signed axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)]
 pub enum Axis {
     #[serde(rename = "+x")]
@@ -135,7 +164,7 @@ pub enum Axis {
 }
 
 /// The light a picture was taken under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Light {
@@ -148,7 +177,7 @@ pub enum Light {
 }
 
 /// Where a picture lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
     /// In the mesh's UV atlas.
@@ -160,7 +189,7 @@ pub enum Space {
 }
 
 /// A picture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageEntry {
     /// Name in the bundle.
@@ -182,7 +211,7 @@ pub struct ImageEntry {
 
 /// A pinhole camera, `OpenCV` convention: x right, y down, z forward, in pixels and
 /// millimetres.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Camera {
@@ -198,7 +227,7 @@ pub struct Camera {
 }
 
 /// The height map's file and scale.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ReliefEntry {
@@ -209,7 +238,7 @@ pub struct ReliefEntry {
 }
 
 /// 468 points in mesh units and axes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LandmarksEntry {
     /// Always `mediapipe-468`.
@@ -219,7 +248,7 @@ pub struct LandmarksEntry {
 }
 
 /// A value that the device measured itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceValue {
     /// `wrinkles`, `pores`, `pigmentation`, `redness` or `hydration`.
@@ -235,7 +264,7 @@ pub struct DeviceValue {
 }
 
 /// A file of the bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct FileEntry {
@@ -243,4 +272,30 @@ pub struct FileEntry {
     pub bytes: u64,
     /// Lower-case hex.
     pub sha256: String,
+}
+
+/// Personal data stays out of every log, so only its presence shows.
+impl std::fmt::Debug for Patient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |given: bool| if given { "given" } else { "none" };
+        f.debug_struct("Patient")
+            .field("first_name", &shown(self.first_name.is_some()))
+            .field("email", &shown(self.email.is_some()))
+            .field("locale", &self.locale)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Manifest")
+            .field("scan_id", &self.scan_id)
+            .field("practice_id", &self.practice_id)
+            .field("captured_at", &self.captured_at)
+            .field("device", &self.device)
+            .field("patient", &self.patient)
+            .field("images", &self.images.len())
+            .field("files", &self.files.len())
+            .finish_non_exhaustive()
+    }
 }
