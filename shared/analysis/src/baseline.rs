@@ -228,6 +228,7 @@ mod tests {
             origin: [0, 0],
             size: [650, 650],
             px_mm: [0.2, 0.2],
+            aim_mm: 0.15,
         };
         let field = Field::reduce(extent, |_, _| {
             Some(Sample {

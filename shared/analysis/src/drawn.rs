@@ -3,7 +3,7 @@
 use crate::chromophores::angle_deg;
 use crate::colour::{HAEMOGLOBIN, MELANIN_SPECTRAL, MELANIN_TSUMURA, density_8, srgb_from_linear};
 use crate::extent::Increment;
-use crate::field::{Extent, Field, Sample};
+use crate::field::{CELL_MM, Extent, Field, Sample};
 use crate::redness::{ColourFeatures, colour_features};
 
 /// How an increment falls off; each is one half at the radius.
@@ -126,6 +126,7 @@ impl Skin {
             origin: [0, 0],
             size: [side, side],
             px_mm: [self.mm_per_px as f32; 2],
+            aim_mm: CELL_MM,
         };
         let table = density_8();
         Field::reduce(extent, |x, y| {

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-/// The side of a cell that is aimed at, in millimetres.
+/// The side of a cell for spots and red areas, in millimetres.
 pub(crate) const CELL_MM: f32 = 0.15;
 
 /// What a pixel gives to its cell.
@@ -50,6 +50,8 @@ pub(crate) struct Extent {
     pub(crate) size: [usize; 2],
     /// Typical size of a pixel, across and down, in millimetres.
     pub(crate) px_mm: [f32; 2],
+    /// The side of a cell that is aimed at, in millimetres.
+    pub(crate) aim_mm: f32,
 }
 
 impl Field {
@@ -61,7 +63,7 @@ impl Field {
     {
         let step = extent
             .px_mm
-            .map(|mm| (CELL_MM / mm.max(1e-6)).round().clamp(1.0, 64.0) as usize);
+            .map(|mm| (extent.aim_mm / mm.max(1e-6)).round().clamp(1.0, 64.0) as usize);
         let width = extent.size[0].div_ceil(step[0]).max(1);
         let height = extent.size[1].div_ceil(step[1]).max(1);
         let count = width * height;
@@ -261,6 +263,7 @@ mod tests {
             origin: [4, 2],
             size: [40, 20],
             px_mm: [0.0375, 0.075],
+            aim_mm: 0.15,
         };
         let field = Field::reduce(extent, |x, y| {
             (x != 5).then_some(Sample {

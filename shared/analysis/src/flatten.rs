@@ -106,6 +106,7 @@ mod tests {
             origin: [0, 0],
             size: [side, side],
             px_mm: [0.15, 0.15],
+            aim_mm: 0.15,
         };
         let field = Field::reduce(extent, |x, y| {
             let s = 0.3 + 0.7 * x as f64 / side as f64;

@@ -1,1 +1,216 @@
-//! What is not skin, told by colour: beard, hair, glasses, gloss.
+//! What is not skin, told by colour: beard, hair, brows beyond their polygon, frames of
+//! glasses.
+//!
+//! Pigment, blood, pits and folds never look like it: pigment and blood add colour, pits
+//! and folds are small, light is smooth. Hair, its shadow under the skin and frames are
+//! either darker without more colour over centimetres, or very dark and not alone.
+
+use crate::atlas::{Atlas, label};
+use crate::baseline::baseline;
+use crate::chromophores::chroma;
+use crate::extent::flood;
+use crate::field::{Field, quantile};
+use crate::registration::RegisteredPicture;
+use crate::skin_colour::{cell_regions, field_of, pixel_mm};
+use dermalia_findings::Region;
+use dermalia_scan::manifest::Light;
+
+/// Cells as coarse as a tuft.
+const CELL_MM: f32 = 0.35;
+
+/// Lights from the most telling: gloss hides hair.
+const LIGHTS: [Light; 3] = [
+    Light::CrossPolarised,
+    Light::White,
+    Light::ParallelPolarised,
+];
+
+/// The pixels of the working raster that are no skin by their colour.
+pub(crate) fn colour_mask(atlas: &Atlas, pictures: &[RegisteredPicture]) -> Vec<bool> {
+    let blank = vec![false; atlas.len()];
+    let picture = LIGHTS
+        .iter()
+        .find_map(|l| pictures.iter().find(|p| p.light == *l && !p.grey));
+    let (Some(picture), Some(px_mm)) = (picture, pixel_mm(atlas)) else {
+        return blank;
+    };
+    let mut field = field_of(atlas, picture, px_mm, CELL_MM);
+    let regions = cell_regions(atlas, &field);
+    let measured: Vec<f32> = regions
+        .iter()
+        .map(|r| f32::from(u8::from(r.is_some())))
+        .collect();
+    let near = field.smooth(&measured, &vec![1.0; field.len()], 1.5);
+    for (w, n) in field.weight.iter_mut().zip(&near) {
+        if *n < 2e-3 {
+            *w = 0.0;
+        }
+    }
+    let Some(cells) = not_skin(&field, &regions, &edges(atlas, &field)) else {
+        return blank;
+    };
+    (0..atlas.len())
+        .map(|i| {
+            let (x, y) = (i % atlas.width, i / atlas.width);
+            cells[(y / field.step[1]) * field.width + x / field.step[0]]
+        })
+        .collect()
+}
+
+/// Cells beside which hair can begin: masked by the landmarks, or beyond the surface.
+fn edges(atlas: &Atlas, field: &Field) -> Vec<bool> {
+    let mut edge = vec![false; field.len()];
+    for (i, l) in atlas.labels.iter().enumerate() {
+        if l & label::LANDMARK_MASK != 0 {
+            let (x, y) = (i % atlas.width, i / atlas.width);
+            edge[(y / field.step[1]) * field.width + x / field.step[0]] = true;
+        }
+    }
+    edge
+}
+
+/// What the skin of this face looks like.
+struct Reference {
+    /// Median chroma.
+    chroma: [f32; 2],
+    /// Median of the mean density.
+    shade: f32,
+}
+
+impl Reference {
+    /// From where hair is least likely; `None` without skin there or elsewhere.
+    fn of(field: &Field, regions: &[Option<Region>]) -> Option<Self> {
+        let bare = |r: Region| {
+            matches!(
+                r,
+                Region::Nose
+                    | Region::UnderEyeLeft
+                    | Region::UnderEyeRight
+                    | Region::CheekLeft
+                    | Region::CheekRight
+                    | Region::Glabella
+            )
+        };
+        let pick = |all: bool| -> Vec<usize> {
+            (0..field.len())
+                .filter(|&i| field.weight[i] > 0.5 && regions[i].is_some_and(|r| all || bare(r)))
+                .collect()
+        };
+        let mut cells = pick(false);
+        if cells.len() < 500 {
+            cells = pick(true);
+        }
+        let median = |of: &dyn Fn(usize) -> f32| {
+            let mut v: Vec<f32> = cells.iter().map(|&i| of(i)).collect();
+            quantile(&mut v, 0.5)
+        };
+        Some(Self {
+            chroma: [
+                median(&|i| chroma(field.at(i))[0])?,
+                median(&|i| chroma(field.at(i))[1])?,
+            ],
+            shade: median(&|i| mean(field.at(i)))?,
+        })
+    }
+
+    /// Colourfulness: 1 is that of the reference, 0 is grey.
+    fn saturation(&self, density: [f32; 3]) -> f32 {
+        let c = chroma(density);
+        let length = self.chroma[0] * self.chroma[0] + self.chroma[1] * self.chroma[1];
+        (c[0] * self.chroma[0] + c[1] * self.chroma[1]) / length.max(1e-6)
+    }
+}
+
+fn mean(d: [f32; 3]) -> f32 {
+    (d[0] + d[1] + d[2]) / 3.0
+}
+
+fn not_skin(field: &Field, regions: &[Option<Region>], edge: &[bool]) -> Option<Vec<bool>> {
+    let reference = Reference::of(field, regions)?;
+    let seen = |i: usize| field.weight[i] > 0.0;
+    let plane = |of: &dyn Fn([f32; 3]) -> f32, sigma_mm: f32| -> Vec<f32> {
+        let raw: Vec<f32> = (0..field.len()).map(|i| of(field.at(i))).collect();
+        field.smooth(&raw, &field.weight, sigma_mm)
+    };
+    let mut mask = vec![false; field.len()];
+
+    // Beard and its shadow: without colour over centimetres, and not lighter than skin.
+    let saturation = plane(&|d| reference.saturation(d), 1.6);
+    let broad_shade = plane(&mean, 1.6);
+    let pale = |i: usize, limit: f32| {
+        seen(i) && saturation[i] < limit && broad_shade[i] > reference.shade - 0.1
+    };
+    for patch in patches(field, |i| pale(i, 0.70), |i| pale(i, 0.82)) {
+        if surface(field, &patch) >= 40.0 {
+            spread(field, &patch, 0.8, &mut mask);
+        }
+    }
+
+    // Hair, brows and frames: far darker than the light explains, and either beside a
+    // brow, an eye or a nostril, or larger than any mole.
+    let shade: Vec<f32> = (0..field.len()).map(|i| mean(field.at(i))).collect();
+    let level = baseline(field, &shade, &field.weight);
+    let fine = field.smooth(&shade, &field.weight, 0.35);
+    let dark = |i: usize, limit: f32| seen(i) && fine[i] - level[i] > limit;
+    for patch in patches(field, |i| dark(i, 0.55), |i| dark(i, 0.3)) {
+        let area = surface(field, &patch);
+        if area >= 180.0 || (area >= 1.5 && touches(field, &patch, edge)) {
+            spread(field, &patch, 0.6, &mut mask);
+        }
+    }
+    Some(mask)
+}
+
+/// Connected cells of a weak condition that hold one of the strong condition.
+fn patches<S, W>(field: &Field, strong: S, weak: W) -> Vec<Vec<u32>>
+where
+    S: Fn(usize) -> bool,
+    W: Fn(usize) -> bool,
+{
+    let mut taken = vec![false; field.len()];
+    let mut out = vec![];
+    for i in 0..field.len() {
+        if taken[i] || !strong(i) {
+            continue;
+        }
+        let patch = flood(field, i, |j| weak(j) || strong(j));
+        for &c in &patch {
+            taken[c as usize] = true;
+        }
+        out.push(patch);
+    }
+    out
+}
+
+fn surface(field: &Field, cells: &[u32]) -> f32 {
+    cells.iter().map(|&c| field.area_mm2[c as usize]).sum()
+}
+
+/// Whether a patch lies within a millimetre of an edge.
+fn touches(field: &Field, cells: &[u32], edge: &[bool]) -> bool {
+    let reach = field.cell_mm.map(|mm| (1.0 / mm).ceil() as isize);
+    let (w, h) = (field.width as isize, field.height as isize);
+    cells.iter().any(|&c| {
+        let (x, y) = (c as isize % w, c as isize / w);
+        (-reach[1]..=reach[1]).any(|dy| {
+            (-reach[0]..=reach[0]).any(|dx| {
+                let (nx, ny) = (x + dx, y + dy);
+                nx >= 0 && ny >= 0 && nx < w && ny < h && edge[(ny * w + nx) as usize]
+            })
+        })
+    })
+}
+
+/// Marks cells and all within `margin_mm` of them.
+fn spread(field: &Field, cells: &[u32], margin_mm: f32, mask: &mut [bool]) {
+    let reach = field.cell_mm.map(|mm| (margin_mm / mm).round() as isize);
+    let (w, h) = (field.width as isize, field.height as isize);
+    for &c in cells {
+        let (x, y) = (c as isize % w, c as isize / w);
+        for ny in (y - reach[1]).max(0)..=(y + reach[1]).min(h - 1) {
+            for nx in (x - reach[0]).max(0)..=(x + reach[0]).min(w - 1) {
+                mask[(ny * w + nx) as usize] = true;
+            }
+        }
+    }
+}

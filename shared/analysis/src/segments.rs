@@ -130,6 +130,7 @@ mod tests {
             origin: [0, 0],
             size: [side, side],
             px_mm: [0.2, 0.2],
+            aim_mm: 0.15,
         };
         Field::reduce(extent, |_, _| {
             Some(Sample {

@@ -6,10 +6,10 @@ use dermalia_findings::{
 use dermalia_scan::Samples;
 use dermalia_scan::manifest::{Light, SkinState};
 
-use crate::atlas::{Atlas, Scale};
+use crate::atlas::{Atlas, Scale, label};
 use crate::colour::{density_8, density_16, erythema_index, ita_deg, melanin_index};
 use crate::extent::Increment;
-use crate::field::{Extent, Field, Sample, quantile};
+use crate::field::{CELL_MM, Extent, Field, Sample, gaussian, quantile};
 use crate::flatten::{Illumination, Level, level};
 use crate::increments::clear_around;
 use crate::redness::{ColourFeatures, colour_features};
@@ -17,6 +17,8 @@ use crate::registration::{Context, Outcome, RegisteredPicture};
 
 /// Coarser than this a freckle is a pixel.
 const COARSEST_MM_PER_PX: f64 = 0.8;
+/// How far beyond the regions skin is looked at.
+const MARGIN_MM: f32 = 4.0;
 /// Less skin than this has no colour of its own.
 const LEAST_MM2: f64 = 10.0;
 
@@ -74,7 +76,7 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let Some(px_mm) = pixel_mm(atlas) else {
         return nothing("no skin is left to measure");
     };
-    let field = field_of(atlas, best, px_mm);
+    let field = skin_field(atlas, best, px_mm);
     let usable: Vec<bool> = field.weight.iter().map(|w| *w > 0.2).collect();
     let features = colour_features(&field, &usable);
 
@@ -83,7 +85,7 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let level_field = if std::ptr::eq(best, standard) {
         &field
     } else {
-        own = field_of(atlas, standard, px_mm);
+        own = skin_field(atlas, standard, px_mm);
         &own
     };
     let mut free = level_field.weight.clone();
@@ -176,14 +178,39 @@ pub(crate) fn pixel_mm(atlas: &Atlas) -> Option<[f32; 2]> {
     (size[0] > 0.0 && size[1] > 0.0).then_some(size)
 }
 
-/// The colour of a picture's measured skin.
-pub(crate) fn field_of(atlas: &Atlas, picture: &RegisteredPicture, px_mm: [f32; 2]) -> Field {
+/// The colour of the measured skin and of a margin around it, so that features on the
+/// edge of a region are seen whole.
+fn skin_field(atlas: &Atlas, picture: &RegisteredPicture, px_mm: [f32; 2]) -> Field {
+    let mut field = field_of(atlas, picture, px_mm, CELL_MM);
+    let measured: Vec<f32> = cell_regions(atlas, &field)
+        .iter()
+        .map(|r| f32::from(u8::from(r.is_some())))
+        .collect();
+    let sigma = field.cell_mm.map(|mm| MARGIN_MM / 3.0 / mm);
+    let near = gaussian(&measured, field.width, field.height, sigma);
+    for (w, n) in field.weight.iter_mut().zip(near) {
+        if n < 2e-3 {
+            *w = 0.0;
+        }
+    }
+    field
+}
+
+/// The colour of a picture wherever there is surface that nothing excludes.
+pub(crate) fn field_of(
+    atlas: &Atlas,
+    picture: &RegisteredPicture,
+    px_mm: [f32; 2],
+    aim_mm: f32,
+) -> Field {
     let areas: Vec<f32> = atlas.metrics.iter().map(|m| m.pixel_area_mm2()).collect();
     let extent = Extent {
         origin: [0, 0],
         size: [atlas.width, atlas.height],
         px_mm,
+        aim_mm,
     };
+    let excluded = |i: usize| atlas.labels[i] & label::EXCLUDED != 0;
     let width = atlas.width;
     let surface = |i: usize| areas.get(atlas.triangle[i] as usize).copied();
     // Where every channel is full there is a highlight and no skin to be seen.
@@ -197,7 +224,7 @@ pub(crate) fn field_of(atlas: &Atlas, picture: &RegisteredPicture, px_mm: [f32; 
                 Some(Sample {
                     density: px.map(|c| table[usize::from(c)]),
                     area_mm2,
-                    usable: atlas.is_measured(i) && px.iter().any(|&c| c < 250),
+                    usable: !excluded(i) && px.iter().any(|&c| c < 250),
                 })
             })
         }
@@ -210,7 +237,7 @@ pub(crate) fn field_of(atlas: &Atlas, picture: &RegisteredPicture, px_mm: [f32; 
                 Some(Sample {
                     density: px.map(|c| table[usize::from(c)]),
                     area_mm2,
-                    usable: atlas.is_measured(i) && px.iter().any(|&c| c < 64_250),
+                    usable: !excluded(i) && px.iter().any(|&c| c < 64_250),
                 })
             })
         }
@@ -218,7 +245,7 @@ pub(crate) fn field_of(atlas: &Atlas, picture: &RegisteredPicture, px_mm: [f32; 
 }
 
 /// The measured region of each cell's middle pixel.
-fn cell_regions(atlas: &Atlas, field: &Field) -> Vec<Option<Region>> {
+pub(crate) fn cell_regions(atlas: &Atlas, field: &Field) -> Vec<Option<Region>> {
     (0..field.len())
         .map(|c| {
             let [x, y] = field.pixel((c % field.width) as f64, (c / field.width) as f64);
@@ -435,7 +462,8 @@ impl Report<'_> {
             }
         }
         let best = (0..votes.len()).rev().max_by_key(|&k| votes[k])?;
-        (votes[best] > 0).then(|| Region::ALL[best])
+        let enough = 2 * votes[best] as usize > one.inside.len();
+        enough.then(|| Region::ALL[best])
     }
 
     fn counts_in(&self, one: &Increment, region: Region) -> bool {
