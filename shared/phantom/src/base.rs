@@ -51,7 +51,11 @@ fn face(seed: u64, levels: u32) -> Result<Surface, PhantomError> {
         .iter()
         .map(|p| [p[0] as f32, p[1] as f32, p[2] as f32])
         .collect();
-    let uvs: Vec<[f32; 2]> = net.points.iter().map(|p| [p[3] as f32, p[4] as f32]).collect();
+    let uvs: Vec<[f32; 2]> = net
+        .points
+        .iter()
+        .map(|p| [p[3] as f32, p[4] as f32])
+        .collect();
     let count = canonical.positions_mm.len();
     Ok(Surface {
         landmarks: Some(positions[..count].to_vec()),
@@ -76,7 +80,9 @@ fn identity(seed: u64) -> impl Fn(Vec3) -> [f64; 3] {
         let side = libm::tanh(f64::from(p[0]) / 20.0);
         [0, 1, 2].map(|k| {
             let sideways = if k == 0 { side } else { 1.0 };
-            f64::from(p[k]) * scale[k] + 1.3 * f64::from(both[k]) * sideways + 0.4 * f64::from(one[k])
+            f64::from(p[k]) * scale[k]
+                + 1.3 * f64::from(both[k]) * sideways
+                + 0.4 * f64::from(one[k])
         })
     }
 }
@@ -132,7 +138,9 @@ mod tests {
         for s in [&one, &two] {
             let raster = rasterize_uv(&s.mesh, 1024, 1024);
             assert_eq!(raster.overlapping_px, 0);
-            let area: f32 = (0..s.mesh.triangles.len()).map(|t| s.mesh.area_mm2(t)).sum();
+            let area: f32 = (0..s.mesh.triangles.len())
+                .map(|t| s.mesh.area_mm2(t))
+                .sum();
             assert!((28_000.0..42_000.0).contains(&area), "{area}");
         }
     }
@@ -147,7 +155,9 @@ mod tests {
             1,
         )
         .unwrap();
-        let area: f32 = (0..s.mesh.triangles.len()).map(|t| s.mesh.area_mm2(t)).sum();
+        let area: f32 = (0..s.mesh.triangles.len())
+            .map(|t| s.mesh.area_mm2(t))
+            .sum();
         assert!((area - 3600.0).abs() < 1.0, "{area}");
     }
 }

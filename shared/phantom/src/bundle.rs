@@ -150,14 +150,17 @@ pub(crate) fn seal(
             mm_per_level: MM_PER_LEVEL,
             zero_level: ZERO_LEVEL,
         }),
-        landmarks: parts
-            .landmarks
-            .filter(|_| options.landmarks)
-            .map(|points| manifest::LandmarksEntry {
+        landmarks: parts.landmarks.filter(|_| options.landmarks).map(|points| {
+            manifest::LandmarksEntry {
                 scheme: "mediapipe-468".to_owned(),
                 points,
-            }),
-        device_values: if on_face { hydration(options.seed) } else { vec![] },
+            }
+        }),
+        device_values: if on_face {
+            hydration(options.seed)
+        } else {
+            vec![]
+        },
         files: files
             .iter()
             .map(|(name, bytes)| manifest::FileEntry {
@@ -167,7 +170,10 @@ pub(crate) fn seal(
             })
             .collect(),
     };
-    files.push(("manifest.json".to_owned(), serde_json::to_vec_pretty(&manifest)?));
+    files.push((
+        "manifest.json".to_owned(),
+        serde_json::to_vec_pretty(&manifest)?,
+    ));
     Ok(files)
 }
 

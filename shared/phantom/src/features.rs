@@ -49,8 +49,8 @@ pub(crate) struct Blob {
     /// Along the half axes, in the tangent plane.
     pub(crate) axes: [V3; 2],
     pub(crate) half_axes_mm: [f64; 2],
-    /// Amplitude and phase of two and three lobes.
-    pub(crate) lobes: [(f64, f64); 2],
+    /// Two and three lobes around the outline: factors of the cosine and the sine.
+    pub(crate) lobes: [[f64; 2]; 2],
     /// Half the width of the edge as a fraction of the radius, below 1.
     pub(crate) softness: f64,
     /// Increments in the middle.
@@ -60,7 +60,7 @@ pub(crate) struct Blob {
 
 impl Blob {
     pub(crate) fn reach_mm(&self) -> f64 {
-        let lobes: f64 = self.lobes.iter().map(|l| l.0).sum();
+        let lobes: f64 = self.lobes.iter().map(|[c, s]| (c * c + s * s).sqrt()).sum();
         self.half_axes_mm[0].max(self.half_axes_mm[1]) * (1.0 + self.softness) / (1.0 - lobes)
     }
 
@@ -77,12 +77,9 @@ impl Blob {
         let (a, b) = (c / self.half_axes_mm[0], s / self.half_axes_mm[1]);
         let (c2, s2) = (c * c - s * s, 2.0 * c * s);
         let (c3, s3) = (c2 * c - s2 * s, s2 * c + c2 * s);
-        let lobe = |(amplitude, phase): (f64, f64), c: f64, s: f64| {
-            amplitude * (c * libm::cos(phase) - s * libm::sin(phase))
-        };
-        norm(q)
-            * (a * a + b * b).sqrt()
-            * (1.0 + lobe(self.lobes[0], c2, s2) + lobe(self.lobes[1], c3, s3))
+        let [two, three] = self.lobes;
+        let lobes = two[0] * c2 + two[1] * s2 + three[0] * c3 + three[1] * s3;
+        norm(q) * (a * a + b * b).sqrt() * (1.0 + lobes)
     }
 
     /// Increment as a fraction of that in the middle.

@@ -18,6 +18,7 @@ mod place;
 mod random;
 mod reckon;
 mod render;
+pub mod score;
 mod skin;
 mod subdivide;
 pub mod truth;
@@ -107,11 +108,13 @@ impl Phantom {
         let skin = skin::Skin::new(surface.mesh);
         let uvs = &surface.landmark_uvs;
         let features = place::features(&skin, &areas, uvs, options);
-        let look = (!uvs.is_empty())
-            .then(|| look::Look::face(uvs, skin.mm_per_uv(), options.seed));
+        let look = (!uvs.is_empty()).then(|| look::Look::face(uvs, skin.mm_per_uv(), options.seed));
         let capture = light::Capture::of(options);
-        let filters: Vec<light::Filter> =
-            options.lights.iter().map(|&l| light::Filter::of(l)).collect();
+        let filters: Vec<light::Filter> = options
+            .lights
+            .iter()
+            .map(|&l| light::Filter::of(l))
+            .collect();
         if (1..filters.len()).any(|i| filters[..i].iter().any(|f| f.light == filters[i].light)) {
             return Err(PhantomError::RepeatedLight);
         }

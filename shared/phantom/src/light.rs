@@ -133,11 +133,15 @@ impl Capture {
             return 0.0;
         }
         let n = normal.map(f64::from);
-        let (axis, power) = match self.lighting {
-            Lighting::Even => ([0.0, 0.0, 1.0], 60.0),
-            _ => (self.half_way, 35.0),
+        let (axis, squarings) = match self.lighting {
+            Lighting::Even => ([0.0, 0.0, 1.0], 6),
+            _ => (self.half_way, 5),
         };
-        let peak = libm::pow(dot(n, axis).max(0.0), power) as f32;
+        let facing = dot(n, axis);
+        if facing < 0.8 {
+            return 0.0;
+        }
+        let peak = (0..squarings).fold(facing, |v, _| v * v) as f32;
         // Rough skin breaks the highlight up.
         filter.gloss * peak * (1.0 - structure).clamp(0.3, 1.3)
     }

@@ -15,6 +15,8 @@ pub(crate) struct Look {
     nostrils: Vec<Polygon>,
     /// Millimetres a unit of the atlas, about the features of the face.
     mm_per_uv: f64,
+    /// All of it, with its soft edges.
+    bounds: [f64; 4],
     seed: u64,
     iris: [f64; 3],
     hair: [f64; 3],
@@ -58,7 +60,7 @@ impl Look {
         };
         const IRIS: [[f64; 3]; 3] = [[2.2, 2.7, 3.4], [1.7, 1.5, 1.3], [1.9, 1.6, 1.9]];
         const HAIR: [[f64; 3]; 3] = [[1.9, 2.3, 2.7], [2.4, 2.6, 2.8], [1.4, 1.8, 2.4]];
-        Self {
+        let mut look = Self {
             brows: masks(Mask::Brow),
             eyes: [
                 eye(outline(&EYE)),
@@ -68,10 +70,25 @@ impl Look {
             mouth: outline(&MOUTH),
             nostrils: masks(Mask::Nostril),
             mm_per_uv,
+            bounds: [f64::MAX, f64::MAX, f64::MIN, f64::MIN],
             seed,
             iris: IRIS[(seed % 3) as usize],
             hair: HAIR[(seed / 3 % 3) as usize],
+        };
+        let parts = look.brows.iter().chain(&look.lips).chain(&look.nostrils);
+        for part in parts.chain(look.eyes.iter().map(|e| &e.opening)) {
+            let (b, margin) = (part.bounds(), 3.0 / mm_per_uv);
+            for k in 0..2 {
+                look.bounds[k] = look.bounds[k].min(b[k] - margin);
+                look.bounds[k + 2] = look.bounds[k + 2].max(b[k + 2] + margin);
+            }
         }
+        look
+    }
+
+    /// Whether anything may lie over a point.
+    pub(crate) fn near(&self, uv: [f64; 2]) -> bool {
+        (0..2).all(|k| uv[k] >= self.bounds[k] && uv[k] <= self.bounds[k + 2])
     }
 
     /// Everything that lies over a point, the lowest first.
@@ -152,9 +169,8 @@ impl Look {
         // The upper lid hides the top of the iris a little.
         let r = (q[0] * q[0] + (q[1] - 0.3) * (q[1] - 0.3)).sqrt();
         let fibre = 1.0 + 0.12 * f64::from(gradient_noise(self.seed ^ 0xe7e, mm, 0.8));
-        let cover = |density: [f64; 3], opacity: f64| {
-            (opacity > 0.0).then_some(Cover { density, opacity })
-        };
+        let cover =
+            |density: [f64; 3], opacity: f64| (opacity > 0.0).then_some(Cover { density, opacity });
         let lashes = smooth(1.3, 0.1, d.abs()) * if q[1] > 0.0 { 0.85 } else { 0.35 };
         // The eyeball curves away towards the corners.
         let corner = 0.05 + 0.25 * smooth(7.0, 14.0, q[0].abs());

@@ -5,9 +5,9 @@ use dermalia_surface::Vec3;
 
 use crate::random::mix;
 
-/// Twelve directions to the middles of a cube's edges (Perlin 2002,
-/// doi 10.1145/566570.566636).
-const EDGES: [[f32; 3]; 12] = [
+/// The directions to the middles of a cube's edges, four of them twice, so that four bits
+/// choose one (Perlin 2002, doi 10.1145/566570.566636).
+const EDGES: [[f32; 3]; 16] = [
     [1.0, 1.0, 0.0],
     [-1.0, 1.0, 0.0],
     [1.0, -1.0, 0.0],
@@ -20,6 +20,10 @@ const EDGES: [[f32; 3]; 12] = [
     [0.0, -1.0, 1.0],
     [0.0, 1.0, -1.0],
     [0.0, -1.0, -1.0],
+    [1.0, 1.0, 0.0],
+    [-1.0, 1.0, 0.0],
+    [0.0, -1.0, 1.0],
+    [0.0, -1.0, -1.0],
 ];
 
 fn fade(t: f32) -> f32 {
@@ -30,9 +34,12 @@ fn fade(t: f32) -> f32 {
 /// within some per cent.
 pub(crate) fn gradient_noise(seed: u64, p: Vec3, wavelength_mm: f32) -> f32 {
     let q = p.map(|c| c / wavelength_mm);
-    let cell = q.map(f32::floor);
-    let f = [q[0] - cell[0], q[1] - cell[1], q[2] - cell[2]];
-    let base = cell.map(|c| c as i64 as u64);
+    let cell = q.map(|c| {
+        let whole = c as i32;
+        whole - i32::from(c < whole as f32)
+    });
+    let f = [0, 1, 2].map(|k| q[k] - cell[k] as f32);
+    let base = cell.map(|c| i64::from(c) as u64);
     let row = |dy: u64, dz: u64| {
         mix(seed
             ^ (base[1].wrapping_add(dy)).wrapping_mul(0xd6e8_feb8_6659_fd93)
@@ -40,7 +47,7 @@ pub(crate) fn gradient_noise(seed: u64, p: Vec3, wavelength_mm: f32) -> f32 {
     };
     let corner = |row: u64, dx: u64, dy: f32, dz: f32| {
         let h = mix(row ^ base[0].wrapping_add(dx).wrapping_mul(0xe703_7ed1_a0b4_28db));
-        let g = EDGES[((h >> 40) % 12) as usize];
+        let g = EDGES[(h >> 60) as usize];
         g[0] * (f[0] - dx as f32) + g[1] * (f[1] - dy) + g[2] * (f[2] - dz)
     };
     let w = f.map(fade);

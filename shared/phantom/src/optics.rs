@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 pub const HAEMOGLOBIN: [f64; 3] = [0.2988, 0.6838, 0.6657];
 
 /// Grey loss of the bare skin, and its haemoglobin.
-pub(crate) const GREY: f64 = 0.30;
-const BASE_HAEMOGLOBIN: f64 = 0.30;
+pub(crate) const GREY: f64 = 0.20;
+const BASE_HAEMOGLOBIN: f64 = 0.58;
 
 /// Which absorption of melanin the skin is drawn with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -112,7 +112,11 @@ impl Default for PhantomOptions {
             lighting: Lighting::Even,
             hard: false,
             clean: false,
-            lights: vec![Light::White, Light::ParallelPolarised, Light::CrossPolarised],
+            lights: vec![
+                Light::White,
+                Light::ParallelPolarised,
+                Light::CrossPolarised,
+            ],
             relief: true,
             landmarks: true,
             recapture: None,
@@ -140,9 +144,11 @@ impl PhantomOptions {
     /// The identifier the manifest carries.
     #[must_use]
     pub fn effective_scan_id(&self) -> String {
-        self.scan_id.clone().unwrap_or_else(|| match self.recapture {
-            None => format!("PHANTOM-{:08}", self.seed),
-            Some(n) => format!("PHANTOM-{:08}-R{n}", self.seed),
-        })
+        self.scan_id
+            .clone()
+            .unwrap_or_else(|| match self.recapture {
+                None => format!("PHANTOM-{:08}", self.seed),
+                Some(n) => format!("PHANTOM-{:08}-R{n}", self.seed),
+            })
     }
 }

@@ -23,7 +23,10 @@ impl Occupied {
     }
 
     fn add(&mut self, p: V3, radius_mm: f64) {
-        self.0.entry(Self::cell(p)).or_default().push((p, radius_mm));
+        self.0
+            .entry(Self::cell(p))
+            .or_default()
+            .push((p, radius_mm));
     }
 
     /// Whether a disc touches any other; both radii together stay below one cell.
@@ -136,11 +139,9 @@ fn blob(rng: &mut Rng, centre: Point, region: Region, mean_radius_mm: f64) -> Bl
     let turn = rng.range(0.0, std::f64::consts::PI);
     let (c, s) = (libm::cos(turn), libm::sin(turn));
     let stretch = libm::sqrt(rng.range(1.0, 1.6));
-    let mut lobe = |most: f64| {
-        (
-            rng.range(0.0, most),
-            rng.range(0.0, std::f64::consts::TAU),
-        )
+    let mut lobe = || {
+        let (size, phase) = (rng.range(0.0, 0.06), rng.range(0.0, std::f64::consts::TAU));
+        [size * libm::cos(phase), size * libm::sin(phase)]
     };
     Blob {
         region,
@@ -150,7 +151,7 @@ fn blob(rng: &mut Rng, centre: Point, region: Region, mean_radius_mm: f64) -> Bl
             along(e1.map(|v| v * -s), e2, c),
         ],
         half_axes_mm: [mean_radius_mm * stretch, mean_radius_mm / stretch],
-        lobes: [lobe(0.06), lobe(0.06)],
+        lobes: [lobe(), lobe()],
         softness: 0.0,
         melanin: 0.0,
         haemoglobin: 0.0,
@@ -447,8 +448,8 @@ fn place_wrinkles(
             });
         }
         w.family(&LOOSE, features, |rng, g| {
-            let region = [Region::CheekLeft, Region::CheekRight, Region::Chin]
-                [rng.count(0, 2) as usize];
+            let region =
+                [Region::CheekLeft, Region::CheekRight, Region::Chin][rng.count(0, 2) as usize];
             let angle = match region {
                 Region::CheekLeft => -1.0,
                 Region::CheekRight => 1.0,

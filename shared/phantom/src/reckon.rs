@@ -19,9 +19,9 @@ struct Inside {
 }
 
 /// Sums over the mesh, not over pixels: each triangle near the blob is cut until the
-/// pieces are a fortieth of its radius, and the contour cuts the pieces.
+/// pieces are a twenty-fourth of its radius, and the contour cuts the pieces.
 fn inside(skin: &Skin, base: &optics::Skin, blob: &Blob) -> Inside {
-    let piece_mm = blob.half_axes_mm[0].min(blob.half_axes_mm[1]) / 40.0;
+    let piece_mm = blob.half_axes_mm[0].min(blob.half_axes_mm[1]) / 24.0;
     let reach = blob.reach_mm();
     let (mut area, mut colour) = (0.0, [0.0; 3]);
     for t in 0..skin.mesh.triangles.len() {
@@ -42,7 +42,8 @@ fn inside(skin: &Skin, base: &optics::Skin, blob: &Blob) -> Inside {
             let rho = corners.map(|c| 1.0 - blob.rho(c));
             let share = positive_share(rho);
             if share > 0.0 {
-                let middle = [0, 1, 2].map(|k| (corners[0][k] + corners[1][k] + corners[2][k]) / 3.0);
+                let middle =
+                    [0, 1, 2].map(|k| (corners[0][k] + corners[1][k] + corners[2][k]) / 3.0);
                 let amount = blob.profile(blob.rho(middle));
                 let c = lab(base.linear(blob.melanin * amount, blob.haemoglobin * amount));
                 area += piece * share;

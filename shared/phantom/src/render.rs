@@ -42,7 +42,6 @@ pub(crate) struct Drawing {
     pub(crate) displacement_mm: Vec<f32>,
     /// The measured region of each pixel by index, or 255.
     region: Vec<u8>,
-    size: usize,
     sums: Vec<Sums>,
     /// Surface of each pixel by its triangle.
     pixel_mm2: Vec<f64>,
@@ -221,7 +220,6 @@ pub(crate) fn draw(
         pictures,
         displacement_mm,
         region,
-        size,
         sums,
         pixel_mm2,
         triangle,
@@ -554,6 +552,7 @@ impl Scene<'_> {
             let shade = self.capture.shade(p, normal);
             let covers: Vec<Cover> = self
                 .look
+                .filter(|l| l.near(uv))
                 .map(|l| l.covers(uv, p).collect())
                 .unwrap_or_default();
             let chromophores = [
@@ -692,10 +691,5 @@ impl Drawing {
         let middle = areas.len() / 2;
         let (_, median, _) = areas.select_nth_unstable_by(middle, f64::total_cmp);
         median.sqrt()
-    }
-
-    /// Columns and rows.
-    pub(crate) fn size(&self) -> usize {
-        self.size
     }
 }

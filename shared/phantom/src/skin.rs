@@ -257,7 +257,11 @@ impl Skin {
             .area_until
             .partition_point(|&a| a <= at)
             .min(self.area_until.len() - 1);
-        let (r, s) = if r + s > 1.0 { (1.0 - r, 1.0 - s) } else { (r, s) };
+        let (r, s) = if r + s > 1.0 {
+            (1.0 - r, 1.0 - s)
+        } else {
+            (r, s)
+        };
         let q = self.mesh.uv_corners(t).map(|c| c.map(f64::from));
         let w = [1.0 - r - s, r, s];
         let uv = [0, 1].map(|k| w[0] * q[0][k] + w[1] * q[1][k] + w[2] * q[2][k]);
@@ -280,11 +284,7 @@ impl Skin {
             let [e1, e2] = Self::frame(centre);
             for i in 0..16 {
                 let angle = std::f64::consts::TAU * f64::from(i) / 16.0;
-                let d = along(
-                    e1.map(|c| c * libm::cos(angle)),
-                    e2,
-                    libm::sin(angle),
-                );
+                let d = along(e1.map(|c| c * libm::cos(angle)), e2, libm::sin(angle));
                 let s = chart.step(d.map(|c| c * radius_mm * 1.5));
                 take([centre.uv[0] + s[0], centre.uv[1] + s[1]]);
             }
