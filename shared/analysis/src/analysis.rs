@@ -1,10 +1,13 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use dermalia_findings::{BaseTexture, Findings, ParameterMap};
+use dermalia_findings::{BaseTexture, Findings, ParameterMap, Quality};
 use dermalia_scan::Scan;
+use dermalia_scan::manifest::Space;
 use dermalia_surface::Mesh;
 
-use crate::AnalysisError;
+use crate::preparation::{self, Prepared};
+use crate::structure::{DensityTable, structure};
+use crate::{AnalysisError, Context, assembly, pores, texture, thumbnails, wrinkles};
 
 /// A part of the analysis, for progress and timing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +42,93 @@ pub struct Analysis {
     pub has_surface: bool,
 }
 
+/// Times the stages; the clock goes to the caller only, never into a result.
+struct Clock<'a> {
+    on_stage: Option<&'a (dyn Fn(Stage) + Sync)>,
+    since: Instant,
+}
+
+impl Clock<'_> {
+    fn lap(&mut self, name: &'static str) {
+        let now = Instant::now();
+        if let Some(f) = self.on_stage {
+            f(Stage {
+                name,
+                took: now.duration_since(self.since),
+            });
+        }
+        self.since = now;
+    }
+}
+
 /// Measures a scan.
 ///
 /// # Errors
 /// [`AnalysisError::is_refusal`] tells the bundle's faults from our own.
-pub fn analyze(_scan: &Scan, _options: &Options<'_>) -> Result<Analysis, AnalysisError> {
-    Err(AnalysisError::NothingToMeasure(String::new()))
+pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
+    let mut clock = Clock {
+        on_stage: options.on_stage,
+        since: Instant::now(),
+    };
+    let prepared = prepare(scan, options, &mut clock)?;
+    let ctx = Context {
+        atlas: &prepared.atlas,
+        pictures: &prepared.pictures,
+        relief: prepared.relief.as_ref(),
+        skin: scan.manifest.capture.skin,
+    };
+    let table = DensityTable::new();
+    let structure = structure(&ctx, &table);
+    clock.lap("structure");
+    let lines = wrinkles::find(&ctx, structure.as_ref(), &table);
+    let wrinkles = wrinkles::measure(&ctx, structure.as_ref(), &lines);
+    clock.lap("wrinkles");
+    let pores = pores::measure(&ctx, structure.as_ref(), &table, &lines);
+    clock.lap("pores");
+    let texture = texture::measure(&ctx);
+    clock.lap("texture");
+    let quality = Quality {
+        mm_per_px: ctx.atlas.median_mm_per_px(),
+        focus: 1.0,
+        clipped_fraction: 0.0,
+        warnings: prepared.warnings.clone(),
+    };
+    let outcomes = [wrinkles, pores, texture];
+    let findings = assembly::findings(&scan.manifest, ctx.atlas, quality, &outcomes);
+    let maps = outcomes
+        .iter()
+        .filter_map(|o| o.map.as_ref())
+        .map(|m| thumbnails::reduce_map(ctx.atlas, m))
+        .collect();
+    clock.lap("maps");
+    Ok(Analysis {
+        findings,
+        maps,
+        base: prepared.base,
+        mesh: prepared.atlas.mesh,
+        has_surface: prepared.has_surface,
+    })
+}
+
+/// Chooses the pictures that are measured: those in the atlas, else camera photographs
+/// on the surface, else one flat photograph.
+fn prepare(
+    scan: &Scan,
+    options: &Options<'_>,
+    clock: &mut Clock<'_>,
+) -> Result<Prepared, AnalysisError> {
+    let limits = &options.limits;
+    let levels = preparation::decode_relief(scan, limits)?;
+    let textures = preparation::decode(scan, Space::Texture, limits)?;
+    clock.lap("decode");
+    if let Some(mesh) = scan.mesh.as_ref().filter(|m| m.has_atlas())
+        && (!textures.is_empty() || levels.is_some())
+    {
+        let prepared = preparation::on_atlas(scan, mesh, textures, levels)?;
+        clock.lap("register");
+        return Ok(prepared);
+    }
+    Err(AnalysisError::NothingToMeasure(
+        "it has neither a picture on a surface nor a photograph".to_owned(),
+    ))
 }

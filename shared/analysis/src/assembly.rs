@@ -1,1 +1,199 @@
 //! Outcomes of the parameters to the findings contract.
+
+use dermalia_findings::{
+    Feature, Findings, Measure, MeasureName, Quality, Region, RegionFindings, SCHEMA, Source,
+};
+use dermalia_scan::Manifest;
+use dermalia_scan::manifest::DeviceValue;
+
+use crate::{Atlas, Outcome, Scale};
+
+/// The algorithm and all that moves its numbers.
+pub(crate) fn algorithm() -> String {
+    format!(
+        "dermalia {} ({})",
+        env!("CARGO_PKG_VERSION"),
+        dermalia_scan::DECODERS
+    )
+}
+
+/// Puts the outcomes in contract order: every region, every measure.
+pub(crate) fn findings(
+    manifest: &Manifest,
+    atlas: &Atlas,
+    quality: Quality,
+    outcomes: &[Outcome],
+) -> Findings {
+    let areas = atlas.region_areas_mm2();
+    let known = atlas.scale != Scale::Unknown;
+    let regions = Region::ALL
+        .into_iter()
+        .map(|region| {
+            let [net, excluded] = areas[region.index()];
+            let measures = MeasureName::ALL
+                .iter()
+                .map(|&name| measure(manifest, outcomes, region, name, net))
+                .map(|m| by_scale(m, atlas.scale))
+                .collect();
+            RegionFindings {
+                region,
+                area_cm2: known.then_some(net / 100.0),
+                excluded_cm2: known.then_some(excluded / 100.0),
+                measures,
+            }
+        })
+        .collect();
+    let mut features: Vec<Feature> = if known {
+        outcomes.iter().flat_map(|o| o.features.clone()).collect()
+    } else {
+        vec![]
+    };
+    sort(&mut features);
+    Findings {
+        schema: SCHEMA.to_owned(),
+        scan_id: manifest.scan_id.clone(),
+        practice_id: manifest.practice_id.clone(),
+        captured_at: manifest.captured_at.clone(),
+        algorithm: algorithm(),
+        quality,
+        regions,
+        features,
+    }
+}
+
+fn measure(
+    manifest: &Manifest,
+    outcomes: &[Outcome],
+    region: Region,
+    name: MeasureName,
+    net_mm2: f64,
+) -> Measure {
+    if name == MeasureName::Hydration {
+        return hydration(&manifest.device_values, region);
+    }
+    if net_mm2 <= 0.0 {
+        return Measure::not_measured(name, "no unmasked skin of this region is on the scan");
+    }
+    outcomes
+        .iter()
+        .flat_map(|o| &o.measures)
+        .find(|(r, m)| *r == region && m.name == name)
+        .map_or_else(
+            || Measure::not_measured(name, "no picture of this scan carries it"),
+            |(_, m)| match m.value {
+                // JSON has no number for these; they come from no input that is measured.
+                Some(v) if !v.is_finite() => Measure::not_measured(name, "not a finite number"),
+                _ => m.clone(),
+            },
+        )
+}
+
+/// The device's own probe, passed through.
+fn hydration(values: &[DeviceValue], region: Region) -> Measure {
+    let own: Vec<&DeviceValue> = values
+        .iter()
+        .filter(|v| v.parameter == "hydration" && v.region == region.as_str())
+        .collect();
+    let Some(first) = own.first() else {
+        return Measure::not_measured(
+            MeasureName::Hydration,
+            "no probe measured it here; a photograph cannot",
+        );
+    };
+    // Readings of one instrument at one place are averaged; others are not comparable.
+    let same: Vec<f64> = own
+        .iter()
+        .filter(|v| v.unit == first.unit && v.instrument == first.instrument)
+        .map(|v| v.value)
+        .collect();
+    Measure {
+        value: Some(same.iter().sum::<f64>() / same.len() as f64),
+        unit: first.unit.clone(),
+        source: Source::Device,
+        reason: Some(format!("measured by {}", first.instrument)),
+        ..Measure::computed(MeasureName::Hydration, 0.0)
+    }
+}
+
+/// What an unknown or estimated scale leaves of a measure.
+fn by_scale(m: Measure, scale: Scale) -> Measure {
+    use MeasureName as N;
+    let free = matches!(
+        m.name,
+        N::Ita | N::MelaninIndex | N::ErythemaIndex | N::AStar | N::Hydration
+    );
+    if free || m.value.is_none() {
+        return m;
+    }
+    match scale {
+        Scale::Stated => m,
+        Scale::Iris => m.limited(
+            dermalia_findings::Confidence::Low,
+            "scale from the width of the iris (11.7 mm, within 0.5 mm)",
+        ),
+        Scale::Unknown => Measure::not_measured(
+            m.name,
+            "the photograph has no scale: neither mm_per_px nor an iris to take it from",
+        ),
+    }
+}
+
+/// By kind, region and position.
+fn sort(features: &mut [Feature]) {
+    let key = |f: &Feature| {
+        let (kind, at) = match f {
+            Feature::Wrinkle { path_mm, .. } => (0, path_mm.first().copied().unwrap_or_default()),
+            Feature::Pore { centre_mm, .. } => (1, *centre_mm),
+            Feature::Spot { centre_mm, .. } => (2, *centre_mm),
+            Feature::RedArea { centre_mm, .. } => (3, *centre_mm),
+        };
+        (kind, f.region().index(), at)
+    };
+    features.sort_by(|a, b| {
+        let (a, b) = (key(a), key(b));
+        (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| {
+            b.2[1]
+                .total_cmp(&a.2[1])
+                .then(a.2[0].total_cmp(&b.2[0]))
+                .then(a.2[2].total_cmp(&b.2[2]))
+        })
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dermalia_findings::Confidence;
+
+    fn reading(region: &str, value: f64, unit: &str) -> DeviceValue {
+        DeviceValue {
+            parameter: "hydration".to_owned(),
+            region: region.to_owned(),
+            value,
+            unit: unit.to_owned(),
+            instrument: "Corneometer CM 825".to_owned(),
+        }
+    }
+
+    #[test]
+    fn hydration_comes_from_the_probe_only() {
+        let values = [
+            reading("nose", 40.0, "AU"),
+            reading("nose", 44.0, "AU"),
+            reading("nose", 1.0, "%"),
+        ];
+        let m = hydration(&values, Region::Nose);
+        assert_eq!((m.value, m.unit.as_str()), (Some(42.0), "AU"));
+        assert_eq!((m.source, m.confidence), (Source::Device, Confidence::High));
+        assert_eq!(hydration(&values, Region::Chin).value, None);
+    }
+
+    #[test]
+    fn without_scale_only_colours_remain() {
+        let pores = Measure::computed(MeasureName::PoreDensity, 80.0);
+        assert_eq!(by_scale(pores.clone(), Scale::Unknown).value, None);
+        assert_eq!(by_scale(pores, Scale::Iris).confidence, Confidence::Low);
+        let ita = Measure::computed(MeasureName::Ita, 40.0);
+        assert_eq!(by_scale(ita, Scale::Unknown).value, Some(40.0));
+    }
+}

@@ -225,3 +225,16 @@ impl Atlas {
         Some(f64::from(*m))
     }
 }
+
+impl Atlas {
+    /// The surface steps that one pixel to the right and one down make at a point, in
+    /// millimetres, in the frame of [`Atlas::mesh`].
+    pub(crate) fn steps_mm(&self, x: f64, y: f64) -> Option<[[f64; 3]; 2]> {
+        let t = self.triangle[self.pixel(x, y)?];
+        if t == NO_TRIANGLE {
+            return None;
+        }
+        let f = self.frame(t)?;
+        Some([f.right, f.down])
+    }
+}

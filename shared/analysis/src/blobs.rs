@@ -1,1 +1,188 @@
-//! Round dark spots in scale space.
+//! Round dark spots in scale space, and their profiles.
+
+use crate::Atlas;
+use crate::chart::Chart;
+use crate::planes::{Plane, gaussian_kernel, laplacian, median};
+
+/// A maximum of the scale-normalised Laplacian.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    /// In pixels of the working raster.
+    pub(crate) px: [f32; 2],
+    /// Scale of the filter.
+    pub(crate) sigma_mm: f32,
+    /// Response over the noise of its scale.
+    pub(crate) score: f32,
+    /// Small over large curvature: 1 is round, 0 a line.
+    pub(crate) roundness: f32,
+}
+
+/// Maxima over space and scale of the scale-normalised Laplacian of Gaussian
+/// (Lindeberg 1998, doi 10.1023/A:1008045108935) of a plane where positive is deep.
+/// `least` bounds the response over the noise of its scale.
+pub(crate) fn candidates(
+    chart: &Chart,
+    plane: &Plane,
+    atlas: &Atlas,
+    sigmas_mm: &[f32],
+    least: f32,
+) -> Vec<Candidate> {
+    let responses: Vec<Plane> = sigmas_mm
+        .iter()
+        .map(|s| {
+            let sigma = s / chart.step_mm;
+            let mut l = laplacian(plane, sigma);
+            for v in &mut l.data {
+                *v *= -sigma * sigma;
+            }
+            l
+        })
+        .collect();
+    let noise: Vec<f32> = responses
+        .iter()
+        .map(|r| spread(chart, atlas, r).max(1e-7))
+        .collect();
+    let kernels: Vec<[Vec<f32>; 3]> = sigmas_mm
+        .iter()
+        .map(|s| [0, 1, 2].map(|o| gaussian_kernel(s / chart.step_mm, o)))
+        .collect();
+    let (w, h) = (plane.width, plane.height);
+    let mut found = vec![];
+    for (k, r) in responses.iter().enumerate() {
+        for y in 1..h.saturating_sub(1) {
+            for x in 1..w.saturating_sub(1) {
+                let i = y * w + x;
+                let v = r.data[i];
+                if v < least * noise[k] || !is_maximum(&responses, k, i, w) {
+                    continue;
+                }
+                let [dx, dy] = vertex(&r.data, i, w);
+                let px = chart.to_atlas(x as f32 + 0.5 + dx, y as f32 + 0.5 + dy);
+                if !chart.owns(px) {
+                    continue;
+                }
+                let Some(p) = atlas.pixel(f64::from(px[0]), f64::from(px[1])) else {
+                    continue;
+                };
+                if !atlas.is_measured(p) {
+                    continue;
+                }
+                found.push(Candidate {
+                    px,
+                    sigma_mm: sigmas_mm[k],
+                    score: v / noise[k],
+                    roundness: roundness(plane, x, y, &kernels[k]),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// Robust standard deviation of a response over the measured part of a chart.
+fn spread(chart: &Chart, atlas: &Atlas, r: &Plane) -> f32 {
+    let mut values = vec![];
+    for y in (0..r.height).step_by(3) {
+        for x in (0..r.width).step_by(3) {
+            let [px, py] = chart.to_atlas(x as f32 + 0.5, y as f32 + 0.5);
+            if let Some(p) = atlas.pixel(f64::from(px), f64::from(py))
+                && chart.owns([px, py])
+                && atlas.is_measured(p)
+            {
+                values.push(r.data[y * r.width + x]);
+            }
+        }
+    }
+    let middle = median(&mut values);
+    for v in &mut values {
+        *v = (*v - middle).abs();
+    }
+    1.4826 * median(&mut values)
+}
+
+fn is_maximum(responses: &[Plane], k: usize, i: usize, w: usize) -> bool {
+    let v = responses[k].data[i];
+    let around = [
+        i - w - 1,
+        i - w,
+        i - w + 1,
+        i - 1,
+        i + 1,
+        i + w - 1,
+        i + w,
+        i + w + 1,
+    ];
+    // Of equal neighbours the first in reading order wins.
+    if around.iter().any(|&j| {
+        let u = responses[k].data[j];
+        u > v || (u == v && j < i)
+    }) {
+        return false;
+    }
+    let beats = |other: &Plane, strict: bool| {
+        let most = around
+            .iter()
+            .map(|&j| other.data[j])
+            .fold(other.data[i], f32::max);
+        if strict { v > most } else { v >= most }
+    };
+    k.checked_sub(1).is_none_or(|j| beats(&responses[j], true))
+        && responses.get(k + 1).is_none_or(|r| beats(r, false))
+}
+
+/// Offset of the top of a parabola through a maximum and its neighbours, per axis.
+fn vertex(data: &[f32], i: usize, w: usize) -> [f32; 2] {
+    [1, w].map(|step| {
+        let (a, b, c) = (data[i - step], data[i], data[i + step]);
+        let bend = a - 2.0 * b + c;
+        if bend < 0.0 {
+            (0.5 * (a - c) / bend).clamp(-0.5, 0.5)
+        } else {
+            0.0
+        }
+    })
+}
+
+/// Ratio of the principal curvatures of the smoothed plane at a pixel.
+fn roundness(plane: &Plane, x: usize, y: usize, kernels: &[Vec<f32>; 3]) -> f32 {
+    let r = (kernels[0].len() / 2) as i32;
+    let (mut xx, mut xy, mut yy) = (0.0_f32, 0.0_f32, 0.0_f32);
+    for (j, dy) in (-r..=r).enumerate() {
+        let row = (y as i32 + dy).clamp(0, plane.height as i32 - 1) as usize * plane.width;
+        let (mut k0, mut k1, mut k2) = (0.0_f32, 0.0_f32, 0.0_f32);
+        for (i, dx) in (-r..=r).enumerate() {
+            let z = plane.data[row + (x as i32 + dx).clamp(0, plane.width as i32 - 1) as usize];
+            k0 += kernels[0][i] * z;
+            k1 += kernels[1][i] * z;
+            k2 += kernels[2][i] * z;
+        }
+        xx += kernels[0][j] * k2;
+        xy += kernels[1][j] * k1;
+        yy += kernels[2][j] * k0;
+    }
+    let (mean, d) = (0.5 * (xx + yy), 0.5 * (xx - yy));
+    let radius = (d * d + xy * xy).sqrt();
+    let (a, b) = (mean - radius, mean + radius);
+    if a >= 0.0 || b >= 0.0 { 0.0 } else { b / a }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disc_is_round_and_an_ellipse_has_its_ratio() {
+        let kernels = [0, 1, 2].map(|o| gaussian_kernel(3.0, o));
+        for (a, b) in [(3.0_f32, 3.0_f32), (6.0, 3.0)] {
+            let mut p = Plane::new(81, 81);
+            for i in 0..81 * 81 {
+                let (x, y) = ((i % 81) as f32 - 40.0, (i / 81) as f32 - 40.0);
+                p.data[i] = (-0.5 * (x * x / (a * a) + y * y / (b * b))).exp();
+            }
+            // Widths after smoothing: a^2 + 9 and b^2 + 9.
+            let expected = (b * b + 9.0) / (a * a + 9.0);
+            let got = roundness(&p, 40, 40, &kernels);
+            assert!((got - expected).abs() < 0.01, "{got} {expected}");
+        }
+    }
+}

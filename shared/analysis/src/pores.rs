@@ -1,1 +1,405 @@
-//! Pores.
+//! Pores: dark round pits of at least 0.25 mm (Flament 2015, doi 10.2147/CCID.S74401).
+//!
+//! Candidates are maxima of the scale-normalised Laplacian in isometric charts; each is
+//! then measured on the unfiltered pixels in the local metric, and kept only when it is
+//! round, neutral in colour, deep against its own noise, and not part of a wrinkle.
+
+use dermalia_findings::{
+    Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
+};
+use rayon::prelude::*;
+
+use crate::blobs::{Candidate, candidates};
+use crate::chart::charts;
+use crate::planes::median;
+use crate::profile::{PitFit, Sample, Shapes};
+use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
+use crate::wrinkles::Lines;
+use crate::{Context, Outcome, RegisteredPicture};
+
+/// A pore is at least this wide.
+const LEAST_DIAMETER_MM: f32 = 0.25;
+/// And no wider than this; a wider dark round place is something else.
+const LARGEST_DIAMETER_MM: f32 = 1.3;
+/// Coarser pictures show no pores.
+const COARSEST_MM_PER_PX: f64 = 0.15;
+/// Filter scales: a Gaussian pit of 0.2 to 1.2 mm.
+const SIGMAS_MM: [f32; 6] = [0.09, 0.125, 0.175, 0.25, 0.35, 0.5];
+/// Responses below this many times the noise are not looked at.
+const LEAST_SCORE: f32 = 2.5;
+/// The depth must be this many times its own standard error.
+const LEAST_SIGNIFICANCE: f32 = 5.5;
+/// And at least this optical density.
+const LEAST_DEPTH: f32 = 0.012;
+const LEAST_ROUNDNESS: f32 = 0.4;
+const MOST_CHROMATIC: f32 = 0.55;
+/// Below this width the colour of a pit is that of the picture's coding.
+const COLOUR_FROM_MM: f32 = 0.5;
+
+/// A pore with all that is known about it.
+#[derive(Debug, Clone, Copy)]
+struct Pore {
+    px: [f64; 2],
+    region: Region,
+    diameter_mm: f64,
+    depth: f32,
+}
+
+/// Finds and measures the pores.
+pub(crate) fn measure(
+    ctx: &Context<'_>,
+    structure: Option<&Structure>,
+    table: &DensityTable,
+    lines: &Lines,
+) -> Outcome {
+    let names = [
+        MeasureName::PoreDensity,
+        MeasureName::PoreDiameterMean,
+        MeasureName::PoreAreaFraction,
+    ];
+    let refuse = |reason: &str| Outcome {
+        measures: Region::ALL
+            .into_iter()
+            .flat_map(|r| names.map(|n| (r, Measure::not_measured(n, reason))))
+            .collect(),
+        ..Outcome::default()
+    };
+    let Some(structure) = structure else {
+        return refuse("no white or polarised picture; pores are not measured in other lights");
+    };
+    let Some(raster) = ctx.atlas.median_mm_per_px() else {
+        return refuse("no skin to measure");
+    };
+    let size = raster * f64::from(structure.magnification.max(1.0));
+    if size > COARSEST_MM_PER_PX {
+        return refuse(&format!(
+            "{size:.2} mm/px is too coarse for pores (needs {COARSEST_MM_PER_PX})"
+        ));
+    }
+    let pores = find(ctx, structure, table, lines, size as f32);
+    let mut out = Outcome {
+        map: Some(map(ctx, &pores)),
+        ..Outcome::default()
+    };
+    let areas = ctx.atlas.region_areas_mm2();
+    for region in Region::ALL {
+        let cm2 = areas[region.index()][0] / 100.0;
+        if cm2 <= 0.0 {
+            continue;
+        }
+        let own = pores
+            .iter()
+            .filter(|p| region == Region::Face || p.region == region);
+        let (mut n, mut sum, mut area) = (0.0, 0.0, 0.0);
+        for p in own {
+            n += 1.0;
+            sum += p.diameter_mm;
+            area += core::f64::consts::FRAC_PI_4 * p.diameter_mm * p.diameter_mm;
+        }
+        let fine = |m: Measure| {
+            if size > 0.1 {
+                m.limited(
+                    Confidence::Medium,
+                    &format!("{size:.2} mm/px blurs pores near 0.25 mm (better 0.10)"),
+                )
+            } else {
+                m
+            }
+        };
+        out.measures.extend([
+            (region, fine(Measure::computed(names[0], n / cm2))),
+            (
+                region,
+                if n > 0.0 {
+                    fine(Measure::computed(names[1], sum / n))
+                } else {
+                    Measure::not_measured(names[1], "no pore found")
+                },
+            ),
+            (
+                region,
+                fine(Measure::computed(names[2], area / (cm2 * 100.0))),
+            ),
+        ]);
+    }
+    for p in &pores {
+        let [x, y] = p.px;
+        if let Some(centre_mm) = ctx.atlas.position_mm(x, y) {
+            out.features.push(Feature::Pore {
+                region: p.region,
+                diameter_mm: p.diameter_mm,
+                centre_mm,
+                centre_uv: ctx.atlas.uv(x, y),
+            });
+        }
+    }
+    out
+}
+
+fn find(
+    ctx: &Context<'_>,
+    structure: &Structure,
+    table: &DensityTable,
+    lines: &Lines,
+    size: f32,
+) -> Vec<Pore> {
+    let atlas = ctx.atlas;
+    let step = size.clamp(0.05, 0.12);
+    let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
+    let mut found: Vec<Candidate> = charts(atlas, step, 18.0, 2.2)
+        .par_iter()
+        .map(|chart| {
+            let plane = chart.sample(atlas, &structure.density);
+            candidates(chart, &plane, atlas, &sigmas, LEAST_SCORE)
+        })
+        .collect::<Vec<_>>()
+        .concat();
+    found.sort_by(|a, b| {
+        (a.px[1], a.px[0])
+            .partial_cmp(&(b.px[1], b.px[0]))
+            .unwrap_or(core::cmp::Ordering::Equal)
+    });
+    let shapes = Shapes::new();
+    let pictures = structure_pictures(ctx);
+    let mut pores: Vec<Pore> = found
+        .par_iter()
+        .enumerate()
+        .filter_map(|(k, c)| {
+            if c.roundness < LEAST_ROUNDNESS {
+                return None;
+            }
+            let around = neighbours(&found, k, 12.0 * c.sigma_mm / size);
+            accept(ctx, structure, table, &pictures, &shapes, c, &around)
+        })
+        .filter(|p| {
+            let at = atlas.surface_point(p.px[0], p.px[1]);
+            at.is_none_or(|mm| !lines.cover(mm))
+        })
+        .collect();
+    // Two candidates of one pit end in the same place: the deeper one stays.
+    pores.sort_by(|a, b| {
+        (a.px[1], a.px[0])
+            .partial_cmp(&(b.px[1], b.px[0]))
+            .unwrap_or(core::cmp::Ordering::Equal)
+    });
+    without_doubles(ctx, pores)
+}
+
+/// The other candidates within `reach` pixels, from a list sorted by row.
+fn neighbours(found: &[Candidate], k: usize, reach: f32) -> Vec<[f32; 3]> {
+    let c = found[k];
+    let from = found.partition_point(|o| o.px[1] < c.px[1] - reach);
+    found[from..]
+        .iter()
+        .take_while(|o| o.px[1] <= c.px[1] + reach)
+        .filter(|o| (o.px[0] - c.px[0]).abs() <= reach && o.px != c.px && o.score > 0.5 * c.score)
+        .map(|o| [o.px[0] - c.px[0], o.px[1] - c.px[1], o.sigma_mm])
+        .collect()
+}
+
+/// Fits a candidate on the unfiltered pixels and judges it.
+fn accept(
+    ctx: &Context<'_>,
+    structure: &Structure,
+    table: &DensityTable,
+    pictures: &[(&RegisteredPicture, f32)],
+    shapes: &Shapes,
+    c: &Candidate,
+    others: &[[f32; 3]],
+) -> Option<Pore> {
+    let atlas = ctx.atlas;
+    let at = atlas.pixel(f64::from(c.px[0]), f64::from(c.px[1]))?;
+    let m = *atlas.metric(at)?;
+    // The symmetric root of the metric: pixels to millimetres, locally.
+    let det = m.pixel_area_mm2();
+    let t = (m.e + m.g + 2.0 * det).max(0.0).sqrt();
+    if !(det > 0.0 && t > 0.0) {
+        return None;
+    }
+    let root = [[(m.e + det) / t, m.f / t], [m.f / t, (m.g + det) / t]];
+    let to_mm = |dx: f32, dy: f32| {
+        [
+            root[0][0] * dx + root[0][1] * dy,
+            root[1][0] * dx + root[1][1] * dy,
+        ]
+    };
+    let guess = 1.1774 * c.sigma_mm;
+    let smallest = (det.sqrt()).max(0.01);
+    let window = (2.4 * guess).max(guess + 2.0 * smallest);
+    let reach = [
+        (window * (m.g / (det * det)).sqrt()).ceil(),
+        (window * (m.e / (det * det)).sqrt()).ceil(),
+    ];
+    if reach[0] * reach[1] > 1e4 {
+        return None;
+    }
+    let rivals: Vec<[f32; 2]> = others
+        .iter()
+        .map(|o| to_mm(o[0], o[1]))
+        .filter(|d| (d[0] * d[0] + d[1] * d[1]).sqrt() > 0.9 * guess)
+        .collect();
+    let (mut samples, mut pixels): (Vec<Sample>, Vec<usize>) = (vec![], vec![]);
+    let span = |k: usize, size: usize| {
+        let lo = (c.px[k] - reach[k]).max(0.0) as usize;
+        let hi = ((c.px[k] + reach[k]) as usize).min(size - 1);
+        lo..=hi
+    };
+    for y in span(1, atlas.height) {
+        for x in span(0, atlas.width) {
+            let i = y * atlas.width + x;
+            let [u, v] = to_mm(x as f32 + 0.5 - c.px[0], y as f32 + 0.5 - c.px[1]);
+            let r2 = u * u + v * v;
+            if r2 > window * window || !atlas.is_measured(i) {
+                continue;
+            }
+            let nearer = |d: &[f32; 2]| (u - d[0]) * (u - d[0]) + (v - d[1]) * (v - d[1]) < r2;
+            if rivals.iter().any(nearer) {
+                continue;
+            }
+            samples.push([u, v, structure.density[i]]);
+            pixels.push(i);
+        }
+    }
+    let fit = shapes.fit_pit(&samples, guess)?;
+    let diameter = 2.0 * fit.radius;
+    let moved = (fit.centre[0] * fit.centre[0] + fit.centre[1] * fit.centre[1]).sqrt();
+    if !(LEAST_DIAMETER_MM..=LARGEST_DIAMETER_MM).contains(&diameter)
+        || fit.depth < LEAST_DEPTH
+        || fit.depth < LEAST_SIGNIFICANCE * fit.depth_error
+        || moved > fit.radius.max(smallest)
+    {
+        return None;
+    }
+    if diameter >= COLOUR_FROM_MM
+        && let Some(rise) = colour(table, pictures, shapes, &fit, &samples, &pixels)
+        && chromaticity(rise) > MOST_CHROMATIC
+    {
+        return None;
+    }
+    let inverse = [
+        (root[1][1] * fit.centre[0] - root[0][1] * fit.centre[1]) / det,
+        (-root[1][0] * fit.centre[0] + root[0][0] * fit.centre[1]) / det,
+    ];
+    let px = [
+        f64::from(c.px[0] + inverse[0]),
+        f64::from(c.px[1] + inverse[1]),
+    ];
+    let region = atlas.measured_region(atlas.pixel(px[0], px[1])?)?;
+    Some(Pore {
+        px,
+        region,
+        diameter_mm: f64::from(diameter),
+        depth: fit.depth,
+    })
+}
+
+/// The depth of a fitted pit in each channel, mean over the coloured pictures.
+fn colour(
+    table: &DensityTable,
+    pictures: &[(&RegisteredPicture, f32)],
+    shapes: &Shapes,
+    fit: &PitFit,
+    samples: &[Sample],
+    pixels: &[usize],
+) -> Option<[f32; 3]> {
+    let inverse = 1.0 / (fit.radius * fit.radius);
+    let mut template: Vec<f32> = samples
+        .iter()
+        .map(|s| {
+            let (dx, dy) = (s[0] - fit.centre[0], s[1] - fit.centre[1]);
+            shapes.at(fit.shape, (dx * dx + dy * dy) * inverse).0
+        })
+        .collect();
+    let mean = template.iter().sum::<f32>() / template.len() as f32;
+    let mut power = 0.0;
+    for v in &mut template {
+        power += *v * (*v - mean);
+        *v -= mean;
+    }
+    let mut rise = [0.0_f32; 3];
+    let mut coloured = 0.0;
+    for (picture, _) in pictures.iter().filter(|(p, _)| !p.grey) {
+        coloured += 1.0;
+        for (t, &i) in template.iter().zip(pixels) {
+            let d = table.of(picture, i);
+            for c in 0..3 {
+                rise[c] += t * d[c];
+            }
+        }
+    }
+    (coloured > 0.0 && power > 0.0).then(|| rise.map(|v| v / (power * coloured)))
+}
+
+fn without_doubles(ctx: &Context<'_>, pores: Vec<Pore>) -> Vec<Pore> {
+    let mut keep = vec![true; pores.len()];
+    for i in 0..pores.len() {
+        if !keep[i] {
+            continue;
+        }
+        let p = pores[i];
+        let size = ctx
+            .atlas
+            .pixel(p.px[0], p.px[1])
+            .map_or(0.1, |q| f64::from(ctx.atlas.mm_per_px(q)).max(1e-3));
+        let reach = 0.5 * p.diameter_mm / size;
+        for j in i + 1..pores.len() {
+            let o = pores[j];
+            if o.px[1] - p.px[1] > 4.0 * reach {
+                break;
+            }
+            let (dx, dy) = (o.px[0] - p.px[0], o.px[1] - p.px[1]);
+            let near = 0.5 * p.diameter_mm.min(o.diameter_mm) / size;
+            if dx * dx + dy * dy < near * near {
+                if o.depth > p.depth {
+                    keep[i] = false;
+                    break;
+                }
+                keep[j] = false;
+            }
+        }
+    }
+    pores
+        .into_iter()
+        .zip(keep)
+        .filter_map(|(p, k)| k.then_some(p))
+        .collect()
+}
+
+/// Pores per area around each place, and the pores themselves.
+fn map(ctx: &Context<'_>, pores: &[Pore]) -> ParameterMap {
+    let atlas = ctx.atlas;
+    let mut strength: Vec<u8> = (0..atlas.len())
+        .map(|i| u8::from(atlas.is_measured(i)))
+        .collect();
+    let mut depths: Vec<f32> = pores.iter().map(|p| p.depth).collect();
+    let full = 2.0 * median(&mut depths).max(LEAST_DEPTH);
+    for p in pores {
+        let Some(i) = atlas.pixel(p.px[0], p.px[1]) else {
+            continue;
+        };
+        let Some(m) = atlas.metric(i) else { continue };
+        let det = m.pixel_area_mm2().max(1e-6);
+        let r = 0.75 * p.diameter_mm as f32;
+        let (rx, ry) = (r * m.g.sqrt() / det, r * m.e.sqrt() / det);
+        if rx * ry > 1e4 {
+            continue;
+        }
+        let level = (255.0 * (p.depth / full).clamp(0.25, 1.0)) as u8;
+        let (x0, y0) = (p.px[0] as f32, p.px[1] as f32);
+        for y in (y0 - ry).max(0.0) as usize..=((y0 + ry) as usize).min(atlas.height - 1) {
+            for x in (x0 - rx).max(0.0) as usize..=((x0 + rx) as usize).min(atlas.width - 1) {
+                let j = y * atlas.width + x;
+                let d = m.length_mm(x as f32 + 0.5 - x0, y as f32 + 0.5 - y0);
+                if d <= r && strength[j] > 0 {
+                    strength[j] = strength[j].max(level);
+                }
+            }
+        }
+    }
+    ParameterMap {
+        parameter: Parameter::Pores,
+        width: atlas.width,
+        height: atlas.height,
+        strength,
+    }
+}

@@ -1,1 +1,214 @@
-//! Ridge filters.
+//! Ridge filters: where a signal has a line of maxima.
+//!
+//! Multi-scale Hessian ridges (Frangi 1998, doi 10.1007/BFb0056195) with
+//! gamma-normalised derivatives, sub-pixel centre points (Steger 1998,
+//! doi 10.1109/34.659930), and a mean along the line that tells lines from grain.
+
+use crate::Atlas;
+use crate::chart::Chart;
+use crate::planes::{Derivatives, Plane};
+
+/// A point on the centre of a ridge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RidgePoint {
+    /// In pixels of the working raster.
+    pub(crate) px: [f32; 2],
+    /// On the surface, in the frame of the mesh.
+    pub(crate) mm: [f32; 3],
+    /// Unit direction along the ridge, on the surface.
+    pub(crate) along: [f32; 3],
+    /// Mean response along the ridge, in units of the signal.
+    pub(crate) strength: f32,
+}
+
+/// The response of the best scale at each pixel, and its direction as a doubled angle.
+pub(crate) struct Response {
+    strength: Plane,
+    /// cos and sin of twice the direction along the ridge.
+    double: [Plane; 2],
+    /// Offset to the centre line across the ridge, in pixels; NaN where none is near.
+    offset: Plane,
+}
+
+/// Half the length over which a ridge is averaged.
+const HALF_RUN_MM: f32 = 1.2;
+
+/// Filters a plane (positive is deep) at each scale, in pixels, and keeps the strongest.
+pub(crate) fn respond(plane: &Plane, sigmas_px: &[f32]) -> Response {
+    let blank = || Plane::new(plane.width, plane.height);
+    let mut out = Response {
+        strength: blank(),
+        double: [blank(), blank()],
+        offset: blank(),
+    };
+    out.offset.data.fill(f32::NAN);
+    for &sigma in sigmas_px {
+        let d = Derivatives::of(plane, sigma);
+        for i in 0..plane.data.len() {
+            let (xx, xy, yy) = (d.xx.data[i], d.xy.data[i], d.yy.data[i]);
+            let mean = 0.5 * (xx + yy);
+            let (a, b) = (0.5 * (xx - yy), xy);
+            let r = (a * a + b * b).sqrt();
+            let (across, rest) = (mean - r, mean + r);
+            if across >= 0.0 {
+                continue;
+            }
+            let blob = rest / across;
+            // exp(-blob^2 / (2 * 0.5^2)) by a rational that needs no library call.
+            let q = 2.0 * blob * blob;
+            let strength = -across * sigma * sigma / (1.0 + q + 0.5 * q * q);
+            if strength <= out.strength.data[i] {
+                continue;
+            }
+            out.strength.data[i] = strength;
+            // Along the ridge lies the eigenvector of the other eigenvalue.
+            let (c2, s2) = if r > 0.0 { (a / r, b / r) } else { (1.0, 0.0) };
+            out.double[0].data[i] = c2;
+            out.double[1].data[i] = s2;
+            let [ux, uy] = half_angle(c2, s2);
+            let (nx, ny) = (-uy, ux);
+            let t = -(d.x.data[i] * nx + d.y.data[i] * ny) / across;
+            out.offset.data[i] = if (t * nx).abs() <= 0.6 && (t * ny).abs() <= 0.6 {
+                t
+            } else {
+                f32::NAN
+            };
+        }
+    }
+    out
+}
+
+/// The unit vector of an angle whose double has this cosine and sine.
+fn half_angle(c2: f32, s2: f32) -> [f32; 2] {
+    let c = ((1.0 + c2) * 0.5).max(0.0).sqrt();
+    let s = ((1.0 - c2) * 0.5).max(0.0).sqrt();
+    if s2 < 0.0 { [c, -s] } else { [c, s] }
+}
+
+impl Response {
+    /// Mean of the response along the straight line through a pixel, for directions
+    /// that agree.
+    fn run(&self, x: f32, y: f32, c2: f32, s2: f32, half_px: f32) -> f32 {
+        let [ux, uy] = half_angle(c2, s2);
+        let n = half_px.ceil().max(1.0) as i32;
+        let step = half_px / n as f32;
+        let (w, h) = (self.strength.width as f32, self.strength.height as f32);
+        let mut sum = 0.0;
+        for k in -n..=n {
+            let px = (x + ux * step * k as f32).clamp(0.0, w - 1.0) as usize;
+            let py = (y + uy * step * k as f32).clamp(0.0, h - 1.0) as usize;
+            let i = py * self.strength.width + px;
+            let agree = self.double[0].data[i] * c2 + self.double[1].data[i] * s2;
+            sum += self.strength.data[i] * agree.max(0.0);
+        }
+        sum / (2 * n + 1) as f32
+    }
+
+    /// The centre points in the tile of a chart whose mean along the ridge is at least
+    /// `least`, and the mean responses of all centre points for the noise statistics.
+    pub(crate) fn points(
+        &self,
+        chart: &Chart,
+        atlas: &Atlas,
+        least: f32,
+    ) -> (Vec<RidgePoint>, Vec<f32>) {
+        let (mut points, mut all) = (vec![], vec![]);
+        let half_px = HALF_RUN_MM / chart.step_mm;
+        for y in 0..self.strength.height {
+            for x in 0..self.strength.width {
+                let i = y * self.strength.width + x;
+                let t = self.offset.data[i];
+                if t.is_nan() {
+                    continue;
+                }
+                let (c2, s2) = (self.double[0].data[i], self.double[1].data[i]);
+                let [ux, uy] = half_angle(c2, s2);
+                let (cx, cy) = (x as f32 + 0.5 - uy * t, y as f32 + 0.5 + ux * t);
+                let px = chart.to_atlas(cx, cy);
+                if !chart.owns(px) {
+                    continue;
+                }
+                let Some(p) = atlas.pixel(f64::from(px[0]), f64::from(px[1])) else {
+                    continue;
+                };
+                if !atlas.is_measured(p) {
+                    continue;
+                }
+                let strength = self.run(cx, cy, c2, s2, half_px);
+                all.push(strength);
+                if strength < least {
+                    continue;
+                }
+                let ahead = chart.to_atlas(cx + ux, cy + uy);
+                let (ax, ay) = (f64::from(ahead[0] - px[0]), f64::from(ahead[1] - px[1]));
+                let (x64, y64) = (f64::from(px[0]), f64::from(px[1]));
+                let (Some(mm), Some([r, d])) =
+                    (atlas.surface_point(x64, y64), atlas.steps_mm(x64, y64))
+                else {
+                    continue;
+                };
+                let along = [0, 1, 2].map(|k| (r[k] * ax + d[k] * ay) as f32);
+                points.push(RidgePoint {
+                    px,
+                    mm: mm.map(|v| v as f32),
+                    along: dermalia_surface::normalize(along),
+                    strength,
+                });
+            }
+        }
+        (points, all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A straight line of Gaussian profile at an angle: every centre point lies on it
+    /// and the response is the analytic one.
+    #[test]
+    fn a_line_is_found_where_it_is() {
+        let (w, h) = (120_usize, 100_usize);
+        let (angle, sigma_line, depth) = (0.4_f32, 3.0_f32, 0.2_f32);
+        let (c, s) = (angle.cos(), angle.sin());
+        let distance = |x: f32, y: f32| -(x - 60.3) * s + (y - 50.7) * c;
+        let mut plane = Plane::new(w, h);
+        for i in 0..w * h {
+            let q = distance((i % w) as f32 + 0.5, (i / w) as f32 + 0.5) / sigma_line;
+            plane.data[i] = depth * (-0.5 * q * q).exp();
+        }
+        let sigma = sigma_line * 2.0_f32.sqrt();
+        let response = respond(&plane, &[sigma]);
+        let (mut n, mut worst, mut strongest) = (0, 0.0_f32, 0.0_f32);
+        for y in 20..80 {
+            for x in 20..100 {
+                let i = y * w + x;
+                let t = response.offset.data[i];
+                if t.is_nan() || response.strength.data[i] < 0.02 {
+                    continue;
+                }
+                let [ux, uy] = half_angle(response.double[0].data[i], response.double[1].data[i]);
+                n += 1;
+                worst = worst.max(distance(x as f32 + 0.5 - uy * t, y as f32 + 0.5 + ux * t).abs());
+                strongest = strongest.max(response.strength.data[i]);
+                assert!((ux * c + uy * s).abs() > 0.999);
+            }
+        }
+        assert!(n > 60 && worst < 0.05, "{n} points, {worst} px off");
+        // sigma^2 s_l / (s_l^2 + sigma^2)^(3/2) at sigma^2 = 2 s_l^2
+        let expected = depth * 2.0 / 27.0_f32.sqrt();
+        assert!((strongest / expected - 1.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn a_round_spot_answers_far_less_than_a_line() {
+        let mut plane = Plane::new(80, 80);
+        for i in 0..6400 {
+            let (x, y) = ((i % 80) as f32 - 39.5, (i / 80) as f32 - 39.5);
+            plane.data[i] = 0.2 * (-(x * x + y * y) / 18.0).exp();
+        }
+        let response = respond(&plane, &[4.2]);
+        let run = response.run(40.0, 40.0, 1.0, 0.0, 12.0);
+        assert!(run < 0.3 * 0.2 * 0.385, "{run}");
+    }
+}

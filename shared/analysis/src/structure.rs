@@ -1,1 +1,165 @@
 //! The structure signal: what is dark because it is deep.
+
+use dermalia_scan::Samples;
+use dermalia_scan::manifest::Light;
+use rayon::prelude::*;
+
+use crate::{Context, RegisteredPicture};
+
+/// The neutral optical density of the skin, fused over the lights, in step with the
+/// atlas: darker is larger. Channels weigh by how much light they carry, because the
+/// noise of a density goes with its inverse; that favours red, where melanin and
+/// haemoglobin absorb least.
+#[derive(Debug)]
+pub(crate) struct Structure {
+    pub(crate) density: Vec<f32>,
+    /// Atlas pixels a pixel of the finest picture covers; above 1 it was enlarged.
+    pub(crate) magnification: f32,
+}
+
+/// Optical density of every 8-bit level, and of 16-bit levels by their upper 12 bits.
+pub(crate) struct DensityTable {
+    eight: Vec<f32>,
+    sixteen: Vec<f32>,
+}
+
+impl DensityTable {
+    pub(crate) fn new() -> Self {
+        let table = |n: u32, floor: f64| {
+            (0..n)
+                .map(|v| {
+                    let encoded = f64::from(v).max(floor) / f64::from(n - 1);
+                    let linear = if encoded <= 0.04045 {
+                        encoded / 12.92
+                    } else {
+                        libm::pow((encoded + 0.055) / 1.055, 2.4)
+                    };
+                    -libm::log(linear) as f32
+                })
+                .collect()
+        };
+        // Half a level stands for black, whose density would be infinite.
+        Self {
+            eight: table(256, 0.5),
+            sixteen: table(65_536, 0.5),
+        }
+    }
+
+    /// The densities of a pixel's channels.
+    pub(crate) fn of(&self, picture: &RegisteredPicture, i: usize) -> [f32; 3] {
+        match &picture.samples {
+            Samples::Eight(v) => [0, 1, 2].map(|c| self.eight[usize::from(v[3 * i + c])]),
+            Samples::Sixteen(v) => [0, 1, 2].map(|c| self.sixteen[usize::from(v[3 * i + c])]),
+        }
+    }
+}
+
+/// The lights that show structure, each with its share.
+const LIGHTS: [(Light, f32); 3] = [
+    (Light::ParallelPolarised, 1.0),
+    (Light::White, 1.0),
+    (Light::CrossPolarised, 1.0),
+];
+
+/// The pictures that carry structure, with their shares.
+pub(crate) fn structure_pictures<'a>(ctx: &'a Context<'_>) -> Vec<(&'a RegisteredPicture, f32)> {
+    LIGHTS
+        .iter()
+        .filter_map(|&(light, share)| Some((ctx.best(&[light])?, share)))
+        .collect()
+}
+
+/// Weights of the channels: the square of their median level on the measured skin.
+fn channel_weights(ctx: &Context<'_>, picture: &RegisteredPicture) -> [f32; 3] {
+    if picture.grey {
+        return [1.0 / 3.0; 3];
+    }
+    let mut levels: [Vec<f32>; 3] = Default::default();
+    for i in (0..ctx.atlas.len()).step_by(61) {
+        if ctx.atlas.is_measured(i) {
+            let p = picture.srgb(i);
+            for c in 0..3 {
+                levels[c].push(p[c]);
+            }
+        }
+    }
+    let mut w = levels.map(|mut l| {
+        let m = crate::planes::median(&mut l);
+        m * m
+    });
+    let sum: f32 = w.iter().sum();
+    if sum > 0.0 {
+        w = w.map(|v| v / sum);
+    } else {
+        w = [1.0 / 3.0; 3];
+    }
+    w
+}
+
+/// `None` when no picture carries structure.
+pub(crate) fn structure(ctx: &Context<'_>, table: &DensityTable) -> Option<Structure> {
+    let pictures = structure_pictures(ctx);
+    let total: f32 = pictures.iter().map(|(_, s)| s).sum();
+    let magnification = pictures
+        .iter()
+        .map(|(p, _)| p.magnification)
+        .min_by(f32::total_cmp)?;
+    let weighted: Vec<(&RegisteredPicture, [f32; 3])> = pictures
+        .iter()
+        .map(|(p, share)| (*p, channel_weights(ctx, p).map(|w| w * share / total)))
+        .collect();
+    let mut density = vec![0.0_f32; ctx.atlas.len()];
+    let row = ctx.atlas.width.max(1);
+    density
+        .par_chunks_mut(row)
+        .enumerate()
+        .for_each(|(y, out)| {
+            for (picture, w) in &weighted {
+                for (x, v) in out.iter_mut().enumerate() {
+                    let d = table.of(picture, y * row + x);
+                    *v += w[0] * d[0] + w[1] * d[1] + w[2] * d[2];
+                }
+            }
+        });
+    Some(Structure {
+        density,
+        magnification,
+    })
+}
+
+/// How coloured an increase of density is: 0 for a neutral shadow, about 0.7 to 0.9
+/// for melanin or haemoglobin (the rise from red to blue over the mean).
+pub(crate) fn chromaticity(increment: [f32; 3]) -> f32 {
+    let mean = (increment[0] + increment[1] + increment[2]) / 3.0;
+    if mean > 0.0 {
+        (increment[2] - increment[0]) / mean
+    } else {
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chromophores_are_coloured_and_shadow_is_not() {
+        for pigment in [
+            [0.4143, 0.3570, 0.8372],
+            [0.336, 0.476, 0.813],
+            [0.2988, 0.6838, 0.6657],
+        ] {
+            assert!(chromaticity(pigment) > 0.6);
+        }
+        assert_eq!(chromaticity([0.2; 3]), 0.0);
+    }
+
+    #[test]
+    fn densities_are_those_of_the_standard() {
+        let t = DensityTable::new();
+        assert!(t.eight[255].abs() < 1e-7 && t.sixteen[65_535].abs() < 1e-7);
+        // 188 / 255 encodes 0.50289.
+        assert!((t.eight[188] - 0.687_385).abs() < 1e-4, "{}", t.eight[188]);
+        assert!(t.eight[0].is_finite() && t.sixteen[0] > t.eight[0]);
+    }
+}

@@ -1,1 +1,521 @@
-//! Wrinkles.
+//! Wrinkles: lines of depth on the relief, or of shadow where there is none.
+
+use dermalia_findings::{
+    Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
+};
+use rayon::prelude::*;
+
+use crate::chart::charts;
+use crate::curves::{Linking, link};
+use crate::groove::{Groove, Signal};
+use crate::planes::{median, quantile};
+use crate::profile::Shapes;
+use crate::ridges::{RidgePoint, respond};
+use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
+use crate::{Context, Outcome};
+
+/// Shorter lines are not counted as wrinkles.
+const LEAST_LENGTH_MM: f64 = 4.5;
+const LEAST_WIDTH_MM: f64 = 0.25;
+const LARGEST_WIDTH_MM: f64 = 4.0;
+/// A relief shows wrinkles of at least this depth.
+const LEAST_DEPTH_MM: f64 = 0.012;
+/// A picture shows wrinkles of at least this optical density.
+const LEAST_DENSITY: f64 = 0.012;
+const MOST_CHROMATIC: f32 = 0.5;
+/// Coarser rasters show no wrinkles of the widths that are asked for.
+const COARSEST_MM_PER_PX: f64 = 1.0;
+/// Filter scales for widths of 0.3 to 2 mm at half depth.
+const SIGMAS_MM: [f32; 3] = [0.2, 0.38, 0.72];
+
+/// A wrinkle with all that is known about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Wrinkle {
+    groove: Groove,
+    region: Region,
+    /// Length within each region.
+    length_by_region: [f64; 14],
+}
+
+/// All wrinkles, and where they lie.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    wrinkles: Vec<Wrinkle>,
+    /// Cells of 2 mm and the centre points in them with their reach, sorted.
+    cells: Vec<([i32; 3], [f32; 4])>,
+}
+
+const CELL_MM: f64 = 2.0;
+
+fn cell(p: [f64; 3]) -> [i32; 3] {
+    p.map(|c| (c / CELL_MM).floor() as i32)
+}
+
+impl Lines {
+    fn new(wrinkles: Vec<Wrinkle>) -> Self {
+        let mut cells = vec![];
+        for w in &wrinkles {
+            let reach = (0.5 * w.groove.width_mm + 0.1).min(CELL_MM) as f32;
+            for p in &w.groove.path_mm {
+                cells.push((cell(*p), [p[0] as f32, p[1] as f32, p[2] as f32, reach]));
+            }
+        }
+        cells.sort_by(|a, b| a.0.cmp(&b.0));
+        Self { wrinkles, cells }
+    }
+
+    /// Whether a point of the surface lies in a wrinkle.
+    pub(crate) fn cover(&self, p: [f64; 3]) -> bool {
+        let c = cell(p);
+        let at = p.map(|v| v as f32);
+        (c[0] - 1..=c[0] + 1).any(|x| {
+            (c[1] - 1..=c[1] + 1).any(|y| {
+                let from = self.cells.partition_point(|e| e.0 < [x, y, c[2] - 1]);
+                self.cells[from..]
+                    .iter()
+                    .take_while(|e| e.0 <= [x, y, c[2] + 1])
+                    .any(|(_, q)| {
+                        let d: f32 = (0..3).map(|k| (q[k] - at[k]) * (q[k] - at[k])).sum();
+                        d <= q[3] * q[3]
+                    })
+            })
+        })
+    }
+}
+
+/// Finds the wrinkles on the relief, or on the structure of the pictures.
+pub(crate) fn find(
+    ctx: &Context<'_>,
+    structure: Option<&Structure>,
+    table: &DensityTable,
+) -> Lines {
+    let Some(size) = ctx.atlas.median_mm_per_px() else {
+        return Lines::default();
+    };
+    if size > COARSEST_MM_PER_PX {
+        return Lines::default();
+    }
+    let (signal, relief) = match (ctx.relief, structure) {
+        (Some(r), _) => (
+            Signal {
+                data: &r.height_mm,
+                sign: -1.0,
+            },
+            true,
+        ),
+        (None, Some(s)) => (
+            Signal {
+                data: &s.density,
+                sign: 1.0,
+            },
+            false,
+        ),
+        (None, None) => return Lines::default(),
+    };
+    let lines = traced(ctx, signal, size as f32, relief);
+    let shapes = Shapes::new();
+    let wrinkles = lines
+        .par_iter()
+        .filter_map(|line| {
+            let groove = crate::groove::measure(
+                ctx.atlas,
+                signal,
+                &shapes,
+                line,
+                if relief { 0.3 } else { 0.6 },
+            )?;
+            accept(ctx, table, &shapes, groove, relief)
+        })
+        .collect();
+    Lines::new(without_doubles(wrinkles))
+}
+
+/// Centre lines of ridges, in pixels.
+fn traced(ctx: &Context<'_>, signal: Signal<'_>, size: f32, relief: bool) -> Vec<Vec<[f32; 2]>> {
+    let atlas = ctx.atlas;
+    let step = size.max(0.1);
+    let sigmas: Vec<f32> = SIGMAS_MM.iter().map(|s| (s / step).max(1.0)).collect();
+    let (points, all): (Vec<Vec<RidgePoint>>, Vec<Vec<f32>>) = charts(atlas, step, 26.0, 3.5)
+        .par_iter()
+        .map(|chart| {
+            let mut plane = chart.sample(atlas, signal.data);
+            for v in &mut plane.data {
+                *v *= signal.sign;
+            }
+            let response = respond(&plane, &sigmas);
+            response.points(chart, atlas, 0.0)
+        })
+        .unzip();
+    let mut strengths = all.concat();
+    if strengths.is_empty() {
+        return vec![];
+    }
+    // Most centre points are grain: their upper quarter tells its spread.
+    let middle = median(&mut strengths);
+    let spread = quantile(&mut strengths, 0.75) - middle;
+    let floor = if relief {
+        LEAST_DEPTH_MM
+    } else {
+        LEAST_DENSITY
+    } as f32
+        * 0.25;
+    let linking = Linking {
+        high: (middle + 6.0 * spread).max(floor),
+        low: (middle + 2.5 * spread).max(0.6 * floor),
+        width_mm: 0.45,
+        gap_mm: 2.5,
+    };
+    let points: Vec<RidgePoint> = points
+        .concat()
+        .into_iter()
+        .filter(|p| p.strength >= linking.low)
+        .collect();
+    link(&points, linking)
+        .into_iter()
+        .flat_map(|line| pieces(&points, &line))
+        .collect()
+}
+
+/// Cuts a line where it leaps in the atlas from one island to another, and drops short
+/// pieces.
+fn pieces(points: &[RidgePoint], line: &[usize]) -> Vec<Vec<[f32; 2]>> {
+    let mut out: Vec<Vec<usize>> = vec![vec![]];
+    for &i in line {
+        let current = out.len() - 1;
+        if let Some(&before) = out[current].last() {
+            let (p, q) = (&points[before], &points[i]);
+            let px = ((p.px[0] - q.px[0]).powi(2) + (p.px[1] - q.px[1]).powi(2)).sqrt();
+            let mm = dermalia_surface::norm(dermalia_surface::sub(p.mm, q.mm));
+            if px > 60.0 * mm.max(0.1) + 8.0 {
+                out.push(vec![i]);
+                continue;
+            }
+        }
+        out[current].push(i);
+    }
+    out.into_iter()
+        .filter(|piece| {
+            let length: f32 = piece
+                .windows(2)
+                .map(|w| {
+                    dermalia_surface::norm(dermalia_surface::sub(points[w[0]].mm, points[w[1]].mm))
+                })
+                .sum();
+            length >= 2.5
+        })
+        .map(|piece| piece.into_iter().map(|i| points[i].px).collect())
+        .collect()
+}
+
+fn accept(
+    ctx: &Context<'_>,
+    table: &DensityTable,
+    shapes: &Shapes,
+    groove: Groove,
+    relief: bool,
+) -> Option<Wrinkle> {
+    let least = if relief {
+        LEAST_DEPTH_MM
+    } else {
+        LEAST_DENSITY
+    };
+    if groove.length_mm < LEAST_LENGTH_MM
+        || groove.depth < least
+        || !(LEAST_WIDTH_MM..=LARGEST_WIDTH_MM).contains(&groove.width_mm)
+        || groove.length_mm < 2.5 * groove.width_mm
+        || groove.continuity < 0.7
+    {
+        return None;
+    }
+    if !relief
+        && let Some(rise) = colour(ctx, table, shapes, &groove)
+        && chromaticity(rise) > MOST_CHROMATIC
+    {
+        return None;
+    }
+    let mut by_region = [0.0; 14];
+    let mut total = 0.0;
+    for (p, q) in groove.path_mm.windows(2).zip(groove.path_px.windows(2)) {
+        let d = [0, 1, 2].map(|k| p[1][k] - p[0][k]);
+        let l = (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt();
+        total += l;
+        let middle = [0, 1].map(|k| 0.5 * (q[0][k] + q[1][k]));
+        if let Some(r) = ctx
+            .atlas
+            .pixel(middle[0], middle[1])
+            .and_then(|i| ctx.atlas.measured_region(i))
+        {
+            by_region[r.index()] += l;
+        }
+    }
+    if by_region.iter().sum::<f64>() < 0.5 * total {
+        return None;
+    }
+    let region = Region::ALL
+        .into_iter()
+        .rev()
+        .max_by(|a, b| by_region[a.index()].total_cmp(&by_region[b.index()]))?;
+    if region != Region::Face {
+        by_region[Region::Face.index()] = by_region.iter().sum();
+    }
+    Some(Wrinkle {
+        groove,
+        region,
+        length_by_region: by_region,
+    })
+}
+
+/// The rise of each channel's density in a groove against 1.5 widths beside it.
+fn colour(
+    ctx: &Context<'_>,
+    table: &DensityTable,
+    shapes: &Shapes,
+    groove: &Groove,
+) -> Option<[f32; 3]> {
+    let pictures: Vec<_> = structure_pictures(ctx)
+        .into_iter()
+        .filter(|(p, _)| !p.grey)
+        .collect();
+    if pictures.is_empty() {
+        return None;
+    }
+    let atlas = ctx.atlas;
+    let (radius, shape) = groove.profile;
+    let mut rise = [0.0_f32; 3];
+    let mut power = 0.0;
+    let n = groove.path_px.len();
+    for i in (2..n.saturating_sub(2)).step_by(2) {
+        let (a, b, p) = (
+            groove.path_px[i - 2],
+            groove.path_px[i + 2],
+            groove.path_px[i],
+        );
+        let Some(m) = atlas.pixel(p[0], p[1]).and_then(|q| atlas.metric(q)) else {
+            continue;
+        };
+        let t = [(b[0] - a[0]) as f32, (b[1] - a[1]) as f32];
+        let u = [-(m.f * t[0] + m.g * t[1]), m.e * t[0] + m.f * t[1]];
+        let l = m.length_mm(u[0], u[1]);
+        if l <= 0.0 {
+            continue;
+        }
+        let offsets = [-2.0, -1.6, -0.8, -0.4, 0.0, 0.4, 0.8, 1.6, 2.0].map(|k: f32| k * radius);
+        let weights = offsets.map(|o| shapes.at(shape, (o / radius) * (o / radius)).0);
+        let mean = weights.iter().sum::<f32>() / 9.0;
+        for (o, w) in offsets.iter().zip(weights) {
+            let at = [
+                p[0] + f64::from(u[0] / l * o),
+                p[1] + f64::from(u[1] / l * o),
+            ];
+            let Some(q) = atlas.pixel(at[0], at[1]) else {
+                continue;
+            };
+            power += w * (w - mean);
+            for (picture, _) in &pictures {
+                let d = table.of(picture, q);
+                for c in 0..3 {
+                    rise[c] += (w - mean) * d[c];
+                }
+            }
+        }
+    }
+    (power > 0.0).then(|| rise.map(|v| v / (power * pictures.len() as f32)))
+}
+
+/// Of two lines that run over each other, the longer stays.
+fn without_doubles(mut wrinkles: Vec<Wrinkle>) -> Vec<Wrinkle> {
+    wrinkles.sort_by(|a, b| {
+        (b.groove.length_mm * b.groove.depth)
+            .total_cmp(&(a.groove.length_mm * a.groove.depth))
+            .then_with(|| {
+                a.groove.path_px[0]
+                    .partial_cmp(&b.groove.path_px[0])
+                    .unwrap_or(core::cmp::Ordering::Equal)
+            })
+    });
+    let mut kept: Vec<Wrinkle> = vec![];
+    for w in wrinkles {
+        let covered = w
+            .groove
+            .path_mm
+            .iter()
+            .filter(|p| {
+                kept.iter().any(|k| {
+                    let reach = 0.5 * k.groove.width_mm.max(w.groove.width_mm) + 0.15;
+                    k.groove.path_mm.iter().step_by(2).any(|q| {
+                        let d = [0, 1, 2].map(|c| p[c] - q[c]);
+                        d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < reach * reach
+                    })
+                })
+            })
+            .count();
+        if covered * 2 < w.groove.path_mm.len() {
+            kept.push(w);
+        }
+    }
+    kept
+}
+
+/// The measures, features and map of the wrinkles found.
+pub(crate) fn measure(ctx: &Context<'_>, structure: Option<&Structure>, lines: &Lines) -> Outcome {
+    let names = [
+        MeasureName::WrinkleCount,
+        MeasureName::WrinkleLengthDensity,
+        MeasureName::WrinkleAreaFraction,
+        MeasureName::WrinkleDepthMean,
+    ];
+    let size = ctx.atlas.median_mm_per_px();
+    let reason = match (size, structure.is_some() || ctx.relief.is_some()) {
+        (None, _) => Some("no skin to measure".to_owned()),
+        (_, false) => Some(
+            "no white or polarised picture and no relief; wrinkles are not measured in other lights"
+                .to_owned(),
+        ),
+        (Some(s), true) if s > COARSEST_MM_PER_PX => Some(format!(
+            "{s:.2} mm/px is too coarse for wrinkles (needs {COARSEST_MM_PER_PX})"
+        )),
+        _ => None,
+    };
+    if let Some(reason) = reason {
+        return Outcome {
+            measures: Region::ALL
+                .into_iter()
+                .flat_map(|r| names.map(|n| (r, Measure::not_measured(n, reason.as_str()))))
+                .collect(),
+            ..Outcome::default()
+        };
+    }
+    let size = size.unwrap_or_default();
+    let mut out = Outcome {
+        map: Some(map(ctx, lines)),
+        ..Outcome::default()
+    };
+    let judged = |m: Measure| {
+        let m = if ctx.relief.is_none() {
+            m.limited(Confidence::Medium, "from shading, without a relief")
+        } else {
+            m
+        };
+        if size > 0.25 {
+            m.limited(
+                Confidence::Low,
+                &format!("{size:.2} mm/px shows only wide wrinkles (better 0.15)"),
+            )
+        } else {
+            m
+        }
+    };
+    let areas = ctx.atlas.region_areas_mm2();
+    for region in Region::ALL {
+        let mm2 = areas[region.index()][0];
+        if mm2 <= 0.0 {
+            continue;
+        }
+        let own: Vec<&Wrinkle> = lines
+            .wrinkles
+            .iter()
+            .filter(|w| region == Region::Face || w.region == region)
+            .collect();
+        let (mut length, mut area) = (0.0, 0.0);
+        for w in &lines.wrinkles {
+            let l = w.length_by_region[region.index()];
+            length += l;
+            area += l * w.groove.width_mm;
+        }
+        let depth = if ctx.relief.is_none() {
+            Measure::not_measured(
+                names[3],
+                "no relief, and no mesh fine enough to carry wrinkle depth",
+            )
+        } else if own.is_empty() {
+            Measure::not_measured(names[3], "no wrinkle found")
+        } else {
+            judged(Measure::computed(
+                names[3],
+                own.iter().map(|w| w.groove.depth).sum::<f64>() / own.len() as f64,
+            ))
+        };
+        out.measures.extend([
+            (
+                region,
+                judged(Measure::computed(names[0], own.len() as f64)),
+            ),
+            (
+                region,
+                judged(Measure::computed(names[1], length / (mm2 / 100.0))),
+            ),
+            (region, judged(Measure::computed(names[2], area / mm2))),
+            (region, depth),
+        ]);
+    }
+    for w in &lines.wrinkles {
+        let g = &w.groove;
+        // A point every 0.45 mm describes the line; the ends are kept.
+        let last = g.path_px.len() - 1;
+        let picked: Vec<[f64; 2]> = g
+            .path_px
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| i % 3 == 0 || *i == last)
+            .map(|(_, p)| *p)
+            .filter(|p| ctx.atlas.position_mm(p[0], p[1]).is_some())
+            .collect();
+        out.features.push(Feature::Wrinkle {
+            region: w.region,
+            length_mm: g.length_mm,
+            width_mm: g.width_mm,
+            depth_mm: ctx.relief.is_some().then_some(g.depth),
+            path_mm: picked
+                .iter()
+                .filter_map(|p| ctx.atlas.position_mm(p[0], p[1]))
+                .collect(),
+            path_uv: picked.iter().map(|p| ctx.atlas.uv(p[0], p[1])).collect(),
+        });
+    }
+    out
+}
+
+/// The lines, as wide as they are and as strong as they are deep.
+fn map(ctx: &Context<'_>, lines: &Lines) -> ParameterMap {
+    let atlas = ctx.atlas;
+    let mut strength: Vec<u8> = (0..atlas.len())
+        .map(|i| u8::from(atlas.is_measured(i)))
+        .collect();
+    let mut depths: Vec<f32> = lines
+        .wrinkles
+        .iter()
+        .map(|w| w.groove.depth as f32)
+        .collect();
+    let full = 2.0 * median(&mut depths).max(1e-6);
+    for w in &lines.wrinkles {
+        let level = (w.groove.depth as f32 / full).clamp(0.2, 1.0);
+        let r = (0.9 * w.groove.width_mm) as f32;
+        for p in &w.groove.path_px {
+            let Some(m) = atlas.pixel(p[0], p[1]).and_then(|i| atlas.metric(i)) else {
+                continue;
+            };
+            let det = m.pixel_area_mm2().max(1e-6);
+            let (rx, ry) = (r * m.g.sqrt() / det, r * m.e.sqrt() / det);
+            if rx * ry > 1e5 {
+                continue;
+            }
+            let (x0, y0) = (p[0] as f32, p[1] as f32);
+            for y in (y0 - ry).max(0.0) as usize..=((y0 + ry) as usize).min(atlas.height - 1) {
+                for x in (x0 - rx).max(0.0) as usize..=((x0 + rx) as usize).min(atlas.width - 1) {
+                    let j = y * atlas.width + x;
+                    let d = m.length_mm(x as f32 + 0.5 - x0, y as f32 + 0.5 - y0) / r;
+                    if d < 1.0 && strength[j] > 0 {
+                        let v = (255.0 * level * (1.0 - d * d)) as u8;
+                        strength[j] = strength[j].max(v);
+                    }
+                }
+            }
+        }
+    }
+    ParameterMap {
+        parameter: Parameter::Wrinkles,
+        width: atlas.width,
+        height: atlas.height,
+        strength,
+    }
+}

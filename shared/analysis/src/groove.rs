@@ -1,0 +1,499 @@
+//! A groove measured along its centre line on the unfiltered signal.
+
+use crate::Atlas;
+use crate::profile::{Sample, Shapes};
+
+/// A signal in step with the atlas; `sign` makes deep positive.
+#[derive(Clone, Copy)]
+pub(crate) struct Signal<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) sign: f32,
+}
+
+impl Signal<'_> {
+    /// Bilinear value at a point; `None` where a neighbour is missing.
+    fn at(&self, atlas: &Atlas, p: [f64; 2]) -> Option<f32> {
+        let (fx, fy) = (p[0] - 0.5, p[1] - 0.5);
+        if !(fx >= 0.0
+            && fy >= 0.0
+            && fx < (atlas.width - 1) as f64
+            && fy < (atlas.height - 1) as f64)
+        {
+            return None;
+        }
+        let (x, y) = (fx as usize, fy as usize);
+        let (tx, ty) = ((fx - x as f64) as f32, (fy - y as f64) as f32);
+        let i = y * atlas.width + x;
+        let corners = [i, i + 1, i + atlas.width, i + atlas.width + 1];
+        if corners
+            .iter()
+            .any(|&c| atlas.triangle[c] == dermalia_surface::NO_TRIANGLE)
+        {
+            return None;
+        }
+        let [a, b, c, d] = corners.map(|c| self.data[c]);
+        let top = a + tx * (b - a);
+        let v = top + ty * (c + tx * (d - c) - top);
+        v.is_finite().then_some(v * self.sign)
+    }
+}
+
+/// A measured groove.
+#[derive(Debug, Clone)]
+pub(crate) struct Groove {
+    /// The centre line between the half-depth points, in pixels, every [`STEP_MM`].
+    pub(crate) path_px: Vec<[f64; 2]>,
+    /// The same on the surface, in the frame of the mesh.
+    pub(crate) path_mm: Vec<[f64; 3]>,
+    /// Length between the half-depth points.
+    pub(crate) length_mm: f64,
+    /// Full width at half depth.
+    pub(crate) width_mm: f64,
+    /// Mean depth along the length, in the unit of the signal.
+    pub(crate) depth: f64,
+    /// Standard deviation of the depth from sample to sample about its smooth course.
+    pub(crate) grain: f64,
+    /// Fraction of the length at which the groove is at least half as deep as its mean.
+    pub(crate) continuity: f64,
+    /// Half-width and shape of the fitted cross profile.
+    pub(crate) profile: (f32, usize),
+}
+
+/// Step of the centre line.
+pub(crate) const STEP_MM: f64 = 0.15;
+/// How far beyond the traced ends the depth is followed.
+const BEYOND_MM: f64 = 4.0;
+/// Half the width of the cross profiles.
+const REACH_MM: f32 = 2.6;
+const ACROSS_MM: f32 = 0.065;
+/// A place shallower than half is bridged when no longer than this.
+const BRIDGE_MM: f64 = 2.5;
+
+/// The steps of a groove, in order.
+struct Course<'a> {
+    atlas: &'a Atlas,
+    signal: Signal<'a>,
+    px: Vec<[f64; 2]>,
+    /// One millimetre across, in pixels.
+    normal: Vec<[f64; 2]>,
+    profiles: Vec<Vec<f32>>,
+}
+
+/// Measures the groove along a traced line of pixel points; `None` where it is none.
+/// `smoothing_mm` is how far depths are averaged along the line.
+pub(crate) fn measure(
+    atlas: &Atlas,
+    signal: Signal<'_>,
+    shapes: &Shapes,
+    traced: &[[f32; 2]],
+    smoothing_mm: f64,
+) -> Option<Groove> {
+    let mut course = Course {
+        atlas,
+        signal,
+        px: prepare(atlas, traced)?,
+        normal: vec![],
+        profiles: vec![],
+    };
+    for _ in 0..2 {
+        course.cut()?;
+        course.centre();
+    }
+    course.cut()?;
+    let core = core_range(&course, traced)?;
+    let (radius, shape) = course.cross_profile(shapes, core.clone())?;
+    let raw = course.depths(shapes, radius, shape);
+    let depth = smooth(&raw, smoothing_mm / STEP_MM);
+    let (from, to) = half_depth_ends(&depth, core)?;
+    let grain = {
+        let inside = from.ceil() as usize..=(to.floor() as usize);
+        let (mut sum, mut n) = (0.0, 0.0);
+        for i in inside {
+            sum += (raw[i] - depth[i]) * (raw[i] - depth[i]);
+            n += 1.0;
+        }
+        (sum / f64::max(n, 1.0)).sqrt()
+    };
+    let (path_px, path_mm) = course.path(from, to)?;
+    let length_mm = path_mm
+        .windows(2)
+        .map(|w| {
+            let d = [0, 1, 2].map(|k| w[1][k] - w[0][k]);
+            (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt()
+        })
+        .sum();
+    let inside = &depth[from.ceil() as usize..=(to.floor() as usize).max(from.ceil() as usize)];
+    let mean = inside.iter().sum::<f64>() / inside.len() as f64;
+    let deep = inside.iter().filter(|d| **d >= 0.5 * mean).count();
+    Some(Groove {
+        path_px,
+        path_mm,
+        length_mm,
+        width_mm: 2.0 * f64::from(radius),
+        depth: mean,
+        grain,
+        continuity: deep as f64 / inside.len() as f64,
+        profile: (radius, shape),
+    })
+}
+
+/// Even steps, smoothed, continued straight beyond both ends as far as skin is measured.
+fn prepare(atlas: &Atlas, traced: &[[f32; 2]]) -> Option<Vec<[f64; 2]>> {
+    let points: Vec<[f64; 2]> = traced.iter().map(|p| p.map(f64::from)).collect();
+    let line = smooth_line(&even(atlas, &points)?, 0.45 / STEP_MM);
+    if line.len() < 8 {
+        return None;
+    }
+    let back = continued(atlas, &line, true);
+    let ahead = continued(atlas, &line, false);
+    let mut all: Vec<[f64; 2]> = back.into_iter().rev().collect();
+    all.extend(line);
+    all.extend(ahead);
+    Some(all)
+}
+
+/// Length of a pixel step on the surface.
+fn length_mm(atlas: &Atlas, at: [f64; 2], step: [f64; 2]) -> Option<f64> {
+    let m = atlas.metric(atlas.pixel(at[0], at[1])?)?;
+    let l = f64::from(m.length_mm(step[0] as f32, step[1] as f32));
+    (l > 0.0).then_some(l)
+}
+
+fn even(atlas: &Atlas, points: &[[f64; 2]]) -> Option<Vec<[f64; 2]>> {
+    let mut out = vec![*points.first()?];
+    let mut carried = 0.0;
+    for w in points.windows(2) {
+        let step = [w[1][0] - w[0][0], w[1][1] - w[0][1]];
+        let Some(l) = length_mm(atlas, w[0], step) else {
+            continue;
+        };
+        let mut at = STEP_MM - carried;
+        while at <= l {
+            let t = at / l;
+            out.push([w[0][0] + step[0] * t, w[0][1] + step[1] * t]);
+            at += STEP_MM;
+        }
+        carried = l - (at - STEP_MM);
+    }
+    Some(out)
+}
+
+/// Gaussian smoothing of a polyline, mirrored through its ends so that they stay.
+fn smooth_line(line: &[[f64; 2]], sigma: f64) -> Vec<[f64; 2]> {
+    let n = line.len() as i64;
+    let r = (3.0 * sigma).ceil() as i64;
+    let at = |i: i64| -> [f64; 2] {
+        if i < 0 {
+            let q = line[(-i).min(n - 1) as usize];
+            [0, 1].map(|k| 2.0 * line[0][k] - q[k])
+        } else if i >= n {
+            let q = line[(2 * (n - 1) - i).max(0) as usize];
+            [0, 1].map(|k| 2.0 * line[(n - 1) as usize][k] - q[k])
+        } else {
+            line[i as usize]
+        }
+    };
+    let weights: Vec<f64> = (-r..=r)
+        .map(|k| libm::exp(-0.5 * (k as f64 / sigma) * (k as f64 / sigma)))
+        .collect();
+    let norm: f64 = weights.iter().sum();
+    (0..n)
+        .map(|i| {
+            let mut p = [0.0; 2];
+            for (k, w) in (-r..=r).zip(&weights) {
+                let q = at(i + k);
+                p[0] += w * q[0];
+                p[1] += w * q[1];
+            }
+            p.map(|v| v / norm)
+        })
+        .collect()
+}
+
+/// The straight continuation of a line over measured skin.
+fn continued(atlas: &Atlas, line: &[[f64; 2]], backwards: bool) -> Vec<[f64; 2]> {
+    let reach = line.len().min(15) - 1;
+    let (end, inner) = if backwards {
+        (line[0], line[reach])
+    } else {
+        (line[line.len() - 1], line[line.len() - 1 - reach])
+    };
+    let step = [end[0] - inner[0], end[1] - inner[1]];
+    let mut out = vec![];
+    let mut at = end;
+    for _ in 0..(BEYOND_MM / STEP_MM) as usize {
+        let Some(l) = length_mm(atlas, at, step) else {
+            break;
+        };
+        at = [at[0] + step[0] * STEP_MM / l, at[1] + step[1] * STEP_MM / l];
+        match atlas.pixel(at[0], at[1]) {
+            Some(i) if atlas.is_measured(i) => out.push(at),
+            _ => break,
+        }
+    }
+    out
+}
+
+/// The steps of a course that were traced, not continued.
+fn core_range(course: &Course<'_>, traced: &[[f32; 2]]) -> Option<std::ops::Range<usize>> {
+    let nearest = |p: [f32; 2]| {
+        (0..course.px.len()).min_by(|&a, &b| {
+            let d = |i: usize| {
+                let q = course.px[i];
+                let (x, y) = (q[0] - f64::from(p[0]), q[1] - f64::from(p[1]));
+                x * x + y * y
+            };
+            d(a).total_cmp(&d(b))
+        })
+    };
+    let (a, b) = (nearest(*traced.first()?)?, nearest(*traced.last()?)?);
+    (a < b).then_some(a..b + 1)
+}
+
+impl Course<'_> {
+    /// Cross profiles of the unfiltered signal at every step.
+    fn cut(&mut self) -> Option<()> {
+        let n = self.px.len();
+        self.normal = (0..n)
+            .map(|i| {
+                let (a, b) = (self.px[i.saturating_sub(2)], self.px[(i + 2).min(n - 1)]);
+                let t = [b[0] - a[0], b[1] - a[1]];
+                let at = self.px[i];
+                let m = self
+                    .atlas
+                    .pixel(at[0], at[1])
+                    .and_then(|p| self.atlas.metric(p));
+                let Some(m) = m else { return [0.0; 2] };
+                let (e, f, g) = (f64::from(m.e), f64::from(m.f), f64::from(m.g));
+                // Perpendicular on the surface, not in the atlas.
+                let across = [-(f * t[0] + g * t[1]), e * t[0] + f * t[1]];
+                match length_mm(self.atlas, at, across) {
+                    Some(l) => across.map(|v| v / l),
+                    None => [0.0; 2],
+                }
+            })
+            .collect();
+        let half = (REACH_MM / ACROSS_MM) as i32;
+        self.profiles = (0..n)
+            .map(|i| {
+                let (p, u) = (self.px[i], self.normal[i]);
+                (-half..=half)
+                    .map(|k| {
+                        let o = f64::from(k) * f64::from(ACROSS_MM);
+                        self.signal
+                            .at(self.atlas, [p[0] + u[0] * o, p[1] + u[1] * o])
+                            .unwrap_or(f32::NAN)
+                    })
+                    .collect()
+            })
+            .collect();
+        (n >= 8).then_some(())
+    }
+
+    /// Mean of the profiles of a range of steps; NaN where there are none.
+    fn mean(&self, range: std::ops::Range<usize>) -> Vec<f32> {
+        let width = self.profiles[0].len();
+        (0..width)
+            .map(|k| {
+                let (mut s, mut n) = (0.0_f64, 0.0);
+                for p in &self.profiles[range.clone()] {
+                    if p[k].is_finite() {
+                        s += f64::from(p[k]);
+                        n += 1.0;
+                    }
+                }
+                if n > 0.0 { (s / n) as f32 } else { f32::NAN }
+            })
+            .collect()
+    }
+
+    /// Moves each step to the bottom of the locally averaged profile.
+    fn centre(&mut self) {
+        let n = self.px.len();
+        let window = (0.35 / ACROSS_MM) as usize;
+        let (mut shift, mut weight) = (vec![0.0_f64; n], vec![0.0_f64; n]);
+        for i in 0..n {
+            let p = self.mean(i.saturating_sub(5)..(i + 6).min(n));
+            let middle = p.len() / 2;
+            let near: Vec<f64> = (middle - window..=middle + window)
+                .map(|k| {
+                    let v: f64 = (k - 2..=k + 2).map(|j| f64::from(p[j])).sum();
+                    v / 5.0
+                })
+                .collect();
+            if near.iter().any(|v| !v.is_finite()) {
+                continue;
+            }
+            let (first, last) = (near[0], near[near.len() - 1]);
+            let base = |k: usize| first + (last - first) * k as f64 / (near.len() - 1) as f64;
+            let Some(k) = (1..near.len() - 1)
+                .max_by(|&a, &b| (near[a] - base(a)).total_cmp(&(near[b] - base(b))))
+            else {
+                continue;
+            };
+            let height = near[k] - base(k);
+            let bend = near[k - 1] - 2.0 * near[k] + near[k + 1];
+            if height <= 0.0 || bend >= 0.0 {
+                continue;
+            }
+            let sub = (0.5 * (near[k - 1] - near[k + 1]) / bend).clamp(-0.5, 0.5);
+            shift[i] = (k as f64 + sub - window as f64) * f64::from(ACROSS_MM);
+            weight[i] = height;
+        }
+        let top: Vec<f64> = shift.iter().zip(&weight).map(|(s, w)| s * w).collect();
+        let (top, bottom) = (smooth(&top, 5.0), smooth(&weight, 5.0));
+        for i in 0..n {
+            if bottom[i] > 0.0 {
+                let s = top[i] / bottom[i];
+                self.px[i][0] += self.normal[i][0] * s;
+                self.px[i][1] += self.normal[i][1] * s;
+            }
+        }
+    }
+
+    /// Half-width and shape of the mean cross profile.
+    fn cross_profile(&self, shapes: &Shapes, core: std::ops::Range<usize>) -> Option<(f32, usize)> {
+        let p = self.mean(core);
+        let middle = p.len() / 2;
+        let mut sorted: Vec<f32> = p.iter().copied().filter(|v| v.is_finite()).collect();
+        if sorted.len() < p.len() / 2 {
+            return None;
+        }
+        let base = crate::planes::quantile(&mut sorted, 0.25);
+        let half = 0.5 * (p[middle] + base);
+        let out = |step: i32| {
+            (1..middle as i32)
+                .find(|k| {
+                    let v = p[(middle as i32 + step * k) as usize];
+                    v.is_nan() || v < half
+                })
+                .unwrap_or(middle as i32) as f32
+        };
+        let guess = (0.5 * (out(1) + out(-1)) * ACROSS_MM).max(0.1);
+        let window = (2.6 * guess + 0.15).min(REACH_MM);
+        let samples: Vec<Sample> = offsets(&p)
+            .filter(|(o, v)| o.abs() <= window && v.is_finite())
+            .map(|(o, v)| [o, 0.0, v])
+            .collect();
+        let fit = shapes.fit_pit(&samples, guess)?;
+        (fit.depth > 0.0).then_some((fit.radius, fit.shape))
+    }
+
+    /// The depth at every step: the amplitude of the fitted profile on a sloping base.
+    fn depths(&self, shapes: &Shapes, radius: f32, shape: usize) -> Vec<f64> {
+        let window = (2.6 * radius + 0.15).min(REACH_MM);
+        (0..self.px.len())
+            .map(|i| {
+                let mut normal = [[0.0_f64; 4]; 3];
+                for (o, v) in offsets(&self.profiles[i]) {
+                    if o.abs() > window || !v.is_finite() {
+                        continue;
+                    }
+                    let q = (o / radius) * (o / radius);
+                    let row = [f64::from(shapes.at(shape, q).0), 1.0, f64::from(o)];
+                    for a in 0..3 {
+                        for b in 0..3 {
+                            normal[a][b] += row[a] * row[b];
+                        }
+                        normal[a][3] += row[a] * f64::from(v);
+                    }
+                }
+                crate::iso25178::solve(normal).map_or(0.0, |x| x[0])
+            })
+            .collect()
+    }
+
+    /// The centre line from one fractional step to another.
+    #[allow(clippy::type_complexity)]
+    fn path(&self, from: f64, to: f64) -> Option<(Vec<[f64; 2]>, Vec<[f64; 3]>)> {
+        let at = |t: f64| {
+            let i = (t as usize).min(self.px.len() - 2);
+            let r = t - i as f64;
+            [0, 1].map(|k| self.px[i][k] + r * (self.px[i + 1][k] - self.px[i][k]))
+        };
+        let mut px = vec![at(from)];
+        px.extend((from.floor() as usize + 1..=to.ceil() as usize - 1).map(|i| self.px[i]));
+        px.push(at(to));
+        let px = smooth_line(&px, 0.3 / STEP_MM);
+        let (mut kept, mut mm) = (vec![], vec![]);
+        for p in px {
+            if let Some(q) = self.atlas.surface_point(p[0], p[1]) {
+                kept.push(p);
+                mm.push(q);
+            }
+        }
+        (mm.len() >= 4).then_some((kept, mm))
+    }
+}
+
+fn offsets(profile: &[f32]) -> impl Iterator<Item = (f32, f32)> + '_ {
+    let middle = (profile.len() / 2) as f32;
+    profile
+        .iter()
+        .enumerate()
+        .map(move |(k, v)| ((k as f32 - middle) * ACROSS_MM, *v))
+}
+
+/// Gaussian smoothing of a series, cut off at its ends.
+fn smooth(series: &[f64], sigma: f64) -> Vec<f64> {
+    let r = (3.0 * sigma).ceil() as i64;
+    let n = series.len() as i64;
+    let weights: Vec<f64> = (0..=r)
+        .map(|k| libm::exp(-0.5 * (k as f64 / sigma) * (k as f64 / sigma)))
+        .collect();
+    (0..n)
+        .map(|i| {
+            let (mut s, mut w) = (0.0, 0.0);
+            for j in (i - r).max(0)..=(i + r).min(n - 1) {
+                let k = weights[(j - i).unsigned_abs() as usize];
+                s += k * series[j as usize];
+                w += k;
+            }
+            s / w
+        })
+        .collect()
+}
+
+/// The fractional steps at which the depth falls to half of its full depth (its upper
+/// tenth in the traced part), places shorter than [`BRIDGE_MM`] bridged.
+fn half_depth_ends(depth: &[f64], core: std::ops::Range<usize>) -> Option<(f64, f64)> {
+    let mut sorted = depth[core.clone()].to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let full = sorted[(0.9 * (sorted.len() - 1) as f64) as usize];
+    let half = 0.5 * full;
+    let top = core.max_by(|&a, &b| depth[a].total_cmp(&depth[b]))?;
+    if full <= 0.0 || depth[top] < half {
+        return None;
+    }
+    let bridge = (BRIDGE_MM / STEP_MM) as usize;
+    let walk = |next: &dyn Fn(usize) -> Option<usize>| {
+        let (mut last, mut at, mut low) = (top, top, 0);
+        while let Some(i) = next(at) {
+            at = i;
+            if depth[i] >= half {
+                last = i;
+                low = 0;
+            } else {
+                low += 1;
+                if low > bridge {
+                    break;
+                }
+            }
+        }
+        last
+    };
+    let ahead = walk(&|i| (i + 1 < depth.len()).then_some(i + 1));
+    let back = walk(&|i| i.checked_sub(1));
+    let cross = |inner: usize, outer: Option<usize>| {
+        let Some(o) = outer.filter(|&o| o < depth.len()) else {
+            return inner as f64;
+        };
+        let t = (depth[inner] - half) / (depth[inner] - depth[o]).max(1e-12);
+        inner as f64 + t.clamp(0.0, 1.0) * (o as f64 - inner as f64)
+    };
+    let (from, to) = (
+        cross(back, back.checked_sub(1)),
+        cross(ahead, Some(ahead + 1)),
+    );
+    (to - from > 4.0).then_some((from, to))
+}
