@@ -1,13 +1,17 @@
 use std::time::{Duration, Instant};
 
-use dermalia_findings::{BaseTexture, Findings, ParameterMap, Quality};
+use dermalia_findings::{BaseTexture, Findings, ParameterMap};
 use dermalia_scan::Scan;
 use dermalia_scan::manifest::Space;
 use dermalia_surface::Mesh;
 
+use crate::atlas::label;
 use crate::preparation::{self, Prepared};
 use crate::structure::{DensityTable, structure};
-use crate::{AnalysisError, Context, assembly, pores, texture, thumbnails, wrinkles};
+use crate::{
+    AnalysisError, Context, assembly, masks, pores, quality, skin_colour, texture, thumbnails,
+    wrinkles,
+};
 
 /// A part of the analysis, for progress and timing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +74,14 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         on_stage: options.on_stage,
         since: Instant::now(),
     };
-    let prepared = prepare(scan, options, &mut clock)?;
+    let mut prepared = prepare(scan, options, &mut clock)?;
+    let mask = masks::colour_mask(&prepared.atlas, &prepared.pictures);
+    for (bits, hidden) in prepared.atlas.labels.iter_mut().zip(mask) {
+        if hidden && *bits & label::REGION != 0 {
+            *bits |= label::COLOUR_MASK;
+        }
+    }
+    clock.lap("masks");
     let ctx = Context {
         atlas: &prepared.atlas,
         pictures: &prepared.pictures,
@@ -87,13 +98,20 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
     clock.lap("pores");
     let texture = texture::measure(&ctx);
     clock.lap("texture");
-    let quality = Quality {
-        mm_per_px: ctx.atlas.median_mm_per_px(),
-        focus: 1.0,
-        clipped_fraction: 0.0,
-        warnings: prepared.warnings.clone(),
-    };
-    let outcomes = [wrinkles, pores, texture];
+    let colour = skin_colour::measure(&ctx);
+    clock.lap("colour");
+    let mut quality = quality::measure(&ctx, colour.unevenness);
+    quality
+        .warnings
+        .splice(0..0, prepared.warnings.iter().cloned());
+    clock.lap("quality");
+    let outcomes = [
+        wrinkles,
+        pores,
+        texture,
+        colour.pigmentation,
+        colour.redness,
+    ];
     let findings = assembly::findings(&scan.manifest, ctx.atlas, quality, &outcomes);
     let maps = outcomes
         .iter()

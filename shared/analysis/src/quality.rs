@@ -1,1 +1,235 @@
 //! What the capture is worth.
+
+use dermalia_findings::Quality;
+use dermalia_scan::Samples;
+use dermalia_scan::manifest::{Light, SkinState};
+
+use crate::atlas::{Atlas, label};
+use crate::colour::density_8;
+use crate::registration::{Context, RegisteredPicture};
+
+/// Detail that a sharp picture of skin shows; finer pixels need not resolve more.
+const DETAIL_MM: f64 = 0.15;
+/// Limits beyond which a sentence warns.
+const LEAST_FOCUS: f64 = 0.5;
+const MOST_CLIPPED: f64 = 0.01;
+const MOST_GLOSS: f64 = 0.05;
+const MOST_UNEVEN: f64 = 0.35;
+const LEAST_COVERAGE: f64 = 0.9;
+const MOST_HIDDEN: f64 = 0.15;
+const PORE_MM_PER_PX: f64 = 0.15;
+
+/// Quality in numbers, with a sentence for each that is beyond its limit.
+/// `unevenness` is that of the light, where colour told it.
+pub(crate) fn measure(context: &Context<'_>, unevenness: Option<f64>) -> Quality {
+    let atlas = context.atlas;
+    let mm_per_px = atlas.median_mm_per_px();
+    let mut warnings = vec![];
+    let sharp = context.best(&[
+        Light::ParallelPolarised,
+        Light::White,
+        Light::CrossPolarised,
+        Light::Uv,
+        Light::Wood,
+        Light::Nir,
+    ]);
+    let focus = sharp.map_or(0.0, |p| focus(atlas, p, mm_per_px));
+    if sharp.is_some() && focus < LEAST_FOCUS {
+        warnings.push(format!(
+            "The picture is blurred: focus {focus:.2} (sharp pictures have {LEAST_FOCUS} or more)."
+        ));
+    }
+    let clipped_fraction = context
+        .pictures
+        .iter()
+        .map(|p| clipped(atlas, p))
+        .fold(0.0, f64::max);
+    if clipped_fraction > MOST_CLIPPED {
+        warnings.push(format!(
+            "{:.1} % of the skin is over- or under-exposed (up to {:.0} % is well).",
+            100.0 * clipped_fraction,
+            100.0 * MOST_CLIPPED
+        ));
+    }
+    let colour = context.best(&[
+        Light::CrossPolarised,
+        Light::White,
+        Light::ParallelPolarised,
+    ]);
+    if let Some(picture) = colour.filter(|p| !p.grey) {
+        let gloss = gloss(atlas, picture);
+        if gloss > MOST_GLOSS {
+            warnings.push(format!(
+                "{:.0} % of the skin is glossy (up to {:.0} % is well); pigment and redness are not seen there.",
+                100.0 * gloss,
+                100.0 * MOST_GLOSS
+            ));
+        }
+    }
+    if let Some(uneven) = unevenness.filter(|u| *u > MOST_UNEVEN) {
+        warnings.push(format!(
+            "The light is uneven by {:.0} % (up to {:.0} % is flattened well).",
+            100.0 * uneven,
+            100.0 * MOST_UNEVEN
+        ));
+    }
+    let (coverage, hidden) = shares(atlas);
+    if coverage < LEAST_COVERAGE {
+        warnings.push(format!(
+            "The pictures cover {:.0} % of the face ({:.0} % or more is well).",
+            100.0 * coverage,
+            100.0 * LEAST_COVERAGE
+        ));
+    }
+    if hidden > MOST_HIDDEN {
+        warnings.push(format!(
+            "{:.0} % of the face is hidden by hair, beard or glasses and is not measured (up to {:.0} % is usual).",
+            100.0 * hidden,
+            100.0 * MOST_HIDDEN
+        ));
+    }
+    if let Some(mm) = mm_per_px.filter(|mm| *mm > PORE_MM_PER_PX) {
+        warnings.push(format!(
+            "A pixel is {mm:.2} mm wide on the skin; pores need {PORE_MM_PER_PX} mm or less."
+        ));
+    }
+    if context.skin == SkinState::MakeUp {
+        warnings.push("The skin wears make-up; colour is that of the make-up.".to_owned());
+    }
+    Quality {
+        mm_per_px,
+        focus,
+        clipped_fraction,
+        warnings,
+    }
+}
+
+/// Fraction of the measured skin with a channel at either end of its range.
+fn clipped(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
+    let (mut all, mut bad) = (0_u64, 0_u64);
+    for i in (0..atlas.len()).filter(|&i| atlas.is_measured(i)) {
+        all += 1;
+        bad += u64::from(match &picture.samples {
+            Samples::Eight(v) => v[3 * i..3 * i + 3].iter().any(|&c| c == 0 || c == 255),
+            Samples::Sixteen(v) => v[3 * i..3 * i + 3].iter().any(|&c| c < 128 || c > 65_407),
+        });
+    }
+    bad as f64 / all.max(1) as f64
+}
+
+/// A channel of a pixel in optical density, to 8 bits.
+fn density(picture: &RegisteredPicture, i: usize, channel: usize) -> f32 {
+    let level = match &picture.samples {
+        Samples::Eight(v) => usize::from(v[3 * i + channel]),
+        Samples::Sixteen(v) => usize::from(v[3 * i + channel] >> 8),
+    };
+    density_8()[level]
+}
+
+/// Fraction of the skin that is brighter and greyer than skin can be: highlights.
+fn gloss(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
+    let step = (atlas.len() / 400_000).max(1);
+    let mut skin: Vec<[f32; 2]> = (0..atlas.len())
+        .step_by(step)
+        .filter(|&i| atlas.is_measured(i))
+        .map(|i| {
+            let d = [0, 1, 2].map(|k| density(picture, i, k));
+            [d[2] - d[0], (d[0] + d[1] + d[2]) / 3.0]
+        })
+        .collect();
+    if skin.is_empty() {
+        return 0.0;
+    }
+    let mut median = |k: usize| {
+        let middle = skin.len() / 2;
+        skin.select_nth_unstable_by(middle, |a, b| a[k].total_cmp(&b[k]))
+            .1[k]
+    };
+    let (colour, shade) = (median(0), median(1));
+    let shiny = skin
+        .iter()
+        .filter(|s| s[0] < 0.5 * colour && s[1] < shade - 0.2)
+        .count();
+    shiny as f64 / skin.len() as f64
+}
+
+/// Sharpness from 0 to 1: the detail that a sharp picture shows, over the finest that
+/// this one does.
+///
+/// Detail is what red and green share, since their noise is not common to them. The
+/// energy of second differences grows with the fourth power of their distance where a
+/// picture is smooth and levels off where it resolves: in between lies its resolution.
+fn focus(atlas: &Atlas, picture: &RegisteredPicture, mm_per_px: Option<f64>) -> f64 {
+    const DISTANCES: [usize; 6] = [1, 2, 4, 8, 16, 32];
+    let energy = DISTANCES.map(|d| detail(atlas, picture, d));
+    // Without detail at any distance there is nothing in focus.
+    if energy.iter().all(|e| *e < 1e-6) {
+        return 0.0;
+    }
+    let mut resolved = DISTANCES[DISTANCES.len() - 1] as f64;
+    for k in 0..DISTANCES.len() - 1 {
+        let growth = libm::log2(energy[k + 1].max(1e-12) / energy[k].max(1e-12));
+        if energy[k] > 1e-6 && growth < 2.0 {
+            resolved = DISTANCES[k] as f64;
+            // Between two distances, where the growth passes 2.
+            if k > 0 {
+                let before = libm::log2(energy[k].max(1e-12) / energy[k - 1].max(1e-12));
+                let t = ((before - 2.0) / (before - growth).max(1e-6)).clamp(0.0, 1.0);
+                resolved = libm::exp2(k as f64 - 1.0 + t);
+            }
+            break;
+        }
+    }
+    // Enlarged pictures resolve no more than their own pixels.
+    let own = f64::from(picture.magnification).max(1.0);
+    let needed = mm_per_px.map_or(1.0, |mm| DETAIL_MM / mm).max(own);
+    (needed / resolved).min(1.0)
+}
+
+/// Mean product of the second differences of red and green at a distance, both ways.
+fn detail(atlas: &Atlas, picture: &RegisteredPicture, d: usize) -> f64 {
+    let (w, h) = (atlas.width, atlas.height);
+    let stride = (atlas.len() / 600_000).max(1);
+    let (mut sum, mut n) = (0.0_f64, 0_u64);
+    for y in (d..h.saturating_sub(d)).step_by(stride.min(8)) {
+        for x in (d..w.saturating_sub(d)).step_by(1 + stride / 8) {
+            let i = y * w + x;
+            let around = [i - d, i + d, i - d * w, i + d * w];
+            if !atlas.is_measured(i) || around.iter().any(|&j| !atlas.is_measured(j)) {
+                continue;
+            }
+            let second = |c: usize, a: usize, b: usize| {
+                let v = density(picture, i, c)
+                    - 0.5 * (density(picture, around[a], c) + density(picture, around[b], c));
+                f64::from(v)
+            };
+            sum += second(0, 0, 1) * second(1, 0, 1) + second(0, 2, 3) * second(1, 2, 3);
+            n += 2;
+        }
+    }
+    if n == 0 { 0.0 } else { sum / n as f64 }
+}
+
+/// Shares of the face that pictures cover, and that hair and the like hide.
+fn shares(atlas: &Atlas) -> (f64, f64) {
+    let (mut all, mut seen, mut hidden) = (0.0_f64, 0.0_f64, 0.0_f64);
+    for i in 0..atlas.len() {
+        let l = atlas.labels[i];
+        if l & label::REGION == 0 || l & label::LANDMARK_MASK != 0 {
+            continue;
+        }
+        let area = f64::from(atlas.area_mm2(i));
+        all += area;
+        if l & label::NOT_COVERED == 0 {
+            seen += area;
+        }
+        if l & label::COLOUR_MASK != 0 {
+            hidden += area;
+        }
+    }
+    if all > 0.0 {
+        (seen / all, hidden / all)
+    } else {
+        (1.0, 0.0)
+    }
+}

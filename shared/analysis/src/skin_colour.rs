@@ -321,16 +321,6 @@ impl Report<'_> {
         self.limited(m)
     }
 
-    fn limited_size(&self, m: Measure) -> Measure {
-        match self.atlas.scale {
-            Scale::Iris => self.limited(m.limited(
-                Confidence::Medium,
-                "scale from the width of the iris (11.7 mm, within 5 %)",
-            )),
-            _ => self.limited(m),
-        }
-    }
-
     /// Redness on dark skin: erythema and melanin indices correlate there (Wright 2016).
     fn limited_redness(&self, m: Measure) -> Measure {
         match self.tone_deg {
@@ -386,8 +376,8 @@ impl Report<'_> {
         }
         let density = Measure::computed(MeasureName::SpotDensity, 100.0 * count / net_mm2);
         let fraction = Measure::computed(MeasureName::SpotAreaFraction, area / net_mm2);
-        out.push(self.limited_size(density));
-        out.push(self.limited_size(fraction));
+        out.push(self.limited(density));
+        out.push(self.limited(fraction));
         out.push(if count > 0.0 {
             self.limited(Measure::computed(
                 MeasureName::SpotContrastMean,
@@ -426,7 +416,7 @@ impl Report<'_> {
                     .map(|r| r.increment.area_mm2 * self.share(&r.increment, region))
                     .sum();
                 let m = Measure::computed(MeasureName::RedAreaFraction, area / net_mm2);
-                self.limited_redness(self.limited_size(m))
+                self.limited_redness(self.limited(m))
             }
         });
         out
