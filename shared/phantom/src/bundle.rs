@@ -8,9 +8,9 @@ use dermalia_scan::manifest::{self, Axis, Manifest, SkinState, Space, Unit};
 use dermalia_surface::Mesh;
 use sha2::{Digest, Sha256};
 
+use crate::drawing::{MM_PER_LEVEL, ZERO_LEVEL};
 use crate::options::{ImageFormat, PhantomOptions};
 use crate::random::Rng;
-use crate::render::{MM_PER_LEVEL, ZERO_LEVEL};
 use crate::{Phantom, PhantomError};
 
 /// The mesh as OBJ; numbers are printed so that reading gives the very same ones.

@@ -8,6 +8,7 @@
 mod areas;
 mod base;
 mod bundle;
+mod drawing;
 mod features;
 mod light;
 mod look;
@@ -20,6 +21,7 @@ mod reckon;
 mod render;
 pub mod score;
 mod skin;
+mod strokes;
 mod subdivide;
 pub mod truth;
 
@@ -108,7 +110,9 @@ impl Phantom {
         let skin = skin::Skin::new(surface.mesh);
         let uvs = &surface.landmark_uvs;
         let features = place::features(&skin, &areas, uvs, options);
-        let look = (!uvs.is_empty()).then(|| look::Look::face(uvs, skin.mm_per_uv(), options.seed));
+        let bare = optics::Skin::of(options.tone, options.melanin).density(0.0, 0.0);
+        let look =
+            (!uvs.is_empty()).then(|| look::Look::face(uvs, skin.mm_per_uv(), options.seed, bare));
         let capture = light::Capture::of(options);
         let filters: Vec<light::Filter> = options
             .lights

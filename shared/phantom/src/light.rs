@@ -33,8 +33,8 @@ impl Filter {
             tint,
         };
         match light {
-            Light::White => filter(1.0, 0.05, 1.0, 1.0, None),
-            Light::ParallelPolarised => filter(1.35, 0.11, 1.0, 1.0, None),
+            Light::White => filter(1.0, 0.03, 1.0, 1.0, None),
+            Light::ParallelPolarised => filter(1.35, 0.07, 1.0, 1.0, None),
             Light::CrossPolarised => filter(0.6, 0.0, 1.0, 1.0, None),
             Light::Uv => filter(0.8, 0.0, 1.7, 0.4, Some([0.55, 0.50, 0.85])),
             Light::Wood => filter(0.6, 0.0, 1.9, 0.3, Some([0.35, 0.45, 0.90])),
@@ -134,8 +134,8 @@ impl Capture {
         }
         let n = normal.map(f64::from);
         let (axis, squarings) = match self.lighting {
-            Lighting::Even => ([0.0, 0.0, 1.0], 6),
-            _ => (self.half_way, 5),
+            Lighting::Even => ([0.0, 0.0, 1.0], 7),
+            _ => (self.half_way, 6),
         };
         let facing = dot(n, axis);
         if facing < 0.8 {

@@ -20,6 +20,7 @@ pub(crate) struct Look {
     seed: u64,
     iris: [f64; 3],
     hair: [f64; 3],
+    lips_density: [f64; 3],
 }
 
 struct Eye {
@@ -41,7 +42,13 @@ fn smooth(from: f64, to: f64, x: f64) -> f64 {
 }
 
 impl Look {
-    pub(crate) fn face(landmark_uvs: &[[f64; 2]], mm_per_uv: f64, seed: u64) -> Self {
+    /// `skin` is the density of the skin around.
+    pub(crate) fn face(
+        landmark_uvs: &[[f64; 2]],
+        mm_per_uv: f64,
+        seed: u64,
+        skin: [f64; 3],
+    ) -> Self {
         let outline =
             |list: &[usize]| Polygon::new(list.iter().map(|&i| landmark_uvs[i]).collect());
         let masks = |wanted: Mask| {
@@ -73,7 +80,9 @@ impl Look {
             bounds: [f64::MAX, f64::MAX, f64::MIN, f64::MIN],
             seed,
             iris: IRIS[(seed % 3) as usize],
-            hair: HAIR[(seed / 3 % 3) as usize],
+            // Hair is darker than any skin; lips are redder than their own.
+            hair: [0, 1, 2].map(|k| HAIR[(seed / 3 % 3) as usize][k] + 0.6 * skin[k]),
+            lips_density: [0, 1, 2].map(|k| [0.08, 0.62, 0.40][k] + 0.85 * skin[k]),
         };
         let parts = look.brows.iter().chain(&look.lips).chain(&look.nostrils);
         for part in parts.chain(look.eyes.iter().map(|e| &e.opening)) {
@@ -118,7 +127,7 @@ impl Look {
         let fold = gradient_noise(self.seed ^ 0x11b5, [mm[0], mm[1] / 6.0, mm[2] / 6.0], 0.9);
         let grain = 1.0 + 0.06 * f64::from(fold);
         (opacity > 0.0).then(|| Cover {
-            density: [0.62, 1.38, 1.30].map(|d| d * grain),
+            density: self.lips_density.map(|d| d * grain),
             opacity,
         })
     }
@@ -127,7 +136,7 @@ impl Look {
         let d = self.distance_mm(std::slice::from_ref(&self.mouth), uv, 1.0);
         let opacity = 0.85 * smooth(0.7, -0.5, d);
         (opacity > 0.0).then_some(Cover {
-            density: [1.9, 2.8, 2.8],
+            density: self.lips_density.map(|d| d + 1.3),
             opacity,
         })
     }
@@ -154,7 +163,7 @@ impl Look {
         let d = self.distance_mm(&self.nostrils, uv, 1.0);
         let opacity = 0.9 * smooth(-0.2, -2.0, d);
         (opacity > 0.0).then_some(Cover {
-            density: [2.4, 3.2, 3.4],
+            density: self.lips_density.map(|d| d + 1.9),
             opacity,
         })
     }

@@ -6,9 +6,9 @@ use dermalia_findings::{MeasureName, Region};
 
 use crate::PhantomOptions;
 use crate::areas::Areas;
+use crate::drawing::Drawing;
 use crate::features::{Blob, Features};
 use crate::optics::{self, ciede2000, ita_deg, lab};
-use crate::render::Drawing;
 use crate::skin::{Skin, V3, cross, norm, sub, wide};
 use crate::truth::{Distractor, RegionTruth, SCHEMA, SkinTruth, TrueFeature, Truth};
 

@@ -5,101 +5,27 @@ use dermalia_surface::{NO_TRIANGLE, rasterize_uv};
 use rayon::prelude::*;
 
 use crate::areas::Areas;
-use crate::features::{Blob, Features, Line, Pit, gaussian};
+use crate::drawing::{Drawing, NO_REGION, Sums};
+use crate::features::Features;
 use crate::light::{Capture, Filter};
 use crate::look::{Cover, Look};
 use crate::noise::gradient_noise;
 use crate::optics::{self, Encoder, HAEMOGLOBIN};
 use crate::options::PhantomOptions;
-use crate::random::{Rng, hash_normal, mix};
-use crate::skin::{Chart, Point, Skin, cross, norm};
+use crate::random::{Rng, mix};
+use crate::skin::{Chart, Skin, cross, norm};
+use crate::strokes::{Box2, Planes, Stroke, strokes};
 
 /// Density that a millimetre of depth adds by keeping light out.
-const PIT_DENSITY_PER_MM: f32 = 2.6;
-const LINE_DENSITY_PER_MM: f32 = 1.3;
 const MICRO_DENSITY_PER_MM: f32 = 1.2;
 /// Unevenness of melanin and haemoglobin in skin without features.
 const MOTTLE: [f32; 2] = [0.025, 0.018];
 /// Lattice and height of the micro-relief's octaves.
 const MICRO_MM: [(f32, f32); 3] = [(0.45, 0.0035), (0.9, 0.005), (1.8, 0.006)];
-/// Noise of the height map.
-const RELIEF_NOISE_MM: f32 = 0.0004;
-/// Millimetres a level of the height map, and the level of no displacement.
-pub(crate) const MM_PER_LEVEL: f64 = 0.0001;
-pub(crate) const ZERO_LEVEL: f64 = 32768.0;
-
 const STRIP_ROWS: usize = 32;
 /// Pixels painted beyond the mesh, so that interpolation at its rim finds skin.
 const PADDING_PX: usize = 4;
 const PADDED: u32 = 1 << 31;
-const NO_REGION: u8 = u8::MAX;
-
-/// What was drawn.
-pub(crate) struct Drawing {
-    /// In step with the filters: RGB, three bytes a pixel.
-    pub(crate) pictures: Vec<Vec<u8>>,
-    /// Signed displacement before rounding and noise; empty where none was asked for.
-    pub(crate) displacement_mm: Vec<f32>,
-    /// The measured region of each pixel by index, or 255.
-    region: Vec<u8>,
-    sums: Vec<Sums>,
-    /// Surface of each pixel by its triangle.
-    pixel_mm2: Vec<f64>,
-    triangle: Vec<u32>,
-    relief_noise: Option<u64>,
-}
-
-/// Sums over the measured skin of one region.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Sums {
-    pub(crate) area_mm2: f64,
-    melanin: f64,
-    haemoglobin: f64,
-}
-
-impl Sums {
-    fn add(&mut self, other: &Self) {
-        self.area_mm2 += other.area_mm2;
-        self.melanin += other.melanin;
-        self.haemoglobin += other.haemoglobin;
-    }
-
-    /// Mean deviation of melanin and haemoglobin from the skin's own.
-    pub(crate) fn chromophores(&self) -> [f64; 2] {
-        if self.area_mm2 > 0.0 {
-            [self.melanin, self.haemoglobin].map(|s| s / self.area_mm2)
-        } else {
-            [0.0; 2]
-        }
-    }
-}
-
-/// Height statistics of one region (ISO 25178-2), in millimetres.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Heights {
-    pub(crate) sa: f64,
-    pub(crate) sq: f64,
-    pub(crate) sz: f64,
-    pub(crate) ssk: f64,
-    pub(crate) sku: f64,
-}
-
-enum Stroke<'a> {
-    Pit(&'a Pit),
-    Blob(&'a Blob),
-    Line {
-        line: &'a Line,
-        hair: bool,
-        segments: Vec<Box2>,
-    },
-}
-
-/// Pixels x0..=x1, y0..=y1.
-#[derive(Debug, Clone, Copy)]
-struct Box2 {
-    x: [usize; 2],
-    y: [usize; 2],
-}
 
 struct Scene<'a> {
     skin: &'a Skin,
@@ -125,18 +51,6 @@ struct Strip<'a> {
     displacement: &'a mut [f32],
     region: &'a mut [u8],
 }
-
-/// What the strokes paint, before lamps and camera.
-struct Planes {
-    position: Vec<[f32; 3]>,
-    melanin: Vec<f32>,
-    haemoglobin: Vec<f32>,
-    /// Density of pits and lines in white light.
-    cavity: Vec<f32>,
-    hair: Vec<f32>,
-    height: Vec<f32>,
-}
-
 pub(crate) fn draw(
     skin: &Skin,
     areas: &Areas,
@@ -270,78 +184,6 @@ fn pad(triangle: &mut [u32], size: usize) {
         rim = next;
     }
 }
-
-/// Each feature with the pixels it may touch.
-fn strokes<'a>(
-    skin: &Skin,
-    features: &'a Features,
-    capture: &Capture,
-    size: usize,
-) -> Vec<(Stroke<'a>, Box2)> {
-    let [sx, sy] = capture.shift_px;
-    let scale = size as f64;
-    let around = |p: &Point, reach_mm: f64| {
-        let b = skin.bounds(p, reach_mm);
-        let px = |v: f64| (v.max(0.0) as usize).min(size - 1);
-        Box2 {
-            x: [px(b[0] * scale + sx - 1.5), px(b[2] * scale + sx + 1.5)],
-            y: [
-                px((1.0 - b[3]) * scale + sy - 1.5),
-                px((1.0 - b[1]) * scale + sy + 1.5),
-            ],
-        }
-    };
-    let mut all = vec![];
-    for blob in features.red_areas.iter().chain(&features.spots) {
-        all.push((Stroke::Blob(blob), around(&blob.centre, blob.reach_mm())));
-    }
-    for (line, hair) in features
-        .wrinkles
-        .iter()
-        .map(|l| (l, false))
-        .chain(features.hairs.iter().map(|l| (l, true)))
-    {
-        let segments: Vec<Box2> = line
-            .points
-            .windows(2)
-            .zip(line.at_mm.windows(2))
-            .map(|(p, s)| around(&p[0], line.reach_mm() + s[1] - s[0]))
-            .collect();
-        let Some(&first) = segments.first() else {
-            continue;
-        };
-        let whole = segments.iter().fold(first, |a, b| Box2 {
-            x: [a.x[0].min(b.x[0]), a.x[1].max(b.x[1])],
-            y: [a.y[0].min(b.y[0]), a.y[1].max(b.y[1])],
-        });
-        all.push((
-            Stroke::Line {
-                line,
-                hair,
-                segments,
-            },
-            whole,
-        ));
-    }
-    for pit in features.pores.iter().chain(&features.small_pits) {
-        all.push((Stroke::Pit(pit), around(&pit.centre, pit.reach_mm())));
-    }
-    all
-}
-
-impl Planes {
-    fn new(n: usize) -> Self {
-        Self {
-            position: vec![[f32::INFINITY; 3]; n],
-            melanin: vec![0.0; n],
-            haemoglobin: vec![0.0; n],
-            cavity: vec![0.0; n],
-            hair: vec![0.0; n],
-            height: vec![0.0; n],
-        }
-    }
-}
-
 impl Scene<'_> {
     /// The place of a pixel's middle in the atlas of the mesh that is not shifted.
     fn uv(&self, x: usize, y: usize) -> [f64; 2] {
@@ -363,8 +205,7 @@ impl Scene<'_> {
 
     fn strip(&self, strip: Strip<'_>, bin: &[usize]) -> Vec<Sums> {
         let n = strip.region.len();
-        let rows = strip.top..strip.top + n / self.size;
-        let mut planes = Planes::new(n);
+        let mut planes = Planes::new(strip.top..strip.top + n / self.size, self.size);
         for i in 0..n {
             let at = strip.top * self.size + i;
             if let Some((_, chart)) = self.chart(at) {
@@ -374,127 +215,9 @@ impl Scene<'_> {
         }
         for &k in bin {
             let (stroke, area) = &self.strokes[k];
-            match stroke {
-                Stroke::Pit(pit) => self.pit(&mut planes, &rows, *area, pit),
-                Stroke::Blob(blob) => self.blob(&mut planes, &rows, *area, blob),
-                Stroke::Line {
-                    line,
-                    hair,
-                    segments,
-                } => self.line(&mut planes, &rows, *area, line, *hair, segments),
-            }
+            planes.paint(stroke, *area);
         }
         self.finish(strip, &planes)
-    }
-
-    /// Calls `visit` with the index in the strip and the position of each pixel of a box.
-    fn each(
-        &self,
-        rows: &std::ops::Range<usize>,
-        area: Box2,
-        position: &[[f32; 3]],
-        mut visit: impl FnMut(usize, [f32; 3]),
-    ) {
-        for y in area.y[0].max(rows.start)..(area.y[1] + 1).min(rows.end) {
-            let row = (y - rows.start) * self.size;
-            for x in area.x[0]..=area.x[1] {
-                let p = position[row + x];
-                if p[0].is_finite() {
-                    visit(row + x, p);
-                }
-            }
-        }
-    }
-
-    fn pit(&self, planes: &mut Planes, rows: &std::ops::Range<usize>, area: Box2, pit: &Pit) {
-        let c = pit.centre.mm.map(|c| c as f32);
-        let reach = (pit.reach_mm() * pit.reach_mm()) as f32;
-        let Planes {
-            position,
-            cavity,
-            height,
-            ..
-        } = planes;
-        self.each(rows, area, position, |i, p| {
-            let d = [p[0] - c[0], p[1] - c[1], p[2] - c[2]];
-            let r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
-            if r2 < reach {
-                let depth = (pit.depth_mm * pit.profile(f64::from(r2.sqrt()))) as f32;
-                cavity[i] += depth * PIT_DENSITY_PER_MM;
-                height[i] -= depth;
-            }
-        });
-    }
-
-    fn blob(&self, planes: &mut Planes, rows: &std::ops::Range<usize>, area: Box2, blob: &Blob) {
-        let Planes {
-            position,
-            melanin,
-            haemoglobin,
-            ..
-        } = planes;
-        self.each(rows, area, position, |i, p| {
-            let amount = blob.profile(blob.rho(p.map(f64::from)));
-            melanin[i] += (blob.melanin * amount) as f32;
-            haemoglobin[i] += (blob.haemoglobin * amount) as f32;
-        });
-    }
-
-    /// The nearest point of the whole line counts once, whatever the number of segments
-    /// that a pixel is near to.
-    fn line(
-        &self,
-        planes: &mut Planes,
-        rows: &std::ops::Range<usize>,
-        area: Box2,
-        line: &Line,
-        hair: bool,
-        segments: &[Box2],
-    ) {
-        let reach = line.reach_mm() as f32;
-        let (x0, y0) = (area.x[0], area.y[0].max(rows.start));
-        let y1 = (area.y[1] + 1).min(rows.end);
-        if y0 >= y1 {
-            return;
-        }
-        let width = area.x[1] + 1 - x0;
-        // Squared distance and running length at the nearest point.
-        let mut nearest = vec![(reach * reach, 0.0_f32); width * (y1 - y0)];
-        let offset = (y0 - rows.start) * self.size + x0;
-        let local = |i: usize| {
-            let j = i - offset;
-            j / self.size * width + j % self.size
-        };
-        for (k, segment) in segments.iter().enumerate() {
-            let a = line.points[k].mm.map(|c| c as f32);
-            let b = line.points[k + 1].mm.map(|c| c as f32);
-            let d = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
-            let l2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
-            let (from, to) = (line.at_mm[k] as f32, line.at_mm[k + 1] as f32);
-            self.each(rows, *segment, &planes.position, |i, p| {
-                let q = [p[0] - a[0], p[1] - a[1], p[2] - a[2]];
-                let t = ((q[0] * d[0] + q[1] * d[1] + q[2] * d[2]) / l2).clamp(0.0, 1.0);
-                let r = [q[0] - t * d[0], q[1] - t * d[1], q[2] - t * d[2]];
-                let r2 = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
-                let best = &mut nearest[local(i)];
-                if r2 < best.0 {
-                    *best = (r2, from + (to - from) * t);
-                }
-            });
-        }
-        for (j, &(r2, s)) in nearest.iter().enumerate() {
-            if r2 < reach * reach {
-                let i = offset + j / width * self.size + j % width;
-                let across = gaussian(f64::from(r2.sqrt()) / line.width_mm);
-                let depth = (line.depth_at(f64::from(s)) * across) as f32;
-                if hair {
-                    planes.hair[i] += depth;
-                } else {
-                    planes.cavity[i] += depth * LINE_DENSITY_PER_MM;
-                    planes.height[i] -= depth;
-                }
-            }
-        }
     }
 
     /// Unevenness of the skin's own chromophores at a point.
@@ -594,102 +317,5 @@ impl Scene<'_> {
             }
             libm::expf(-density)
         })
-    }
-}
-
-impl Drawing {
-    /// Sums of one region; of the face, those of all.
-    pub(crate) fn sums(&self, region: Region) -> Sums {
-        let mut sum = self.sums[region.index()];
-        if region == Region::Face {
-            for part in &self.sums[..Region::Face.index()] {
-                sum.add(part);
-            }
-        }
-        sum
-    }
-
-    /// Height statistics of the measured skin of every region, weighted by surface.
-    pub(crate) fn heights(&self) -> Vec<Option<Heights>> {
-        let face = Region::Face.index();
-        let each = |visit: &mut dyn FnMut(usize, f64, f64)| {
-            for (i, &r) in self.region.iter().enumerate() {
-                if r != NO_REGION {
-                    let w = self.pixel_mm2[self.triangle[i] as usize];
-                    let z = f64::from(self.displacement_mm[i]);
-                    visit(usize::from(r), w, z);
-                    if usize::from(r) != face {
-                        visit(face, w, z);
-                    }
-                }
-            }
-        };
-        let mut first = vec![(0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY); face + 1];
-        each(&mut |r, w, z| {
-            let (area, sum, lo, hi) = &mut first[r];
-            *area += w;
-            *sum += w * z;
-            *lo = lo.min(z);
-            *hi = hi.max(z);
-        });
-        let mut moments = vec![[0.0; 4]; face + 1];
-        each(&mut |r, w, z| {
-            let (area, sum, ..) = first[r];
-            let d = z - sum / area;
-            let d2 = d * d;
-            for (m, v) in moments[r].iter_mut().zip([d.abs(), d2, d2 * d, d2 * d2]) {
-                *m += w * v;
-            }
-        });
-        first
-            .iter()
-            .zip(moments)
-            .map(|(&(area, _, lo, hi), m)| {
-                let m = m.map(|v| v / area);
-                let sq = m[1].sqrt();
-                (sq > 0.0).then(|| Heights {
-                    sa: m[0],
-                    sq,
-                    sz: hi - lo,
-                    ssk: m[2] / (sq * sq * sq),
-                    sku: m[3] / (m[1] * m[1]),
-                })
-            })
-            .collect()
-    }
-
-    /// The height map's levels.
-    pub(crate) fn levels(&self) -> Vec<u16> {
-        self.displacement_mm
-            .par_iter()
-            .enumerate()
-            .map(|(i, &z)| {
-                if self.triangle[i] == NO_TRIANGLE {
-                    return ZERO_LEVEL as u16;
-                }
-                let noise = self.relief_noise.map_or(0.0, |seed| {
-                    RELIEF_NOISE_MM * hash_normal(mix(seed ^ mix(i as u64)))
-                });
-                let level = ZERO_LEVEL + f64::from(z + noise) / MM_PER_LEVEL;
-                libm::round(level).clamp(0.0, 65535.0) as u16
-            })
-            .collect()
-    }
-
-    /// Median side of a pixel on the skin.
-    pub(crate) fn mm_per_px(&self) -> f64 {
-        let mut areas: Vec<f64> = self
-            .region
-            .iter()
-            .zip(&self.triangle)
-            .filter(|(r, _)| **r != NO_REGION)
-            .map(|(_, &t)| self.pixel_mm2[t as usize])
-            .collect();
-        if areas.is_empty() {
-            return 0.0;
-        }
-        let middle = areas.len() / 2;
-        let (_, median, _) = areas.select_nth_unstable_by(middle, f64::total_cmp);
-        median.sqrt()
     }
 }
