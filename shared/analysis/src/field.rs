@@ -151,12 +151,42 @@ impl Field {
     }
 }
 
+/// A Gaussian over fixed weights, for many planes.
+#[derive(Debug, Clone)]
+pub(crate) struct Smoother<'a> {
+    weight: &'a [f32],
+    bottom: Vec<f32>,
+    sigma: [f32; 2],
+}
+
+impl<'a> Smoother<'a> {
+    /// A Gaussian of `sigma_mm` over the cells that have weight.
+    pub(crate) fn new(field: &Field, weight: &'a [f32], sigma_mm: f32) -> Self {
+        let sigma = field.cell_mm.map(|mm| sigma_mm / mm);
+        Self {
+            weight,
+            bottom: gaussian(weight, field.width, field.height, sigma),
+            sigma,
+        }
+    }
+
+    /// The smooth plane; 0 where no cell with weight is within reach.
+    pub(crate) fn apply(&self, field: &Field, plane: &[f32]) -> Vec<f32> {
+        let product: Vec<f32> = plane.iter().zip(self.weight).map(|(v, w)| v * w).collect();
+        let mut top = gaussian(&product, field.width, field.height, self.sigma);
+        for (t, b) in top.iter_mut().zip(&self.bottom) {
+            *t = if *b > 1e-4 { *t / *b } else { 0.0 };
+        }
+        top
+    }
+}
+
 /// Half of a normalised Gaussian kernel, from its middle outwards.
 fn kernel(sigma: f32) -> Vec<f32> {
     if sigma < 0.05 {
         return vec![1.0];
     }
-    let radius = (3.5 * sigma).ceil() as usize;
+    let radius = (3.2 * sigma).ceil() as usize;
     let value = |k: usize| {
         let t = k as f64 / f64::from(sigma);
         libm::exp(-0.5 * t * t)

@@ -2,14 +2,15 @@
 
 use crate::baseline::{baseline, noise_below};
 use crate::extent::{Increment, measure};
-use crate::field::Field;
+use crate::field::{Field, Smoother};
 use crate::segments::{NO_BASIN, Rules, basins};
+use rayon::prelude::*;
 
 /// What counts as a feature of a plane.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search {
     /// Smoothings of the detection, the finest first, in mm.
-    pub(crate) smooth_mm: [f32; 2],
+    pub(crate) smooth_mm: [f32; 3],
     /// The least height, in the units of the plane.
     pub(crate) height: f32,
     /// The least height in standard deviations of the noise.
@@ -28,13 +29,26 @@ pub(crate) struct Found {
 }
 
 /// How often the baseline is fitted again without the features found so far.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
-/// Finds the features of a plane over the cells that are usable.
-pub(crate) fn find(field: &Field, plane: &[f32], usable: &[bool], search: Search) -> Found {
+/// Finds the features of a plane over the cells that are usable. `unit` gives the plane's
+/// value of a step of density, `accept` has the last word on each.
+pub(crate) fn find<U, A>(
+    field: &Field,
+    plane: &[f32],
+    usable: &[bool],
+    search: Search,
+    unit: U,
+    accept: A,
+) -> Found
+where
+    U: Fn([f32; 3]) -> f32 + Sync,
+    A: Fn(&Increment) -> bool,
+{
     let weight: Vec<f32> = (0..field.len())
         .map(|i| if usable[i] { field.weight[i] } else { 0.0 })
         .collect();
+    let filters = search.smooth_mm.map(|mm| Smoother::new(field, &weight, mm));
     let mut free = weight.clone();
     let mut found = Found {
         increments: vec![],
@@ -45,14 +59,14 @@ pub(crate) fn find(field: &Field, plane: &[f32], usable: &[bool], search: Search
         let residual: Vec<f32> = plane.iter().zip(&level).map(|(p, l)| p - l).collect();
         let mut increments: Vec<Increment> = vec![];
         let mut taken = vec![false; field.len()];
-        for smooth_mm in search.smooth_mm {
-            let smooth = field.smooth(&residual, &weight, smooth_mm);
+        for filter in &filters {
+            let smooth = filter.apply(field, &residual);
             let noise = noise_below(&smooth, &free);
             let peak = search.height.max(search.sigmas * noise);
             let rules = Rules {
                 peak,
                 floor: 0.3 * peak,
-                saddle: (4.0 * noise).max(0.3 * peak),
+                saddle: (6.0 * noise).max(0.3 * peak),
                 saddle_share: 0.2,
             };
             let ground = basins(field, &smooth, usable, rules);
@@ -62,23 +76,27 @@ pub(crate) fn find(field: &Field, plane: &[f32], usable: &[bool], search: Search
                     b != NO_BASIN && smooth[i] > 0.2 * smooth[ground.peaks[b as usize]]
                 })
                 .collect();
-            for number in 0..ground.peaks.len() {
-                if taken[ground.peaks[number]] {
-                    continue;
-                }
-                let Some(one) = measure(field, &residual, &smooth, &weight, &ground, &core, number)
-                else {
-                    continue;
-                };
-                if one.area_mm2 < search.area_mm2
-                    || one.height < 0.8 * peak
-                    || one.inside.iter().any(|&c| taken[c as usize])
+            let before = increments.len();
+            let fresh: Vec<Increment> = (0..ground.peaks.len())
+                .into_par_iter()
+                .filter(|&number| !taken[ground.peaks[number]])
+                .filter_map(|number| {
+                    measure(
+                        field, &residual, &smooth, &weight, &ground, &core, number, &unit,
+                    )
+                })
+                .collect();
+            for one in fresh {
+                let known = one.inside.iter().any(|&c| taken[c as usize]);
+                if one.area_mm2 >= search.area_mm2
+                    && one.height >= 0.5 * search.height
+                    && !known
+                    && accept(&one)
                 {
-                    continue;
+                    increments.push(one);
                 }
-                increments.push(one);
             }
-            for one in &increments {
+            for one in &increments[before..] {
                 for &c in &one.inside {
                     taken[c as usize] = true;
                 }

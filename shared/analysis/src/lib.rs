@@ -14,6 +14,7 @@ mod chart;
 mod chromophores;
 pub mod colour;
 mod curves;
+mod discriminant;
 #[cfg(test)]
 mod drawn;
 mod error;

@@ -18,12 +18,12 @@ pub(crate) struct Spot {
 /// What counts as a spot: an increment that is visible (about 1.5 in CIEDE2000), stands
 /// out of the noise, and is no smaller than a freckle.
 const SEARCH: Search = Search {
-    smooth_mm: [0.22, 0.6],
+    smooth_mm: [0.22, 0.5, 1.1],
     height: 0.018,
     sigmas: 6.0,
     area_mm2: 0.3,
 };
-const LEAST_DE00: f64 = 1.2;
+const LEAST_DE00: f64 = 1.0;
 /// A line thinner than this is a hair or a wrinkle.
 const LINE_MM: f64 = 0.6;
 
@@ -34,17 +34,26 @@ pub(crate) fn spots(
     directions: Directions,
 ) -> (Vec<Spot>, Vec<f32>) {
     let amounts = directions.amounts(field);
-    let found = find(field, &amounts.melanin, usable, SEARCH);
+    let unit = |step: [f32; 3]| directions.unmix(step)[0];
+    let contrast = |one: &Increment| {
+        let [short, long] = one.axes_mm;
+        if short < LINE_MM && long > 3.0 * short {
+            return None;
+        }
+        let (inside, around) = colours(field, one)?;
+        let contrast_de00 = ciede2000(inside, around);
+        let pigment = is_pigment(density_step(field, one)?, directions);
+        (contrast_de00 >= LEAST_DE00 && pigment).then_some(contrast_de00)
+    };
+    let found = find(field, &amounts.melanin, usable, SEARCH, unit, |one| {
+        contrast(one).is_some()
+    });
     let spots = found
         .increments
         .into_iter()
         .filter_map(|increment| {
-            let (inside, around) = colours(field, &increment)?;
-            let contrast_de00 = ciede2000(inside, around);
-            let [short, long] = increment.axes_mm;
-            let line = short < LINE_MM && long > 3.0 * short;
-            let step = density_step(field, &increment)?;
-            (contrast_de00 >= LEAST_DE00 && !line && is_pigment(step)).then_some(Spot {
+            let contrast_de00 = contrast(&increment)?;
+            Some(Spot {
                 increment,
                 contrast_de00,
             })
@@ -53,14 +62,15 @@ pub(crate) fn spots(
     (spots, found.residual)
 }
 
-/// Whether a step of density is melanin's: darker in blue and green, and coloured by
-/// more than a pit, a fold or a shadow is.
-fn is_pigment(step: [f32; 3]) -> bool {
+/// Whether a step of density is melanin's: darker, coloured by more than a pit, a fold or
+/// a shadow is, and nearer to melanin's colour than to blood's.
+fn is_pigment(step: [f32; 3], directions: Directions) -> bool {
     let c = chroma(step);
     let length = (c[0] * c[0] + c[1] * c[1]).sqrt();
     let neutral = (step[0] + step[1] + step[2]) / 3.0;
+    let [melanin, blood] = directions.unmix(step);
     // Melanin has 0.65 to 0.7 of chroma for each unit of mean density.
-    step[2] > 0.0 && step[1] > 0.0 && length > 0.2 * neutral
+    step[2] > 0.0 && neutral > 0.0 && length > 0.2 * neutral && melanin > 0.6 * blood
 }
 
 /// The step of density from the local skin to the middle of an increment.

@@ -31,12 +31,12 @@ pub(crate) struct ColourFeatures {
 }
 
 const SEARCH: Search = Search {
-    smooth_mm: [0.45, 1.2],
+    smooth_mm: [0.45, 1.0, 2.0],
     height: 0.010,
     sigmas: 6.0,
     area_mm2: 1.5,
 };
-const LEAST_A: f64 = 0.7;
+const LEAST_A: f64 = 0.5;
 
 /// Finds spots and red areas, and with them what melanin and haemoglobin look like.
 pub(crate) fn colour_features(field: &Field, usable: &[bool]) -> ColourFeatures {
@@ -50,7 +50,7 @@ pub(crate) fn colour_features(field: &Field, usable: &[bool]) -> ColourFeatures 
         &evidence(field, &pigment),
         &blood_evidence(field, &red, &melanin),
     );
-    if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 1.0 {
+    if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 2.5 {
         directions = again;
         (pigment, melanin) = spots(field, usable, directions);
         (red, haemoglobin) = red_areas(field, usable, directions, &melanin);
@@ -71,22 +71,28 @@ fn red_areas(
     melanin: &[f32],
 ) -> (Vec<RedArea>, Vec<f32>) {
     let amounts = directions.amounts(field);
-    let found = find(field, &amounts.haemoglobin, usable, SEARCH);
+    let unit = |step: [f32; 3]| directions.unmix(step)[1];
+    let contrast = |one: &Increment| {
+        let (inside, around) = colours(field, one)?;
+        let contrast_a = inside.a - around.a;
+        let step = density_step(field, one)?;
+        // What melanin's estimated direction leaves over is no blood.
+        let leak = 0.3 * mean(melanin, &one.inside);
+        let red = contrast_a >= LEAST_A && one.height > leak && step[1] > step[0];
+        red.then_some(contrast_a)
+    };
+    let found = find(field, &amounts.haemoglobin, usable, SEARCH, unit, |one| {
+        contrast(one).is_some()
+    });
     let red = found
         .increments
         .into_iter()
         .filter_map(|increment| {
-            let (inside, around) = colours(field, &increment)?;
-            let contrast_a = inside.a - around.a;
-            let step = density_step(field, &increment)?;
-            // What melanin's estimated direction leaves over is no blood.
-            let leak = 0.3 * mean(melanin, &increment.inside);
-            (contrast_a >= LEAST_A && increment.height > leak && step[1] > step[0]).then_some(
-                RedArea {
-                    increment,
-                    contrast_a,
-                },
-            )
+            let contrast_a = contrast(&increment)?;
+            Some(RedArea {
+                increment,
+                contrast_a,
+            })
         })
         .collect();
     (red, found.residual)
