@@ -1,11 +1,11 @@
-use dermalia_surface::{Vec3, cross, norm, sub};
+use dermalia_surface::{Vec3, add, cross, normalize, sub};
 
 use crate::atlas::{self, weights_2d};
-use crate::canonical::canonical;
+use crate::canonical::{FACE_POINTS, canonical};
 use crate::face_map::{FaceMapError, check};
 use crate::label::Label;
 
-/// A triangle seen flatter than this shows its skin too obliquely to be measured.
+/// Skin seen flatter than this is too oblique to be measured.
 const LEAST_COSINE: f32 = 0.3;
 
 /// Which region each pixel of a photograph belongs to, from landmarks in pixels.
@@ -41,22 +41,28 @@ impl PictureFaceMap {
         let face = canonical();
         let corners = |t: usize| face.triangles[t].map(|i| self.points_px[i as usize]);
         // Counter-clockwise from the front turns clockwise where y points down.
-        let cosine = |t: usize| {
+        let normal = |t: usize| {
             let [a, b, c] = corners(t);
-            let normal = cross(sub(b, a), sub(c, a));
-            -normal[2] / norm(normal).max(f32::MIN_POSITIVE)
+            cross(sub(c, a), sub(b, a))
         };
+        let mut normals = vec![[0.0; 3]; FACE_POINTS];
+        for (t, c) in face.triangles.iter().enumerate() {
+            for &i in c {
+                normals[i as usize] = add(normals[i as usize], normal(t));
+            }
+        }
+        let cosines: Vec<f32> = normals.into_iter().map(|n| normalize(n)[2]).collect();
         let mut order: Vec<usize> = (0..face.triangles.len())
-            .filter(|&t| cosine(t) > 0.0)
+            .filter(|&t| normal(t)[2] > 0.0)
             .collect();
         // Far triangles first, so that near ones hide them.
         let depth = |t: usize| corners(t).iter().map(|p| p[2]).sum::<f32>();
         order.sort_by(|&a, &b| depth(b).total_cmp(&depth(a)).then(a.cmp(&b)));
         let mut labels = vec![Label::OUTSIDE; width * height];
         for t in order {
-            let oblique = cosine(t) < LEAST_COSINE;
             let q = corners(t).map(|p| [p[0], p[1]]);
             let uv = face.triangles[t].map(|i| face.uvs[i as usize]);
+            let cosine = face.triangles[t].map(|i| cosines[i as usize]);
             let span = |k: usize, size: usize| {
                 let lo = q[0][k].min(q[1][k]).min(q[2][k]);
                 let hi = q[0][k].max(q[1][k]).max(q[2][k]);
@@ -68,13 +74,15 @@ impl PictureFaceMap {
                     let Some(g) = weights_2d(q, [x as f32 + 0.5, y as f32 + 0.5]) else {
                         break;
                     };
-                    if g.iter().all(|&w| w >= -1e-4) {
-                        let at = [0, 1].map(|k| (0..3).map(|c| uv[c][k] * g[c]).sum());
-                        let label = atlas::label(at);
-                        // What is masked stays masked, however it is turned.
-                        let hidden = oblique && label.excluded().is_none();
-                        labels[y * width + x] = if hidden { Label::OUTSIDE } else { label };
+                    if g.iter().any(|&w| w < -1e-4) {
+                        continue;
                     }
+                    let at = [0, 1].map(|k| (0..3).map(|c| uv[c][k] * g[c]).sum());
+                    let label = atlas::label(at);
+                    let towards: f32 = (0..3).map(|c| cosine[c] * g[c]).sum();
+                    // What is masked stays masked, however it is turned.
+                    let hidden = towards < LEAST_COSINE && label.excluded().is_none();
+                    labels[y * width + x] = if hidden { Label::OUTSIDE } else { label };
                 }
             }
         }

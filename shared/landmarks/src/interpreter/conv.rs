@@ -18,8 +18,8 @@ pub(super) struct Convolution {
     channels_out: usize,
     /// For each group of `LANES` output channels: for each input of the window, its
     /// weights; the last group is filled up with zeros.
-    weights: Vec<f32>,
-    bias: Vec<f32>,
+    weights: Vec<Lanes>,
+    bias: Vec<Lanes>,
 }
 
 impl Convolution {
@@ -40,15 +40,15 @@ impl Convolution {
             return Err(misfit(at, "weights", weights, format!("{} outputs", bias.len())));
         }
         let groups = channels_out.div_ceil(LANES);
-        let mut packed = vec![0.0; groups * inputs * LANES];
+        let mut packed = vec![[0.0; LANES]; groups * inputs];
+        let mut filled = vec![[0.0; LANES]; groups];
         for (out, row) in weights.values.chunks_exact(inputs).enumerate() {
-            let base = out / LANES * inputs * LANES + out % LANES;
+            let (group, lane) = (out / LANES, out % LANES);
+            filled[group][lane] = bias[out];
             for (k, &w) in row.iter().enumerate() {
-                packed[base + k * LANES] = w;
+                packed[group * inputs + k][lane] = w;
             }
         }
-        let mut filled = bias.to_vec();
-        filled.resize(groups * LANES, 0.0);
         Ok(Self {
             window: Window {
                 size: [rows, columns],
@@ -116,39 +116,65 @@ impl Convolution {
         let outputs = self.channels_out;
         let blocks = flat.chunks(inputs * PIXELS).zip(out.chunks_mut(outputs * PIXELS));
         for (block, out) in blocks {
-            for (group, weights) in self.weights.chunks_exact(inputs * LANES).enumerate() {
+            for (group, weights) in self.weights.chunks_exact(inputs).enumerate() {
                 let first = group * LANES;
                 let width = LANES.min(outputs - first);
-                let mut bias = [0.0; LANES];
-                bias.copy_from_slice(&self.bias[first..first + LANES]);
-                let mut sums = [bias; PIXELS];
+                let bias = self.bias[group];
+                let mut keep = |pixel: usize, sums: Lanes| {
+                    let to = pixel * outputs + first;
+                    out[to..to + width].copy_from_slice(&sums[..width]);
+                };
                 if block.len() == inputs * PIXELS {
                     let (a, b) = block.split_at(inputs * 2);
                     let ((p, q), (r, s)) = (a.split_at(inputs), b.split_at(inputs));
-                    let pixels = p.iter().zip(q).zip(r).zip(s);
-                    for (w, (((p, q), r), s)) in weights.chunks_exact(LANES).zip(pixels) {
-                        for k in 0..LANES {
-                            sums[0][k] += p * w[k];
-                            sums[1][k] += q * w[k];
-                            sums[2][k] += r * w[k];
-                            sums[3][k] += s * w[k];
-                        }
+                    let sums = four(weights, [p, q, r, s], bias);
+                    for (pixel, sum) in sums.into_iter().enumerate() {
+                        keep(pixel, sum);
                     }
                 } else {
-                    for (sum, pixel) in sums.iter_mut().zip(block.chunks_exact(inputs)) {
-                        for (w, p) in weights.chunks_exact(LANES).zip(pixel) {
-                            for k in 0..LANES {
-                                sum[k] += p * w[k];
-                            }
-                        }
+                    for (pixel, flat) in block.chunks_exact(inputs).enumerate() {
+                        keep(pixel, one(weights, flat, bias));
                     }
-                }
-                for (pixel, sum) in out.chunks_exact_mut(outputs).zip(&sums) {
-                    pixel[first..first + width].copy_from_slice(&sum[..width]);
                 }
             }
         }
     }
+}
+
+/// One number for each output of a group.
+type Lanes = [f32; LANES];
+
+fn one(weights: &[Lanes], pixel: &[f32], mut sums: Lanes) -> Lanes {
+    for (w, p) in weights.iter().zip(pixel) {
+        for k in 0..LANES {
+            sums[k] += p * w[k];
+        }
+    }
+    sums
+}
+
+/// Four pixels at once; each sum runs in the same order as in [`one`]. The four are kept
+/// in variables of their own, which the compiler turns into vectors.
+fn four(weights: &[Lanes], pixels: [&[f32]; PIXELS], bias: Lanes) -> [Lanes; PIXELS] {
+    let (mut a, mut b, mut c, mut d) = (bias, bias, bias, bias);
+    let n = weights.len();
+    let [p, q, r, s] = pixels.map(|x| &x[..n]);
+    for i in 0..n {
+        let w = &weights[i];
+        for k in 0..LANES {
+            a[k] += p[i] * w[k];
+        }
+        for k in 0..LANES {
+            b[k] += q[i] * w[k];
+        }
+        for k in 0..LANES {
+            c[k] += r[i] * w[k];
+        }
+        for k in 0..LANES {
+            d[k] += s[i] * w[k];
+        }
+    }
+    [a, b, c, d]
 }
 
 /// A convolution of each channel by itself.

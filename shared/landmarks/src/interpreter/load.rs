@@ -85,13 +85,31 @@ pub(super) fn model(bytes: &[u8]) -> Result<Model, ModelError> {
     let [(_, input)] = &inputs[..] else {
         return Err(not(format!("{} inputs", inputs.len())));
     };
+    let outputs = named(graph.i32s(2)?)?;
+    release(&mut steps, loader.tensors.len(), &outputs);
     Ok(Model {
-        outputs: named(graph.i32s(2)?)?,
+        outputs,
         input: *input,
         input_shape: loader.tensors[*input].shape.clone(),
         tensors: loader.tensors.len(),
         steps,
     })
+}
+
+/// Notes after which step each tensor is not needed any more.
+fn release(steps: &mut [Step], tensors: usize, outputs: &[(String, usize)]) {
+    let mut needed = vec![false; tensors];
+    for (_, tensor) in outputs {
+        needed[*tensor] = true;
+    }
+    for step in steps.iter_mut().rev() {
+        for &tensor in step.inputs.iter().chain([&step.output]) {
+            if !needed[tensor] {
+                needed[tensor] = true;
+                step.done.push(tensor);
+            }
+        }
+    }
 }
 
 fn describe<'a>(t: &Table<'a>, buffers: &[Table<'a>]) -> Result<Description<'a>, ModelError> {
@@ -293,6 +311,7 @@ impl Loader<'_> {
             operation,
             inputs: read,
             output,
+            done: vec![],
         }))
     }
 

@@ -46,6 +46,8 @@ pub(super) struct Step {
     /// Tensors that are read, without the constants held by `operation`.
     pub(super) inputs: Vec<usize>,
     pub(super) output: usize,
+    /// Tensors that no later step reads.
+    pub(super) done: Vec<usize>,
 }
 
 /// A model that is ready to run.
@@ -102,6 +104,9 @@ impl Model {
                 .collect::<Result<_, _>>()?;
             let output = step.operation.apply(at, &inputs, &mut work)?;
             values[step.output] = Some(output);
+            for &tensor in &step.done {
+                values[tensor] = None;
+            }
         }
         self.outputs
             .iter()
