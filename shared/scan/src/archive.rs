@@ -226,9 +226,8 @@ fn find_directory<R: Read + Seek>(reader: &mut R, length: u64) -> Result<Directo
         if &end64[..4] != b"PK\x06\x06" {
             return Err(broken("its zip64 end record has no signature"));
         }
-        disks = le32(&end64, 16) != 0
-            || le32(&end64, 20) != 0
-            || le64(&end64, 24) != le64(&end64, 32);
+        disks =
+            le32(&end64, 16) != 0 || le32(&end64, 20) != 0 || le64(&end64, 24) != le64(&end64, 32);
         directory = Directory {
             entries: le64(&end64, 32),
             bytes: le64(&end64, 40),
@@ -362,9 +361,7 @@ impl<R: Read + Seek> BundleSource for Archive<R> {
             .seek(SeekFrom::Start(entry.offset))
             .map_err(|e| failed(&e))?;
         let mut local = [0; LOCAL_BYTES];
-        self.reader
-            .read_exact(&mut local)
-            .map_err(|e| failed(&e))?;
+        self.reader.read_exact(&mut local).map_err(|e| failed(&e))?;
         if &local[..4] != b"PK\x03\x04" {
             return Err(fault("its local header has no signature"));
         }
@@ -386,7 +383,9 @@ impl<R: Read + Seek> BundleSource for Archive<R> {
         let cap = entry.bytes + 1;
         let mut bytes = Vec::with_capacity(usize::try_from(entry.bytes).unwrap_or(0));
         let read = if entry.deflated {
-            DeflateDecoder::new(packed).take(cap).read_to_end(&mut bytes)
+            DeflateDecoder::new(packed)
+                .take(cap)
+                .read_to_end(&mut bytes)
         } else {
             packed.read_to_end(&mut bytes)
         };

@@ -25,6 +25,7 @@ pub use picture::{DECODERS, Format, Levels, Picture, Pixels, Samples};
 pub use scan::Scan;
 pub use schema::manifest_schema;
 pub use source::{BundleSource, Folder, SourceEntry};
+pub use validate::{is_practice_id, is_scan_id};
 
 /// The manifest's name in a bundle.
 pub const MANIFEST_NAME: &str = "manifest.json";

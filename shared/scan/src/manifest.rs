@@ -6,6 +6,29 @@ use serde::{Deserialize, Serialize};
 /// The schema identifier of this version of the contract.
 pub const SCHEMA: &str = "dermalia.scan/1";
 
+/// Longest text of a device's name, a first name, a unit, an instrument.
+pub const MAX_TEXT_CHARS: usize = 128;
+
+const SCAN_ID_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$";
+const PRACTICE_ID_PATTERN: &str = "^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$";
+const LOCALE_PATTERN: &str = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$";
+
+/// The rules between fields that types cannot say: a camera with `camera` space alone,
+/// a scale with `photo` space alone.
+fn image_rules() -> serde_json::Value {
+    serde_json::json!([
+        {
+            "if": { "properties": { "space": { "const": "camera" } } },
+            "then": { "required": ["camera"], "properties": { "camera": { "type": "object" } } },
+            "else": { "properties": { "camera": { "type": "null" } } }
+        },
+        {
+            "if": { "properties": { "space": { "const": "photo" } } },
+            "else": { "properties": { "mm_per_px": { "type": "null" } } }
+        }
+    ])
+}
+
 /// The one scheme of landmarks.
 pub const LANDMARK_SCHEME: &str = "mediapipe-468";
 
@@ -39,12 +62,16 @@ pub const REGIONS: [&str; 14] = [
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
     /// The device's identifier of the scan.
+    #[schemars(regex(pattern = SCAN_ID_PATTERN))]
     pub scan_id: String,
     /// Which practice made it.
+    #[schemars(regex(pattern = PRACTICE_ID_PATTERN))]
     pub practice_id: String,
     /// RFC 3339 with an offset; retention is counted from it.
+    #[schemars(extend("format" = "date-time"))]
     pub captured_at: String,
     /// What captured it.
     pub device: Device,
@@ -53,6 +80,7 @@ pub struct Manifest {
     pub patient: Option<Patient>,
     /// An earlier scan of the same patient at the same practice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = SCAN_ID_PATTERN))]
     pub previous_scan_id: Option<String>,
     /// How it was captured.
     #[serde(default)]
@@ -80,9 +108,12 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Device {
+    #[schemars(length(min = 1, max = MAX_TEXT_CHARS))]
     pub maker: String,
+    #[schemars(length(min = 1, max = MAX_TEXT_CHARS))]
     pub model: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = MAX_TEXT_CHARS))]
     pub firmware: Option<String>,
 }
 
@@ -92,12 +123,15 @@ pub struct Device {
 pub struct Patient {
     /// First name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = MAX_TEXT_CHARS))]
     pub first_name: Option<String>,
     /// Where the link goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(email, length(max = 254))]
     pub email: Option<String>,
     /// BCP 47.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = LOCALE_PATTERN))]
     pub locale: Option<String>,
 }
 
@@ -164,7 +198,9 @@ pub enum Axis {
 }
 
 /// The light a picture was taken under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Light {
@@ -191,6 +227,7 @@ pub enum Space {
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("allOf" = image_rules()))]
 pub struct ImageEntry {
     /// Name in the bundle.
     pub file: String,
@@ -200,12 +237,14 @@ pub struct ImageEntry {
     pub space: Space,
     /// A name of the view, such as `front` or `left`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = MAX_TEXT_CHARS))]
     pub view: Option<String>,
     /// With `camera` space.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub camera: Option<Camera>,
     /// With `photo` space, where the scale is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub mm_per_px: Option<f64>,
 }
 
@@ -215,7 +254,9 @@ pub struct ImageEntry {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Camera {
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub fx: f64,
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub fy: f64,
     pub cx: f64,
     pub cy: f64,
@@ -242,8 +283,10 @@ pub struct ReliefEntry {
 #[serde(deny_unknown_fields)]
 pub struct LandmarksEntry {
     /// Always `mediapipe-468`.
+    #[schemars(extend("const" = LANDMARK_SCHEME))]
     pub scheme: String,
     /// In `MediaPipe` Face Mesh order.
+    #[schemars(length(equal = LANDMARK_COUNT))]
     pub points: Vec<[f64; 3]>,
 }
 
@@ -252,14 +295,18 @@ pub struct LandmarksEntry {
 #[serde(deny_unknown_fields)]
 pub struct DeviceValue {
     /// `wrinkles`, `pores`, `pigmentation`, `redness` or `hydration`.
+    #[schemars(extend("enum" = DEVICE_PARAMETERS))]
     pub parameter: String,
     /// A region of the contract.
+    #[schemars(extend("enum" = REGIONS))]
     pub region: String,
     /// The number.
     pub value: f64,
     /// Its unit.
+    #[schemars(length(min = 1, max = MAX_TEXT_CHARS))]
     pub unit: String,
     /// What measured it.
+    #[schemars(length(min = 1, max = MAX_TEXT_CHARS))]
     pub instrument: String,
 }
 
@@ -268,9 +315,11 @@ pub struct DeviceValue {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct FileEntry {
+    #[schemars(length(min = 1, max = 255))]
     pub name: String,
     pub bytes: u64,
     /// Lower-case hex.
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{64}$"))]
     pub sha256: String,
 }
 
@@ -297,5 +346,41 @@ impl std::fmt::Debug for Manifest {
             .field("images", &self.images.len())
             .field("files", &self.files.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl Axis {
+    /// 0 for x, 1 for y, 2 for z.
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::PlusX | Self::MinusX => 0,
+            Self::PlusY | Self::MinusY => 1,
+            Self::PlusZ | Self::MinusZ => 2,
+        }
+    }
+
+    /// The unit vector.
+    #[must_use]
+    pub fn vector(self) -> [f32; 3] {
+        let mut vector = [0.0; 3];
+        vector[self.index()] = match self {
+            Self::PlusX | Self::PlusY | Self::PlusZ => 1.0,
+            Self::MinusX | Self::MinusY | Self::MinusZ => -1.0,
+        };
+        vector
+    }
+}
+
+impl std::fmt::Display for Axis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PlusX => "+x",
+            Self::MinusX => "-x",
+            Self::PlusY => "+y",
+            Self::MinusY => "-y",
+            Self::PlusZ => "+z",
+            Self::MinusZ => "-z",
+        })
     }
 }

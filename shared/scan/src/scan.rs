@@ -89,14 +89,10 @@ impl Scan {
         if !entries.iter().any(|e| e.name == MANIFEST_NAME) {
             return Err(ScanError::ManifestMissing);
         }
-        let manifest = Manifest::parse(
-            &source.read(MANIFEST_NAME, limits.manifest_bytes)?,
-            limits,
-        )?;
-        let found: HashMap<&str, u64> = entries
-            .iter()
-            .map(|e| (e.name.as_str(), e.bytes))
-            .collect();
+        let manifest =
+            Manifest::parse(&source.read(MANIFEST_NAME, limits.manifest_bytes)?, limits)?;
+        let found: HashMap<&str, u64> =
+            entries.iter().map(|e| (e.name.as_str(), e.bytes)).collect();
         check_files(&manifest.files, &found)?;
 
         let mut kept = Kept::read(source, &manifest)?;

@@ -37,7 +37,8 @@ mod tests {
         fn closed(value: &serde_json::Value) -> usize {
             match value {
                 serde_json::Value::Object(map) => {
-                    let own = usize::from(map.contains_key("properties"));
+                    let is_type = map.get("type").is_some_and(|t| t == "object");
+                    let own = usize::from(is_type && map.contains_key("properties"));
                     if own == 1 {
                         assert_eq!(map["additionalProperties"], false, "{map:?}");
                     }

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 
 use crate::manifest::{
-    Axis, Camera, DEVICE_PARAMETERS, DeviceValue, ImageEntry, LANDMARK_COUNT, LANDMARK_SCHEME,
-    LandmarksEntry, Manifest, MeshEntry, Patient, REGIONS, ReliefEntry, SCHEMA, Space,
+    Camera, DEVICE_PARAMETERS, DeviceValue, ImageEntry, LANDMARK_COUNT, LANDMARK_SCHEME,
+    LandmarksEntry, MAX_TEXT_CHARS, Manifest, MeshEntry, Patient, REGIONS, ReliefEntry, SCHEMA,
+    Space,
 };
 use crate::{Limits, MANIFEST_NAME, ScanError, name, scan};
 
-/// Longest text of a device's name, a unit, an instrument.
-const MAX_TEXT_CHARS: usize = 128;
 /// How far a rotation read from rounded decimals may be from a rotation.
 const RIGID_TOLERANCE: f64 = 1e-3;
 
@@ -32,7 +32,7 @@ impl Manifest {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let manifest: Self =
-            serde_path_to_error::deserialize(&mut json).map_err(|e| shape_error(&e))?;
+            serde_path_to_error::deserialize(&mut json).map_err(|e| shape_error(bytes, &e))?;
         json.end().map_err(|e| ScanError::ManifestSyntax {
             line: e.line(),
             column: e.column(),
@@ -163,7 +163,10 @@ impl Manifest {
 
     /// Every field that names a file, with that name.
     pub(crate) fn named_files(&self) -> impl Iterator<Item = (String, &str)> {
-        let mesh = self.mesh.iter().map(|m| ("mesh.file".into(), m.file.as_str()));
+        let mesh = self
+            .mesh
+            .iter()
+            .map(|m| ("mesh.file".into(), m.file.as_str()));
         let images = self
             .images
             .iter()
@@ -229,9 +232,11 @@ fn bad(field: &str, expected: &str, got: &dyn fmt::Display) -> ScanError {
 }
 
 /// A fault in the shape of the JSON, with the field's path and without its value.
-fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ScanError {
+fn shape_error(bytes: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> ScanError {
     let inner = error.inner();
-    if !inner.is_data() {
+    // The parser also calls a well-formed value of a wrong type, such as null for a
+    // name, a fault of syntax.
+    if !inner.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
         return ScanError::ManifestSyntax {
             line: inner.line(),
             column: inner.column(),
@@ -389,9 +394,7 @@ fn is_email(email: &str) -> bool {
     let Some((local, domain)) = email.rsplit_once('@') else {
         return false;
     };
-    let plain = |c: char| {
-        !c.is_control() && !c.is_whitespace() && !"()<>[]:;,\\\"@".contains(c)
-    };
+    let plain = |c: char| !c.is_control() && !c.is_whitespace() && !"()<>[]:;,\\\"@".contains(c);
     let label = |l: &str| {
         (1..=63).contains(&l.len())
             && l.chars().all(|c| c.is_alphanumeric() || c == '-')
@@ -479,11 +482,7 @@ fn check_camera(field: &str, camera: &Camera) -> Result<(), ScanError> {
         }
     }
     if let Some(value) = camera.distortion.iter().find(|v| !v.is_finite()) {
-        return Err(bad(
-            &format!("{field}.distortion"),
-            "finite numbers",
-            value,
-        ));
+        return Err(bad(&format!("{field}.distortion"), "finite numbers", value));
     }
     if let Some(fault) = rigid_fault(&camera.camera_from_mesh) {
         return Err(bad(
@@ -601,40 +600,4 @@ fn check_device_value(field: &str, value: &DeviceValue) -> Result<(), ScanError>
     }
     text(&format!("{field}.unit"), &value.unit)?;
     text(&format!("{field}.instrument"), &value.instrument)
-}
-
-impl Axis {
-    /// 0 for x, 1 for y, 2 for z.
-    #[must_use]
-    pub fn index(self) -> usize {
-        match self {
-            Self::PlusX | Self::MinusX => 0,
-            Self::PlusY | Self::MinusY => 1,
-            Self::PlusZ | Self::MinusZ => 2,
-        }
-    }
-
-    /// The unit vector.
-    #[must_use]
-    pub fn vector(self) -> [f32; 3] {
-        let mut vector = [0.0; 3];
-        vector[self.index()] = match self {
-            Self::PlusX | Self::PlusY | Self::PlusZ => 1.0,
-            Self::MinusX | Self::MinusY | Self::MinusZ => -1.0,
-        };
-        vector
-    }
-}
-
-impl fmt::Display for Axis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PlusX => "+x",
-            Self::MinusX => "-x",
-            Self::PlusY => "+y",
-            Self::MinusY => "-y",
-            Self::PlusZ => "+z",
-            Self::MinusZ => "-z",
-        })
-    }
 }

@@ -80,9 +80,10 @@ impl Store<'_> {
         let view = views
             .get(index as usize)
             .ok_or_else(|| out.no_such("buffer view", index.into(), views.len()))?;
-        let buffer = self.buffers.get(view.buffer as usize).ok_or_else(|| {
-            out.no_such("buffer", view.buffer.into(), self.buffers.len())
-        })?;
+        let buffer = self
+            .buffers
+            .get(view.buffer as usize)
+            .ok_or_else(|| out.no_such("buffer", view.buffer.into(), self.buffers.len()))?;
         let bytes = slice(buffer, view.byte_offset, view.byte_length)
             .ok_or_else(|| out.broken(format!("buffer view {index} lies outside its buffer")))?;
         if bytes.is_empty() {
@@ -215,18 +216,26 @@ impl Store<'_> {
             .buffer_view
             .ok_or_else(|| out.broken(format!("accessor {index} has no data")))?;
         let (bytes, stride) = self.view(out, view)?;
-        self.strided(out, index, accessor, bytes, stride, component, component.bytes())?
-            .map(|b| {
-                let i = component
-                    .index(b)
-                    .ok_or_else(|| out.broken(format!("accessor {index} does not hold indices")))?;
-                if (i as usize) < count {
-                    Ok(i)
-                } else {
-                    Err(out.no_such("vertex", i.into(), count))
-                }
-            })
-            .collect()
+        self.strided(
+            out,
+            index,
+            accessor,
+            bytes,
+            stride,
+            component,
+            component.bytes(),
+        )?
+        .map(|b| {
+            let i = component
+                .index(b)
+                .ok_or_else(|| out.broken(format!("accessor {index} does not hold indices")))?;
+            if (i as usize) < count {
+                Ok(i)
+            } else {
+                Err(out.no_such("vertex", i.into(), count))
+            }
+        })
+        .collect()
     }
 
     fn component(&self, out: &Builder, index: u32, number: u32) -> Result<Component, ScanError> {

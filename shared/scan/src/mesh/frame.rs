@@ -99,7 +99,10 @@ mod tests {
                 frames += 1;
                 let [r, u, f] = frame.mesh_from_source;
                 assert_eq!(cross(r, u), f, "right-handed");
-                assert_eq!(frame.to_mesh(front.vector().map(f64::from)), [0.0, 0.0, 10.0]);
+                assert_eq!(
+                    frame.to_mesh(front.vector().map(f64::from)),
+                    [0.0, 0.0, 10.0]
+                );
                 assert_eq!(frame.to_mesh(up.vector().map(f64::from)), [0.0, 10.0, 0.0]);
                 let mut mesh = dermalia_surface::Mesh::sheet(1.0, 1.0);
                 mesh.source_from_mesh = frame.source_from_mesh();

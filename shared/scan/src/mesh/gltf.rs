@@ -154,9 +154,7 @@ fn buffers<'b, 'c: 'b>(
                 Some(data) => Cow::Owned(decode_data(data).ok_or_else(|| {
                     out.broken(format!("buffer {i} holds malformed base64 data"))
                 })?),
-                None => Cow::Borrowed(
-                    companions(&unescape(uri)).ok_or_else(|| out.foreign(uri))?,
-                ),
+                None => Cow::Borrowed(companions(&unescape(uri)).ok_or_else(|| out.foreign(uri))?),
             },
         };
         let got = bytes.len() as u64;

@@ -193,7 +193,9 @@ impl Builder {
             return Err(self.too_many(self.max_triangles + 1));
         }
         self.mesh.triangles.push(corners);
-        self.mesh.uv_triangles.push(uv_corners.unwrap_or([NO_UV; 3]));
+        self.mesh
+            .uv_triangles
+            .push(uv_corners.unwrap_or([NO_UV; 3]));
         Ok(())
     }
 

@@ -58,10 +58,9 @@ pub(crate) fn read(mut out: Builder, bytes: &[u8]) -> Result<RawMesh, ScanError>
                         break;
                     }
                     if corners.len() == MAX_CORNERS {
-                        return Err(out.at_line(
-                            at,
-                            format!("a face of more than {MAX_CORNERS} corners"),
-                        ));
+                        return Err(
+                            out.at_line(at, format!("a face of more than {MAX_CORNERS} corners"))
+                        );
                     }
                     corners.push(corner(&out, at, word)?);
                 }
@@ -199,7 +198,13 @@ mod tests {
         assert_eq!(line("f 1 \\\n2"), 8);
         let huge: String = (0..257).map(|_| " 1").collect();
         assert_eq!(line(&format!("f{huge}")), 8);
-        for bad in ["f 0 1 2", "f 1 2 5", "f -5 1 2", "f 1/4 2/1 3/2", "f 1 2 4294967296"] {
+        for bad in [
+            "f 0 1 2",
+            "f 1 2 5",
+            "f -5 1 2",
+            "f 1/4 2/1 3/2",
+            "f 1 2 4294967296",
+        ] {
             assert!(
                 matches!(
                     parse(&format!("{SQUARE}{bad}")),

@@ -367,7 +367,11 @@ mod tests {
         for [x, y, z, u, v] in VERTICES {
             out.extend(f(x));
             let y = f64::from(y);
-            out.extend(if little { y.to_le_bytes() } else { y.to_be_bytes() });
+            out.extend(if little {
+                y.to_le_bytes()
+            } else {
+                y.to_be_bytes()
+            });
             out.extend(f(z));
             out.push(7);
             out.extend(f(u));
@@ -376,7 +380,11 @@ mod tests {
         out.extend([2, 0, 0, 0, 0]);
         out.push(4);
         for i in 0..4_i32 {
-            out.extend(if little { i.to_le_bytes() } else { i.to_be_bytes() });
+            out.extend(if little {
+                i.to_le_bytes()
+            } else {
+                i.to_be_bytes()
+            });
         }
         out
     }

@@ -85,7 +85,11 @@ mod tests {
                 v.to_be_bytes()
             }
         };
-        let mut out = if little { b"II".to_vec() } else { b"MM".to_vec() };
+        let mut out = if little {
+            b"II".to_vec()
+        } else {
+            b"MM".to_vec()
+        };
         out.extend(short(42));
         out.extend(long(8));
         out.extend(short(2));

@@ -165,12 +165,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Fault> {
 }
 
 /// Interleaved samples as the file's components have them, YCbCr made RGB.
-fn samples(
-    bytes: &[u8],
-    markers: &Markers,
-    width: usize,
-    height: usize,
-) -> Result<Vec<u8>, Fault> {
+fn samples(bytes: &[u8], markers: &Markers, width: usize, height: usize) -> Result<Vec<u8>, Fault> {
     // A cut file would be filled up with grey, which would then be measured.
     if !bytes[markers.scan_offset..]
         .windows(2)

@@ -136,10 +136,8 @@ pub(crate) fn decode_levels(bytes: &[u8], width: usize, height: usize) -> Result
     let mut reader = reader(bytes, width, height)?;
     let info = reader.info();
     match (info.color_type, info.bit_depth) {
-        (
-            ColorType::Grayscale | ColorType::GrayscaleAlpha,
-            BitDepth::Eight | BitDepth::Sixteen,
-        ) => {}
+        (ColorType::Grayscale | ColorType::GrayscaleAlpha, BitDepth::Eight | BitDepth::Sixteen) => {
+        }
         (ColorType::Grayscale | ColorType::GrayscaleAlpha, _) => {
             return Err(Fault::Relief("a grey PNG of fewer than 8 bits"));
         }
