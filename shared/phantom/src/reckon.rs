@@ -13,14 +13,14 @@ use crate::skin::{Skin, V3, cross, norm, sub, wide};
 use crate::truth::{Distractor, RegionTruth, SCHEMA, SkinTruth, TrueFeature, Truth};
 
 /// Surface of a blob inside half of its increment, and the mean colour there.
-struct Inside {
-    area_mm2: f64,
+pub(crate) struct Inside {
+    pub(crate) area_mm2: f64,
     lab: [f64; 3],
 }
 
 /// Sums over the mesh, not over pixels: each triangle near the blob is cut until the
 /// pieces are a twenty-fourth of its radius, and the contour cuts the pieces.
-fn inside(skin: &Skin, base: &optics::Skin, blob: &Blob) -> Inside {
+pub(crate) fn inside(skin: &Skin, base: &optics::Skin, blob: &Blob) -> Inside {
     let piece_mm = blob.half_axes_mm[0].min(blob.half_axes_mm[1]) / 24.0;
     let reach = blob.reach_mm();
     let (mut area, mut colour) = (0.0, [0.0; 3]);

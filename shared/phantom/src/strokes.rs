@@ -209,3 +209,238 @@ impl Planes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{Base, PhantomOptions};
+    use crate::skin::{cross, norm, sub};
+    use crate::truth::TrueFeature;
+    use crate::{areas, base, optics, place, reckon};
+    use dermalia_surface::{NO_TRIANGLE, rasterize_uv};
+
+    struct Painted {
+        planes: Planes,
+        size: usize,
+        px_mm2: Vec<f64>,
+        features: Features,
+        skin: Skin,
+        options: PhantomOptions,
+    }
+
+    impl Painted {
+        /// Everything that `keep` leaves, on planes that cover the whole atlas.
+        fn new(base_of: Base, seed: u64, size: usize, keep: impl Fn(&mut Features)) -> Self {
+            let options = PhantomOptions {
+                seed,
+                base: base_of,
+                size_px: size,
+                ..PhantomOptions::default()
+            };
+            let surface = base::surface(base_of, seed).unwrap();
+            let areas = areas::Areas::new(&surface).unwrap();
+            let skin = Skin::new(surface.mesh);
+            let mut features = place::features(&skin, &areas, &surface.landmark_uvs, &options);
+            keep(&mut features);
+            let mut planes = Planes::new(0..size, size);
+            let mut px_mm2 = vec![0.0; size * size];
+            let raster = rasterize_uv(&skin.mesh, size, size);
+            for (i, &t) in raster.triangle.iter().enumerate() {
+                if t != NO_TRIANGLE {
+                    let chart = &skin.charts[t as usize];
+                    let uv = [
+                        ((i % size) as f64 + 0.5) / size as f64,
+                        1.0 - ((i / size) as f64 + 0.5) / size as f64,
+                    ];
+                    planes.position[i] = chart.at(uv).map(|c| c as f32);
+                    px_mm2[i] = norm(cross(chart.du, chart.dv)) / (size * size) as f64;
+                }
+            }
+            let mut painted = Self {
+                planes,
+                size,
+                px_mm2,
+                features,
+                skin,
+                options,
+            };
+            let features = painted.features.clone();
+            let capture = Capture::of(&painted.options);
+            for (stroke, area) in strokes(&painted.skin, &features, &capture, size) {
+                painted.planes.paint(&stroke, area);
+            }
+            painted
+        }
+
+        fn strokes(&self) -> Vec<(Stroke<'_>, Box2)> {
+            let capture = Capture::of(&self.options);
+            strokes(&self.skin, &self.features, &capture, self.size)
+        }
+
+        /// The surface in a box within `reach_mm` of a point where an interpolated value is
+        /// above a level; pixels count in sixteenths.
+        fn surface_above(
+            &self,
+            area: Box2,
+            (centre, reach_mm): (crate::skin::V3, f64),
+            level: f64,
+            value: impl Fn(usize) -> f64,
+        ) -> f64 {
+            let mut sum = 0.0;
+            for i in self.planes.within(area) {
+                if norm(sub(self.planes.position[i].map(f64::from), centre)) > reach_mm {
+                    continue;
+                }
+                let corners = [i, i + 1, i + self.size, i + self.size + 1].map(&value);
+                for k in 0..16 {
+                    let (x, y) = (
+                        (f64::from(k % 4) + 0.5) / 4.0,
+                        (f64::from(k / 4) + 0.5) / 4.0,
+                    );
+                    let top = corners[0] + (corners[1] - corners[0]) * x;
+                    let low = corners[2] + (corners[3] - corners[2]) * x;
+                    if top + (low - top) * y > level {
+                        sum += self.px_mm2[i] / 16.0;
+                    }
+                }
+            }
+            sum
+        }
+    }
+
+    #[test]
+    fn painted_spots_have_their_stated_area_on_curved_skin() {
+        let p = Painted::new(Base::Face { levels: 3 }, 4, 2048, |f| {
+            f.pores.clear();
+            f.wrinkles.clear();
+        });
+        let base = optics::Skin::of(crate::Tone::Light, crate::Melanin::Falling);
+        let mut large = 0;
+        for (stroke, area) in p.strokes() {
+            let Stroke::Blob(blob) = stroke else {
+                panic!("only spots and red areas were kept");
+            };
+            let half = 0.5 * (blob.melanin + blob.haemoglobin);
+            let near = (blob.centre.mm, blob.reach_mm());
+            let got = p.surface_above(area, near, half, |i| {
+                f64::from(p.planes.melanin[i] + p.planes.haemoglobin[i])
+            });
+            let want = reckon::inside(&p.skin, &base, blob).area_mm2;
+            // Interpolation rounds the contour of the smallest.
+            let tolerance = if want > 3.0 { 0.005 } else { 0.025 };
+            large += usize::from(want > 3.0);
+            assert!((got / want - 1.0).abs() < tolerance, "{got} {want}");
+        }
+        assert!(large > 8);
+    }
+
+    #[test]
+    fn painted_pores_have_their_stated_diameter() {
+        let patch = Base::Patch {
+            side_mm: 30.0,
+            radius_mm: Some(40.0),
+        };
+        let p = Painted::new(patch, 2, 1500, |f| {
+            f.wrinkles.clear();
+            f.spots.clear();
+            f.red_areas.clear();
+        });
+        assert!(p.features.pores.len() > 100);
+        for (stroke, area) in p.strokes() {
+            let Stroke::Pit(pore) = stroke else {
+                panic!("only pores were kept");
+            };
+            let near = (pore.centre.mm, pore.diameter_mm);
+            let depth = |i: usize| f64::from(-p.planes.height[i]);
+            let surface = p.surface_above(area, near, 0.5 * pore.depth_mm, depth);
+            let diameter = (surface / std::f64::consts::FRAC_PI_4).sqrt();
+            assert!((diameter / pore.diameter_mm - 1.0).abs() < 0.01);
+            let middle = |i: &usize| {
+                let q = p.planes.position[*i].map(f64::from);
+                norm(sub(q, pore.centre.mm)) < 0.25 * pore.diameter_mm
+            };
+            let pixels = p.planes.within(area).filter(middle);
+            let deepest = pixels.map(depth).fold(0.0, f64::max);
+            assert!((deepest / pore.depth_mm - 1.0).abs() < 0.02);
+        }
+    }
+
+    /// Follows each painted groove and compares length, width and depth.
+    #[test]
+    fn painted_wrinkles_have_their_stated_length_width_and_depth() {
+        let patch = Base::Patch {
+            side_mm: 60.0,
+            radius_mm: None,
+        };
+        let p = Painted::new(patch, 5, 2400, |f| {
+            f.pores.clear();
+            f.spots.clear();
+            f.red_areas.clear();
+        });
+        let depth = |x: f64, y: f64| {
+            let px = |v: f64| ((v / 60.0 + 0.5) * p.size as f64) as usize;
+            f64::from(-p.planes.height[(p.size - 1 - px(y)) * p.size + px(x)])
+        };
+        assert!(p.features.wrinkles.len() >= 3);
+        for line in &p.features.wrinkles {
+            let path = line.path();
+            let length: f64 = path.windows(2).map(|w| norm(sub(w[1].0, w[0].0))).sum();
+            assert!((length - line.length_mm()).abs() < 1e-6);
+            let deepest = line.depth;
+            let (first, last) = (path[0].0, path[path.len() - 1].0);
+            for end in [first, last] {
+                assert!((depth(end[0], end[1]) / deepest - 0.5).abs() < 0.02);
+            }
+            let (mut sum, mut n) = (0.0, 0.0);
+            for w in path.windows(2) {
+                for k in 0..8 {
+                    let t = (f64::from(k) + 0.5) / 8.0;
+                    let q = [0, 1].map(|c| w[0].0[c] + (w[1].0[c] - w[0].0[c]) * t);
+                    let step = norm(sub(w[1].0, w[0].0)) / 8.0;
+                    sum += step * depth(q[0], q[1]);
+                    n += step;
+                }
+            }
+            assert!((sum / n / line.mean_depth() - 1.0).abs() < 0.01);
+            // Across the middle the depth is half at half the width.
+            let k = path.len() / 2;
+            let d = sub(path[k + 1].0, path[k - 1].0);
+            let m = path[k].0;
+            let half = line.width_mm / 2.0 / norm(d);
+            for side in [-half, half] {
+                let at = depth(m[0] - d[1] * side, m[1] + d[0] * side);
+                assert!((at / depth(m[0], m[1]) - 0.5).abs() < 0.05);
+            }
+        }
+    }
+
+    #[test]
+    fn the_truth_states_what_was_placed() {
+        let options = PhantomOptions {
+            size_px: 256,
+            seed: 5,
+            base: Base::Patch {
+                side_mm: 60.0,
+                radius_mm: None,
+            },
+            ..PhantomOptions::default()
+        };
+        let p = Painted::new(options.base, 5, 256, |_| {});
+        let truth = crate::Phantom::generate(&options).unwrap().truth;
+        let lengths: Vec<f64> = truth
+            .features
+            .iter()
+            .filter_map(|f| match f {
+                TrueFeature::Wrinkle { length_mm, .. } => Some(*length_mm),
+                _ => None,
+            })
+            .collect();
+        let placed: Vec<f64> = p.features.wrinkles.iter().map(Line::length_mm).collect();
+        assert_eq!(lengths, placed);
+        let pores = truth
+            .features
+            .iter()
+            .filter(|f| matches!(f, TrueFeature::Pore { .. }));
+        assert_eq!(pores.count(), p.features.pores.len());
+    }
+}
