@@ -43,8 +43,8 @@ pub fn data_copy(findings: &Findings) -> Result<Vec<u8>, serde_json::Error> {
     // The explanation is laid out for reading; the findings, with thousands of numbers,
     // stay on one line.
     let mut text = serde_json::to_string_pretty(&value)?;
-    text.truncate(text.trim_end_matches(['}', '\n']).len());
-    text.push_str("  },\n  \"findings\": ");
+    text.truncate(text.trim_end_matches("\n}").len());
+    text.push_str(",\n  \"findings\": ");
     text.push_str(&serde_json::to_string(findings)?);
     text.push_str("\n}\n");
     Ok(text.into_bytes())

@@ -6,12 +6,20 @@
 pub(crate) enum ReasonKind {
     /// The picture's scale does not carry it (got, needed; mm a pixel).
     TooCoarse,
+    /// The resolution carries it, but not well.
+    Limited,
     /// The scale of the picture is unknown.
     NoScale,
     /// The scale was estimated, not given.
     ScaleEstimated,
     /// No height data, or too coarse a mesh.
     NoRelief,
+    /// Told from light and shade, because there is no height data.
+    FromShading,
+    /// Told from the mesh, because there is no height map.
+    FromMesh,
+    /// Parts of the picture are used twice.
+    AtlasOverlap,
     /// Only a device's probe can measure it, and there is no such value.
     NoDeviceValue,
     /// No picture under a light that shows it.
@@ -48,46 +56,103 @@ pub(crate) enum ReasonKind {
 
 /// Words that tell a kind; the first row with one of them in the text decides.
 const WORDS: &[(ReasonKind, &[&str])] = &[
-    (ReasonKind::TooCoarse, &["too coarse", "too fine for", "mm/px is"]),
-    (ReasonKind::ScaleEstimated, &["iris", "scale estimated", "estimated scale", "scale is estimated"]),
+    (ReasonKind::TooCoarse, &["too coarse", "mm/px is"]),
+    (ReasonKind::Limited, &["mm/px blurs", "mm/px shows"]),
     (
         ReasonKind::NoScale,
-        &["no scale", "scale is unknown", "scale unknown", "unknown scale", "without a scale", "without scale", "mm_per_px"],
+        &[
+            "no scale",
+            "scale is unknown",
+            "scale unknown",
+            "scale is not known",
+            "scale of the picture",
+            "unknown scale",
+            "without a scale",
+            "without scale",
+            "size of a pixel",
+            "mm_per_px",
+        ],
+    ),
+    (
+        ReasonKind::ScaleEstimated,
+        &["iris", "scale estimated", "estimated scale", "scale is estimated"],
     ),
     (
         ReasonKind::NoDeviceValue,
-        &["probe", "device value", "hydration", "by the device", "corneometer"],
+        &["probe", "device", "hydration", "corneometer"],
     ),
-    (ReasonKind::NoRelief, &["relief", "height map", "depth", "fine mesh", "roughness"]),
+    (ReasonKind::FromShading, &["from shading"]),
+    (ReasonKind::FromMesh, &["from the mesh"]),
+    (ReasonKind::AtlasOverlap, &["atlas"]),
     (
-        ReasonKind::NoLightStandard,
-        &["light standard", "colour card", "color card", "white balance", "colour standard", "exposure is unknown"],
+        ReasonKind::NoLight,
+        &["no white", "no picture under", "no image under", "in other lights", "no picture of this scan"],
     ),
-    (ReasonKind::NoColour, &["grey", "gray", "no colour", "carries no colour", "monochrome"]),
     (
-        ReasonKind::DarkSkin,
-        &["dark skin", "dark ita", "dark band", "correlate", "brown skin", "ita band"],
+        ReasonKind::NotVisible,
+        &[
+            "no skin",
+            "no unmasked",
+            "usable skin",
+            "colour of skin",
+            "too little",
+            "not visible",
+            "no area",
+            "masked out",
+            "not on the scan",
+            "no surface",
+            "nothing visible",
+            "not seen",
+            "no pixel",
+        ],
     ),
-    (ReasonKind::MakeUp, &["make-up", "make_up", "makeup"]),
-    (ReasonKind::Gloss, &["gloss", "specular", "shine", "shiny"]),
-    (ReasonKind::Clipped, &["clipped", "overexposed", "underexposed", "saturated"]),
-    (ReasonKind::Uneven, &["uneven", "illumination varies", "shadow"]),
-    (ReasonKind::Blur, &["blur", "focus", "sharp"]),
-    (ReasonKind::NoFace, &["no face", "face was not found", "face not found", "no landmarks"]),
+    (
+        ReasonKind::NoFace,
+        &["no face", "face was not found", "face not found", "landmarks"],
+    ),
     (
         ReasonKind::NothingFound,
         &["no wrinkle", "no pore", "no spot", "no red area", "none found", "nothing found", "nothing to average", "no feature"],
     ),
     (
-        ReasonKind::NotVisible,
-        &["no skin", "not visible", "no area", "masked out", "no measured", "not on the scan", "no surface", "nothing visible", "no unmasked", "not seen", "is hidden", "outside"],
+        ReasonKind::NoRelief,
+        &["relief", "height map", "depth", "fine mesh", "roughness"],
     ),
+    (
+        ReasonKind::NoLightStandard,
+        &["light standard", "colour card", "color card", "white balance", "colour standard", "exposure is unknown"],
+    ),
+    (
+        ReasonKind::DarkSkin,
+        &["dark skin", "brown skin", "dark ita", "dark band", "correlate", "ita band"],
+    ),
+    (
+        ReasonKind::NoColour,
+        &["grey", "gray", "no colour", "monochrome"],
+    ),
+    (ReasonKind::MakeUp, &["make-up", "make_up", "makeup"]),
+    (
+        ReasonKind::Gloss,
+        &["gloss", "specular", "shine", "shiny"],
+    ),
+    (
+        ReasonKind::Clipped,
+        &["clipped", "clipping", "overexposed", "underexposed", "saturated"],
+    ),
+    (
+        ReasonKind::Uneven,
+        &["uneven", "unevenness", "illumination varies", "shadow"],
+    ),
+    (ReasonKind::Blur, &["blur", "focus", "sharp", "defocus"]),
     (
         ReasonKind::NoLight,
         &["polarised", "light", "uv", "wood", "nir", "no image", "no picture"],
     ),
     (ReasonKind::Noise, &["noise", "noisy", "few"]),
-    (ReasonKind::Coverage, &["coverage", "covers", "covered", "missing", "excluded", "masked"]),
+    (
+        ReasonKind::Coverage,
+        &["coverage", "cover", "missing", "excluded", "masked", "hidden"],
+    ),
 ];
 
 /// The kind of one reason, and every number in it as it is written there.
@@ -112,7 +177,18 @@ fn holds_word(text: &str, word: &str) -> bool {
 
 /// The parts of a reason that was put together from several.
 pub(crate) fn parts(reason: &str) -> impl Iterator<Item = &str> {
-    reason.split(';').map(str::trim).filter(|p| !p.is_empty())
+    let mut depth = 0_i32;
+    reason
+        .split(move |c| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = (depth - 1).max(0),
+                _ => {}
+            }
+            c == ';' && depth == 0
+        })
+        .map(str::trim)
+        .filter(|p| !p.is_empty())
 }
 
 /// The decimal numbers in a text that stand on their own (not `CM825`, not `a1`).
@@ -163,6 +239,24 @@ mod tests {
             ("capture.skin is make_up", ReasonKind::MakeUp, &[]),
             ("focus 0.31 is below 0.5", ReasonKind::Blur, &["0.31", "0.5"]),
             ("Corneometer CM 825", ReasonKind::NoDeviceValue, &["825"]),
+            ("0.12 mm/px blurs pores near 0.25 mm (better 0.10)", ReasonKind::Limited, &["0.12", "0.25", "0.10"]),
+            ("from shading, without a relief", ReasonKind::FromShading, &[]),
+            ("from the mesh itself, 0.18 mm between its points", ReasonKind::FromMesh, &["0.18"]),
+            ("no relief, and no mesh fine enough to carry wrinkle depth", ReasonKind::NoRelief, &[]),
+            ("no white or polarised picture and no relief; x", ReasonKind::NoLight, &[]),
+            ("light uneven by 41 % (up to 35 % is flattened well)", ReasonKind::Uneven, &["41", "35"]),
+            ("less than 50 mm2 of usable skin without features in nose", ReasonKind::NotVisible, &["50"]),
+            ("scale from the width of the iris (11.7 mm, within 5 %)", ReasonKind::ScaleEstimated, &["11.7", "5"]),
+            ("redness on dark skin (ITA -31 degrees; reliable above 10)", ReasonKind::DarkSkin, &["-31", "10"]),
+            ("only a picture with gloss (parallel-polarised light)", ReasonKind::Gloss, &[]),
+            ("no face was found: nothing is masked by landmarks", ReasonKind::NoFace, &[]),
+            ("the size of a pixel on the skin is not known", ReasonKind::NoScale, &[]),
+            (
+                "the photograph has no scale: neither mm_per_px nor an iris to take it from",
+                ReasonKind::NoScale,
+                &[],
+            ),
+            ("no probe measured it here", ReasonKind::NoDeviceValue, &[]),
             ("the moon is full", ReasonKind::Other, &[]),
             ("", ReasonKind::Other, &[]),
         ] {
@@ -174,6 +268,7 @@ mod tests {
     fn numbers_stand_alone() {
         assert_eq!(numbers("a1 CM825 -3.5 2-4 0.5. 7"), ["-3.5", "2", "4", "0.5", "7"]);
         assert_eq!(parts("one; two;; ").collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(parts("a (b; c); d").collect::<Vec<_>>(), ["a (b; c)", "d"]);
     }
 
     #[test]

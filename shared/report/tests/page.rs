@@ -61,6 +61,7 @@ fn every_value_and_every_gap_is_on_the_page() {
         "17.9", "11.7", "18.3 µm", "141 µm", "\u{2212}0.43", "3.61",
         // Gaps and their reasons.
         "Mean depth of lines", "no height data that is fine enough",
+        "23 lines were found, on average 2.3 mm per cm² of skin",
         "Only the probe of the device measures this",
         "Nothing was found here to take a mean of", "Concerns: Chin",
         // Reservations, quality, warnings.
@@ -262,8 +263,9 @@ fn a_change_is_named_only_beyond_the_scatter() {
     assert!(page.contains("more, beyond the scatter of ±11 %"));
     assert!(page.contains("less, beyond the scatter of ±11 %"));
     // Another practice's scan is nobody's business here.
-    then.practice_id = "praxis-sued".to_owned();
-    i.previous = Some(&then);
+    let mut other = then.clone();
+    other.practice_id = "praxis-sued".to_owned();
+    i.previous = Some(&other);
     assert!(!text(&render_html(&i)).contains("Since the previous scan"));
 }
 

@@ -35,8 +35,8 @@ pub(super) const MESSAGES: Messages = Messages {
     report_title: "Ihr Hautbericht",
     skip: "Zum Inhalt springen",
     greeting: |name| format!("Guten Tag, {name}"),
-    intro: |date, practice| {
-        format!("Ihre Haut am {date}, vermessen in {practice}: in Zahlen, mit dem, was sie bedeuten.")
+    intro: |date| {
+        format!("Aufnahme vom {date}. Was sich daran messen lässt, und was die Zahlen bedeuten.")
     },
     summary_title: "Auf einen Blick",
     languages: "Sprache",
@@ -48,19 +48,17 @@ pub(super) const MESSAGES: Messages = Messages {
     unit,
 
     wrinkles: |count, amount| match count {
-        Some("1") => format!("Es wurde 1 Linie gefunden; das sind {amount} Haut."),
-        Some(n) => format!(
-            "Es wurden {n} Linien gefunden. Auf jedem Quadratzentimeter Haut liegen im Mittel {amount}."
-        ),
-        None => format!("Im Mittel wurden {amount} Haut an Linien gemessen."),
+        Some("1") => format!("Es wurde 1 Linie gefunden, im Mittel {amount} Haut."),
+        Some(n) => format!("Es wurden {n} Linien gefunden, im Mittel {amount} Haut."),
+        None => format!("Gemessen wurden im Mittel {amount} Haut."),
     },
     no_wrinkles: "Auf der vermessenen Haut wurde keine Linie gefunden.",
     pores: |amount, diameter| match diameter {
         Some(d) => format!(
-            "Im Mittel sind {amount} Poren sichtbar, die mindestens 0,25\u{a0}mm weit sind. Ihr mittlerer Durchmesser beträgt {d}."
+            "Sichtbare Poren: im Mittel {amount} Haut. Gezählt sind solche, die mindestens 0,25\u{a0}mm weit sind; ihr mittlerer Durchmesser beträgt {d}."
         ),
         None => format!(
-            "Im Mittel sind {amount} Poren sichtbar, die mindestens 0,25\u{a0}mm weit sind."
+            "Sichtbare Poren: im Mittel {amount} Haut. Gezählt sind solche, die mindestens 0,25\u{a0}mm weit sind."
         ),
     },
     no_pores: "Es wurde keine Pore gefunden, die mindestens 0,25\u{a0}mm weit ist.",
@@ -319,13 +317,16 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
             |a, b| format!("Die Auflösung von {a}\u{a0}mm je Bildpunkt ist dafür zu grob (nötig: {b}\u{a0}mm)."),
             "Die Auflösung der Aufnahme ist dafür zu grob.",
         ),
+        ReasonKind::Limited => match numbers {
+            [a, .., b] => format!("Bei {a}\u{a0}mm je Bildpunkt verschwimmen feine Einzelheiten (besser: {b}\u{a0}mm)."),
+            _ => "Bei dieser Auflösung verschwimmen feine Einzelheiten.".to_owned(),
+        },
+        ReasonKind::FromShading => "Ohne Höhendaten ist dies aus Licht und Schatten bestimmt.".to_owned(),
+        ReasonKind::FromMesh => "Ohne Höhenbild ist dies aus dem 3D-Modell selbst bestimmt.".to_owned(),
+        ReasonKind::AtlasOverlap => "Teile des Hautbilds sind im 3D-Modell mehrfach belegt.".to_owned(),
         ReasonKind::NoScale => "Der Maßstab der Aufnahme ist nicht bekannt.".to_owned(),
         ReasonKind::ScaleEstimated => "Der Maßstab ist aus der Größe der Iris geschätzt.".to_owned(),
-        ReasonKind::NoRelief => two(
-            numbers,
-            |a, b| format!("Die Aufnahme enthält dafür keine Höhendaten, die fein genug sind ({a} statt {b}\u{a0}mm)."),
-            "Die Aufnahme enthält dafür keine Höhendaten, die fein genug sind.",
-        ),
+        ReasonKind::NoRelief => "Die Aufnahme enthält dafür keine Höhendaten, die fein genug sind.".to_owned(),
         ReasonKind::NoDeviceValue => "Das misst nur die Sonde des Geräts, und von ihr liegt hier kein Wert vor.".to_owned(),
         ReasonKind::NoLight => "Es liegt kein Bild bei einem Licht vor, das dies zeigt.".to_owned(),
         ReasonKind::NoColour => "Das Bild enthält keine Farben.".to_owned(),

@@ -35,8 +35,8 @@ pub(super) const MESSAGES: Messages = Messages {
     report_title: "Your skin report",
     skip: "Skip to content",
     greeting: |name| format!("Hello, {name}"),
-    intro: |date, practice| {
-        format!("Your skin on {date}, measured at {practice}: in numbers, with what they mean.")
+    intro: |date| {
+        format!("Scan of {date}. What can be measured on it, and what the numbers mean.")
     },
     summary_title: "At a glance",
     languages: "Language",
@@ -48,18 +48,18 @@ pub(super) const MESSAGES: Messages = Messages {
     unit,
 
     wrinkles: |count, amount| match count {
-        Some("1") => format!("One line was found; that is {amount} of skin."),
-        Some(n) => format!(
-            "{n} lines were found. On average there are {amount} of skin."
-        ),
-        None => format!("On average, lines measure {amount} of skin."),
+        Some("1") => format!("One line was found, on average {amount} of skin."),
+        Some(n) => format!("{n} lines were found, on average {amount} of skin."),
+        None => format!("Lines measure {amount} of skin on average."),
     },
     no_wrinkles: "No line was found on the measured skin.",
     pores: |amount, diameter| match diameter {
         Some(d) => format!(
-            "On average {amount} pores of at least 0.25\u{a0}mm are visible. Their mean diameter is {d}."
+            "Visible pores: on average {amount} of skin. Those of at least 0.25\u{a0}mm are counted; their mean diameter is {d}."
         ),
-        None => format!("On average {amount} pores of at least 0.25\u{a0}mm are visible."),
+        None => format!(
+            "Visible pores: on average {amount} of skin. Those of at least 0.25\u{a0}mm are counted."
+        ),
     },
     no_pores: "No pore of at least 0.25\u{a0}mm was found.",
     spots: |amount| format!("Pigment spots cover {amount} of the measured skin."),
@@ -315,13 +315,16 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
             |a, b| format!("The resolution of {a}\u{a0}mm a pixel is too coarse for this (needed: {b}\u{a0}mm)."),
             "The resolution of the scan is too coarse for this.",
         ),
+        ReasonKind::Limited => match numbers {
+            [a, .., b] => format!("At {a}\u{a0}mm a pixel, fine detail is blurred (better: {b}\u{a0}mm)."),
+            _ => "At this resolution, fine detail is blurred.".to_owned(),
+        },
+        ReasonKind::FromShading => "Without height data, this is told from light and shade.".to_owned(),
+        ReasonKind::FromMesh => "Without a height map, this is told from the 3D model itself.".to_owned(),
+        ReasonKind::AtlasOverlap => "Parts of the skin picture are used more than once in the 3D model.".to_owned(),
         ReasonKind::NoScale => "The scale of the picture is not known.".to_owned(),
         ReasonKind::ScaleEstimated => "The scale is estimated from the size of the iris.".to_owned(),
-        ReasonKind::NoRelief => two(
-            numbers,
-            |a, b| format!("The scan holds no height data that is fine enough for this ({a} instead of {b}\u{a0}mm)."),
-            "The scan holds no height data that is fine enough for this.",
-        ),
+        ReasonKind::NoRelief => "The scan holds no height data that is fine enough for this.".to_owned(),
         ReasonKind::NoDeviceValue => "Only the probe of the device measures this, and there is no value of it here.".to_owned(),
         ReasonKind::NoLight => "There is no picture under a light that shows this.".to_owned(),
         ReasonKind::NoColour => "The picture holds no colours.".to_owned(),

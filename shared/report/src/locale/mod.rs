@@ -89,7 +89,7 @@ pub(crate) struct Messages {
     pub(crate) report_title: &'static str,
     pub(crate) skip: &'static str,
     pub(crate) greeting: fn(&str) -> String,
-    pub(crate) intro: fn(date: &str, practice: &str) -> String,
+    pub(crate) intro: fn(date: &str) -> String,
     pub(crate) summary_title: &'static str,
     pub(crate) languages: &'static str,
     pub(crate) not_a_diagnosis_short: &'static str,

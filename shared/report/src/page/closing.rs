@@ -18,7 +18,7 @@ pub(super) fn changes(context: &Context<'_>) -> Markup {
             section.changes id="changes" aria-labelledby="changes-title" {
                 h2 id="changes-title" { (m.changes_title) }
                 p { ((m.changes_lead)(&amount::day(m, &previous.captured_at))) }
-                div.scroll role="region" tabindex="0" aria-labelledby="changes-title" {
+                div.scroll role="region" tabindex="0" aria-label=((m.all_numbers_of)(m.changes_title)) {
                     table {
                         thead {
                             tr {

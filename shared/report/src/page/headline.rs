@@ -17,6 +17,8 @@ pub(super) struct Headline<'a> {
     pub(super) amount: Option<(String, String)>,
     /// What the number says, in full sentences.
     pub(super) sentences: Vec<String>,
+    /// Why there is no number, in one sentence; empty where there is one.
+    pub(super) gap: String,
     /// The regions with the most, where it is not the same everywhere.
     most_on: Vec<Region>,
 }
@@ -92,6 +94,7 @@ impl<'a> Headline<'a> {
             measure: lead,
             amount: lead.and_then(|m| amount::amount(messages, m)),
             sentences: vec![],
+            gap: String::new(),
             most_on: vec![],
         };
         match (lead, face) {
@@ -100,6 +103,9 @@ impl<'a> Headline<'a> {
                 headline.sentences = sentences(messages, lead, face);
             }
             _ => headline.from_single_sites(messages, findings),
+        }
+        if !headline.is_measured() {
+            headline.gap = gap(messages, face, parameter);
         }
         headline
     }
@@ -170,12 +176,10 @@ impl<'a> Headline<'a> {
 
     /// Where there is most of it, for the glance; else the first sentence.
     pub(super) fn phrase(&self, messages: &Messages) -> String {
-        self.most_on(messages).unwrap_or_else(|| {
-            self.sentences
-                .first()
-                .cloned()
-                .unwrap_or_else(|| (messages.parameter)(self.parameter).what.to_owned())
-        })
+        match self.most_on.first() {
+            Some(&first) => (messages.most_on)((messages.region)(first)),
+            None => self.sentences.first().cloned().unwrap_or_default(),
+        }
     }
 
     /// The sentence about the regions with the most.
@@ -186,15 +190,20 @@ impl<'a> Headline<'a> {
         let names: Vec<&str> = self.most_on.iter().map(|&r| (messages.region)(r)).collect();
         Some((messages.most_on)(&amount::listing(messages, &names)))
     }
+}
 
-    /// Why there is no number, in one sentence.
-    pub(super) fn gap_phrase(&self, messages: &Messages) -> String {
-        let kind = if self.parameter == Parameter::Hydration {
-            reason::ReasonKind::NoDeviceValue
-        } else {
-            return (messages.parameter)(self.parameter).what.to_owned();
-        };
-        (messages.reason)(kind, &[])
+/// The first reason of the parameter's leading measure, in the reader's language.
+fn gap(messages: &Messages, face: Option<&RegionFindings>, parameter: Parameter) -> String {
+    let english = leading(parameter)
+        .iter()
+        .find_map(|&name| face?.measure(name)?.reason.as_deref())
+        .and_then(|r| reason::parts(r).next());
+    match (english, parameter) {
+        (Some(english), _) => localised(messages, english),
+        (None, Parameter::Hydration) => {
+            (messages.reason)(reason::ReasonKind::NoDeviceValue, &[])
+        }
+        (None, _) => localised(messages, ""),
     }
 }
 
@@ -213,7 +222,7 @@ fn most_on(findings: &Findings, lead: &Measure) -> Vec<Region> {
         .filter(|r| r.region != Region::Face)
         .filter_map(|r| {
             let m = valued(r, lead.name)?;
-            // A count grows with the region; a uncertain value leads nobody.
+            // A count grows with the region; a value without confidence leads nobody.
             let usable = m.name != MeasureName::WrinkleCount && m.confidence > Confidence::None;
             Some((m.value.filter(|_| usable && m.unit == lead.unit)?, r.region))
         })

@@ -133,14 +133,13 @@ impl Context<'_> {
     }
 }
 
-fn picture_element(picture: &Picture<'_>, alt: &str, eager: bool) -> Markup {
+fn picture_element(picture: &Picture<'_>, alt: &str) -> Markup {
     let source = format!(
         "data:image/webp;base64,{}",
         data_encoding::BASE64.encode(picture.webp)
     );
     html! {
-        img src=(source) width=(picture.width) height=(picture.height) alt=(alt)
-            loading=(if eager { "eager" } else { "lazy" }) decoding="async";
+        img src=(source) width=(picture.width) height=(picture.height) alt=(alt);
     }
 }
 
@@ -232,11 +231,11 @@ fn hero(context: &Context<'_>) -> Markup {
             div.hero-text {
                 @if let Some(name) = name { p.greeting { ((m.greeting)(name)) } }
                 h1 id="title" { (m.report_title) }
-                p.intro { ((m.intro)(&date, context.practice())) }
+                p.intro { ((m.intro)(&date)) }
                 p.notice-short { a href="#notice" { (m.not_a_diagnosis_short) } }
             }
             @if let Some(picture) = context.picture(View::Front, None) {
-                div.portrait { (picture_element(&picture, m.picture_skin_alt, true)) }
+                div.portrait { (picture_element(&picture, m.picture_skin_alt)) }
             }
             div.glance {
                 h2 id="glance" { (m.summary_title) }
@@ -258,7 +257,7 @@ fn glance_row(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
                     a href={ "#" (headline.parameter.as_str()) } {
                         span.name { (text.name) }
                         span.value { (number) @if !unit.is_empty() { @if unit != "°" { " " } span.unit { (unit) } } }
-                        span.phrase { (headline.phrase(m)) }
+                        span.phrase { (headline.phrase(m)) } " "
                         (confidence_badge(m, headline))
                     }
                 }
@@ -266,7 +265,7 @@ fn glance_row(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
                     a.missing href="#gaps" {
                         span.name { (text.name) }
                         span.value { span.unit { (m.not_measured) } }
-                        span.phrase { (headline.gap_phrase(m)) }
+                        span.phrase { (headline.gap) }
                     }
                 }
             }
@@ -297,7 +296,7 @@ fn badge(m: &Messages, confidence: dermalia_findings::Confidence) -> Markup {
                     circle cx=(4 + 9 * i) cy="4" r="3" class=(if i < dots { "on" } else { "off" }) {}
                 }
             }
-            " " (m.confidence_label) " " (word)
+            " " span.label { (m.confidence_label) " " } (word)
         }
     }
 }

@@ -72,7 +72,7 @@ fn stills(context: &Context<'_>, parameter: Parameter) -> Markup {
                             View::Right => m.view_right,
                         };
                         div class={ "frame " (picture.view.as_str()) } {
-                            (picture_element(picture, &(m.picture_alt)(name, view), false))
+                            (picture_element(picture, &(m.picture_alt)(name, view)))
                         }
                     }
                 }
@@ -237,6 +237,7 @@ fn all_numbers(context: &Context<'_>, parameter: Parameter) -> Markup {
                     }
                 }
             }
+            (reservations_of(m, findings, &names))
             h3 { (m.glossary) }
             dl.glossary {
                 @for &name in &names {
@@ -245,6 +246,38 @@ fn all_numbers(context: &Context<'_>, parameter: Parameter) -> Markup {
                 }
             }
             p.note { (m.confidence_explained) }
+        }
+    }
+}
+
+/// Why values are less certain, a measure at a time, over all regions.
+fn reservations_of(m: &Messages, findings: &Findings, names: &[MeasureName]) -> Markup {
+    let told: Vec<(MeasureName, Vec<String>)> = names
+        .iter()
+        .map(|&name| {
+            let mut own: Vec<String> = vec![];
+            for region in &findings.regions {
+                for text in valued(region, name).map(|v| reservations(m, v)).unwrap_or_default() {
+                    if !own.contains(&text) {
+                        own.push(text);
+                    }
+                }
+            }
+            (name, own)
+        })
+        .filter(|(_, own)| !own.is_empty())
+        .collect();
+    html! {
+        @if !told.is_empty() {
+            h3 { (m.reservation) }
+            dl.glossary {
+                @for (name, own) in &told {
+                    div {
+                        dt { ((m.measure)(*name).name) }
+                        @for text in own { dd { (text) } }
+                    }
+                }
+            }
         }
     }
 }
