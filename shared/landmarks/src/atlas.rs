@@ -12,7 +12,7 @@ use crate::polygons::{folds, mask_polygons, region_polygons};
 /// Pixels a side; one is about 0.17 mm on the face, far below what landmarks repeat to.
 const SIDE: usize = 1024;
 /// Hairs leave the outline of the brow; a band of this width belongs to it.
-const BROW_MARGIN_MM: f32 = 2.5;
+const BROW_MARGIN_MM: f32 = 3.0;
 /// The part of the cheek that belongs to the fold.
 const FOLD_MARGIN_MM: f32 = 3.0;
 
@@ -46,8 +46,11 @@ fn draw() -> Vec<Label> {
         fill(&mesh, &corners, |px| parts[px].region = Some(region));
     }
     let near = |px: usize, chain: &[Vec3], margin: f32| {
-        position(&mesh, raster.triangle[px], px)
-            .is_some_and(|p| chain.windows(2).any(|s| to_segment(p, s[0], s[1]) <= margin))
+        position(&mesh, raster.triangle[px], px).is_some_and(|p| {
+            chain
+                .windows(2)
+                .any(|s| to_segment(p, s[0], s[1]) <= margin)
+        })
     };
     for (region, chain) in folds() {
         let line: Vec<Vec3> = chain.iter().map(|&i| mesh.positions[i]).collect();

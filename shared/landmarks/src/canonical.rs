@@ -42,7 +42,12 @@ impl CanonicalFace {
 #[must_use]
 pub fn canonical() -> &'static CanonicalFace {
     static FACE: OnceLock<CanonicalFace> = OnceLock::new();
-    FACE.get_or_init(|| read(include_bytes!(concat!(env!("OUT_DIR"), "/canonical_face.table"))))
+    FACE.get_or_init(|| {
+        read(include_bytes!(concat!(
+            env!("OUT_DIR"),
+            "/canonical_face.table"
+        )))
+    })
 }
 
 /// The build script has checked the counts and the indices of this table.

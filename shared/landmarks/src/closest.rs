@@ -80,7 +80,10 @@ impl Tree {
         self.order[first..first + count]
             .sort_by(|&a, &b| middle(a).total_cmp(&middle(b)).then(a.cmp(&b)));
         let half = count / 2;
-        let children = [self.boxed(first, half), self.boxed(first + half, count - half)];
+        let children = [
+            self.boxed(first, half),
+            self.boxed(first + half, count - half),
+        ];
         self.nodes[at].first = self.nodes.len();
         self.nodes[at].count = 0;
         self.nodes.extend(children);

@@ -65,7 +65,10 @@ pub(crate) fn detect(
         }
     }
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
-    Ok(merged(candidates).iter().map(|c| c.on_picture(within)).collect())
+    Ok(merged(candidates)
+        .iter()
+        .map(|c| c.on_picture(within))
+        .collect())
 }
 
 fn anchors() -> impl Iterator<Item = [f32; 2]> {
@@ -133,7 +136,11 @@ impl Candidate {
 pub(crate) fn direction(from: [f32; 2], to: [f32; 2]) -> [f32; 2] {
     let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
     let length = (dx * dx + dy * dy).sqrt();
-    if length > 0.0 { [dx / length, dy / length] } else { [1.0, 0.0] }
+    if length > 0.0 {
+        [dx / length, dy / length]
+    } else {
+        [1.0, 0.0]
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use crate::label::Label;
 
 /// Points farther than this from the landmarks are not of the face.
 const REACH_MM: f32 = 25.0;
+/// Cosine between the normals of the scan and of the landmarks, from which on a point is
+/// taken for the face's outside and not for a fold behind it.
+const LEAST_AGREEMENT: f32 = -0.2;
 /// A face whose landmarks span less is none.
 const SMALLEST_FACE: f32 = 10.0;
 
@@ -61,6 +64,7 @@ pub struct FaceMap {
     /// For each triangle the corner opposite to its border edge, if it has one.
     border_opposite: Vec<Option<usize>>,
     border_point: Vec<bool>,
+    normals: Vec<Vec3>,
 }
 
 impl FaceMap {
@@ -89,11 +93,13 @@ impl FaceMap {
                 }
             }
         }
+        let normals = face.vertex_normals();
         Ok(Self {
             tree: Tree::of(&face),
             face,
             border_opposite,
             border_point,
+            normals,
         })
     }
 
@@ -115,7 +121,13 @@ impl FaceMap {
     #[must_use]
     pub fn coordinate(&self, point_mm: Vec3, normal: Vec3) -> Option<[f32; 2]> {
         let found = self.tree.closest(point_mm, REACH_MM)?;
-        if dot(self.face.area_normal(found.triangle), normal) < 0.0 {
+        // Single triangles of landmarks can lie folded, as on a closed eye; their points'
+        // normals do not.
+        let corners = self.face.triangles[found.triangle];
+        let towards = (0..3)
+            .map(|k| dot(self.normals[corners[k] as usize], normal) * found.bary[k])
+            .sum::<f32>();
+        if towards < LEAST_AGREEMENT {
             return None;
         }
         Some(self.continued(point_mm, &found))
@@ -170,9 +182,9 @@ impl FaceMap {
             if height > 0.0 && beyond > 0.0 {
                 return out(uv[opposite], beyond / height);
             }
-        } else if (0..3).any(|k| {
-            found.bary[k] >= 1.0 && self.border_point[self.face.triangles[t][k] as usize]
-        }) {
+        } else if (0..3)
+            .any(|k| found.bary[k] >= 1.0 && self.border_point[self.face.triangles[t][k] as usize])
+        {
             // A corner of the border: away from the middle of the atlas.
             return out([0.5, 0.5], norm(sub(p, q)) / 100.0);
         }

@@ -68,11 +68,15 @@ impl Models {
 }
 
 /// The embedded detector, as published.
-pub(crate) const DETECTOR: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/face_detection_short_range.tflite"));
+pub(crate) const DETECTOR: &[u8] = include_bytes!(concat!(
+    env!("OUT_DIR"),
+    "/face_detection_short_range.tflite"
+));
 /// The embedded landmark model, as published.
-pub(crate) const ATTENTION: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/face_landmark_with_attention.tflite"));
+pub(crate) const ATTENTION: &[u8] = include_bytes!(concat!(
+    env!("OUT_DIR"),
+    "/face_landmark_with_attention.tflite"
+));
 
 /// Finds the face on a picture, the largest if there are several. A small face is looked
 /// for in parts of the picture; a face that lies on its side or head is found too.
@@ -106,6 +110,15 @@ pub fn find_on_picture(picture: &RgbView<'_>) -> Result<Option<PictureLandmarks>
 
 /// Detections that are followed up in one step of the search.
 const MOST_FACES: usize = 4;
+
+/// Looks at one square.
+pub(crate) fn look_once(
+    models: &Models,
+    pyramid: &Pyramid<'_>,
+    square: Square,
+) -> Result<Look, LandmarkError> {
+    attention::look(&models.attention, pyramid, &square)
+}
 
 /// Looks where a face was detected, and again where the points were found.
 pub(crate) fn settle(
@@ -144,9 +157,17 @@ fn search(picture: &RgbView<'_>) -> Vec<Vec<Square>> {
         // Each part overlaps the next by half.
         let places = |length: f32| {
             let count = ((length - side) / (side / 2.0)).ceil().max(0.0) as usize;
-            let gap = if count > 0 { (length - side) / count as f32 } else { 0.0 };
+            let gap = if count > 0 {
+                (length - side) / count as f32
+            } else {
+                0.0
+            };
             (0..=count).map(move |i| {
-                if count > 0 { side / 2.0 + i as f32 * gap } else { length / 2.0 }
+                if count > 0 {
+                    side / 2.0 + i as f32 * gap
+                } else {
+                    length / 2.0
+                }
             })
         };
         let rows = places(h).flat_map(|y| places(w).map(move |x| [x, y]));
@@ -176,7 +197,12 @@ mod tests {
         let steps = search(&view);
         assert_eq!(steps.len(), 6);
         for step in &steps[4..] {
-            for corner in [[1.0, 1.0], [3999.0, 2999.0], [2000.0, 1500.0], [1.0, 2999.0]] {
+            for corner in [
+                [1.0, 1.0],
+                [3999.0, 2999.0],
+                [2000.0, 1500.0],
+                [1.0, 2999.0],
+            ] {
                 assert!(step.iter().any(|s: &Square| {
                     (0..2).all(|k| (s.centre[k] - corner[k]).abs() <= s.side / 2.0 + 0.5)
                 }));

@@ -5,7 +5,7 @@ use dermalia_findings::Region;
 pub enum Mask {
     /// Between the rims of the lids.
     Eye,
-    /// The brow and 2.5 mm around it.
+    /// The brow and 3 mm around it.
     Brow,
     /// The red of the lips and the mouth between.
     Lips,
@@ -64,7 +64,11 @@ impl Label {
     /// The region where it is to be measured: not where it is masked.
     #[must_use]
     pub fn measured(self) -> Option<Region> {
-        if self.0 >> 4 & 0x07 == 0 { self.region() } else { None }
+        if self.0 >> 4 & 0x07 == 0 {
+            self.region()
+        } else {
+            None
+        }
     }
 }
 
@@ -81,7 +85,10 @@ mod tests {
                 assert!(label.is_inside());
                 assert_eq!(label.excluded(), mask);
                 assert_eq!(label.region(), (region != Region::Face).then_some(region));
-                assert_eq!(label.measured().is_some(), mask.is_none() && region != Region::Face);
+                assert_eq!(
+                    label.measured().is_some(),
+                    mask.is_none() && region != Region::Face
+                );
             }
             assert_eq!(Label::new(None, mask).region(), None);
         }

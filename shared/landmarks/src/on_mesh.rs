@@ -2,7 +2,7 @@ use dermalia_surface::{Mesh, NO_TRIANGLE, Vec3, ViewRaster, norm, normalize, ras
 
 use crate::LandmarkError;
 use crate::attention::{POINTS, square_around};
-use crate::find::{LEAST_PRESENCE, Models, find_on_picture, settle};
+use crate::find::{LEAST_PRESENCE, Models, find_on_picture, look_once, settle};
 use crate::picture::{Pyramid, RgbView};
 use crate::polygons::FACE_OVAL;
 
@@ -16,6 +16,9 @@ pub struct MeshLandmarks {
     /// How far the views disagree: the median distance of a view's inner points from
     /// their median over the views.
     pub spread_mm: f32,
+    /// Whether the face is right only with the texture turned upside down: then its v runs
+    /// down, and whoever reads the texture must turn it (the points are found with it turned).
+    pub texture_upside_down: bool,
 }
 
 /// Pixels a side of a rendered view.
@@ -36,6 +39,10 @@ const VIEWS: [[f32; 2]; 9] = [
 ];
 /// Part of a view that the face fills.
 const FACE_SHARE: f32 = 0.6;
+/// Share of the light that does not depend on the direction.
+const AMBIENT: f32 = 0.45;
+/// Points that lie closer together than this share of a view agree.
+const NEAR_SHARE: f32 = 0.02;
 const BACKGROUND: u8 = 64;
 /// Colour of a scan without a texture.
 const CLAY: [f32; 3] = [205.0, 165.0, 145.0];
@@ -49,40 +56,100 @@ pub fn find_on_mesh(
     mesh: &Mesh,
     texture: Option<&RgbView<'_>>,
 ) -> Result<Option<MeshLandmarks>, LandmarkError> {
-    let Some(scene) = Scene::new(mesh, texture) else {
+    let Some(mut scene) = Scene::new(mesh, texture) else {
         return Ok(None);
     };
+    let found = find(&scene)?;
+    if scene.texture.is_none() {
+        return Ok(found);
+    }
+    scene.upside_down = true;
+    match found {
+        Some(face) if upside_down(&mut scene, &face.points_mm)? => {
+            scene.upside_down = true;
+            Ok(Some(find(&scene)?.unwrap_or(face).turned()))
+        }
+        Some(face) => Ok(Some(face)),
+        // A turned texture can hide the face altogether.
+        None => {
+            let Some(face) = find(&scene)? else {
+                return Ok(None);
+            };
+            let turned = upside_down(&mut scene, &face.points_mm)?;
+            Ok(turned.then(|| face.turned()))
+        }
+    }
+}
+
+impl MeshLandmarks {
+    fn turned(self) -> Self {
+        Self {
+            texture_upside_down: true,
+            ..self
+        }
+    }
+}
+
+fn find(scene: &Scene<'_>) -> Result<Option<MeshLandmarks>, LandmarkError> {
     for first in FIRST_VIEWS {
         let camera = scene.whole(first);
-        let (_, rgb) = scene.render(&camera);
+        let raster = scene.raster(&camera);
+        let rgb = scene.paint(&camera, &raster, AMBIENT);
         let picture = RgbView::new(VIEW_PX, VIEW_PX, &rgb)?;
         let Some(found) = find_on_picture(&picture)? else {
             continue;
         };
-        if let Some(face) = around(&scene, first, &camera, &found.points_px)? {
+        let Some(points) = on_surface(&camera, &raster, &found.points_px) else {
+            continue;
+        };
+        if let Some(face) = around(scene, first, points)? {
             return Ok(Some(face));
         }
     }
     Ok(None)
 }
 
+/// Whether the texture alone, without shading, shows a face at these points only when it
+/// is turned upside down. Shading alone makes a face of any texture.
+fn upside_down(scene: &mut Scene<'_>, points: &[Vec3]) -> Result<bool, LandmarkError> {
+    let models = Models::get()?;
+    let camera = Camera::close([0.0, 0.0], points);
+    let raster = scene.raster(&camera);
+    let expected: Vec<[f32; 3]> = points.iter().map(|&p| camera.project(p)).collect();
+    let mut looks = [(0.0, 0.0); 2];
+    for (look, turned) in looks.iter_mut().zip([false, true]) {
+        scene.upside_down = turned;
+        let rgb = scene.paint(&camera, &raster, 1.0);
+        let picture = Pyramid::new(RgbView::new(VIEW_PX, VIEW_PX, &rgb)?);
+        let found = look_once(models, &picture, square_around(&expected))?;
+        let distances = found
+            .points_px
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| norm(sub([a[0], a[1], 0.0], [b[0], b[1], 0.0])))
+            .collect();
+        *look = (found.presence, median(distances) / VIEW_PX as f32);
+    }
+    scene.upside_down = false;
+    let [(presence, off), (presence_turned, off_turned)] = looks;
+    Ok(presence_turned >= LEAST_PRESENCE
+        && off_turned < NEAR_SHARE
+        && (presence < 0.5 || off_turned < 0.5 * off))
+}
+
 /// Looks at the found face closely from all views.
 fn around(
     scene: &Scene<'_>,
     first: [f32; 2],
-    camera: &Camera,
-    found_px: &[[f32; 3]],
+    mut points: Vec<Vec3>,
 ) -> Result<Option<MeshLandmarks>, LandmarkError> {
-    let (raster, _) = scene.render(camera);
-    let Some(mut points) = on_surface(camera, &raster, found_px) else {
-        return Ok(None);
-    };
     let models = Models::get()?;
     let mut views: Vec<Vec<Vec3>> = vec![];
     let mut presence = 1.0_f32;
     for [side, up] in VIEWS {
         let camera = Camera::close([first[0] + side, first[1] + up], &points);
-        let (raster, rgb) = scene.render(&camera);
+        let raster = scene.raster(&camera);
+        let rgb = scene.paint(&camera, &raster, AMBIENT);
         let picture = RgbView::new(VIEW_PX, VIEW_PX, &rgb)?;
         let seen: Vec<[f32; 3]> = points.iter().map(|&p| camera.project(p)).collect();
         let look = settle(models, &Pyramid::new(picture), square_around(&seen))?;
@@ -115,6 +182,7 @@ fn around(
         points_mm,
         presence,
         spread_mm,
+        texture_upside_down: false,
     }))
 }
 
@@ -156,7 +224,11 @@ impl Camera {
             libm::cosf(up),
         );
         Self {
-            axes: [[cy, 0.0, -sy], [-sy * sp, cp, -cy * sp], [sy * cp, sp, cy * cp]],
+            axes: [
+                [cy, 0.0, -sy],
+                [-sy * sp, cp, -cy * sp],
+                [sy * cp, sp, cy * cp],
+            ],
             centre,
             px_per_mm: VIEW_PX as f32 / extent_mm,
         }
@@ -192,7 +264,10 @@ impl Camera {
             -depth,
         ];
         [0, 1, 2].map(|k| {
-            self.centre[k] + v[0] * self.axes[0][k] + v[1] * self.axes[1][k] + v[2] * self.axes[2][k]
+            self.centre[k]
+                + v[0] * self.axes[0][k]
+                + v[1] * self.axes[1][k]
+                + v[2] * self.axes[2][k]
         })
     }
 }
@@ -256,13 +331,19 @@ fn depth_at(raster: &ViewRaster, p: &[f32; 3]) -> Option<f32> {
             weights += w;
         }
     }
-    Some(if weights > 0.0 { sum / weights } else { nearest })
+    Some(if weights > 0.0 {
+        sum / weights
+    } else {
+        nearest
+    })
 }
 
 /// A mesh ready to be rendered.
 struct Scene<'a> {
     mesh: &'a Mesh,
     texture: Option<Pyramid<'a>>,
+    /// Whether the texture's v runs down.
+    upside_down: bool,
     normals: Vec<Vec3>,
     /// Texture pixels a millimetre.
     texels_per_mm: f32,
@@ -274,7 +355,12 @@ impl<'a> Scene<'a> {
     /// `None` for a mesh without extent.
     fn new(mesh: &'a Mesh, texture: Option<&RgbView<'a>>) -> Option<Self> {
         let (mut low, mut high) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
-        for p in mesh.triangles.iter().flatten().map(|&i| mesh.positions[i as usize]) {
+        for p in mesh
+            .triangles
+            .iter()
+            .flatten()
+            .map(|&i| mesh.positions[i as usize])
+        {
             for k in 0..3 {
                 low[k] = low[k].min(p[k]);
                 high[k] = high[k].max(p[k]);
@@ -284,11 +370,16 @@ impl<'a> Scene<'a> {
         if !(extent_mm > 0.0 && extent_mm.is_finite()) {
             return None;
         }
-        let texture = texture.filter(|_| mesh.has_atlas()).map(|t| Pyramid::new(*t));
-        let texels_per_mm = texture.as_ref().map_or(1.0, |t| texels_per_mm(mesh, &t.full()));
+        let texture = texture
+            .filter(|_| mesh.has_atlas())
+            .map(|t| Pyramid::new(*t));
+        let texels_per_mm = texture
+            .as_ref()
+            .map_or(1.0, |t| texels_per_mm(mesh, &t.full()));
         Some(Self {
             mesh,
             texture,
+            upside_down: false,
             normals: mesh.vertex_normals(),
             texels_per_mm,
             centre: [0, 1, 2].map(|k| (low[k] + high[k]) / 2.0),
@@ -301,9 +392,12 @@ impl<'a> Scene<'a> {
         Camera::new(degrees, self.centre, self.extent_mm)
     }
 
-    /// A mildly shaded picture: flat colours misplace the nose.
-    fn render(&self, camera: &Camera) -> (ViewRaster, Vec<u8>) {
-        let raster = rasterize_view(self.mesh, VIEW_PX, VIEW_PX, |p| Some(camera.project(p)));
+    fn raster(&self, camera: &Camera) -> ViewRaster {
+        rasterize_view(self.mesh, VIEW_PX, VIEW_PX, |p| Some(camera.project(p)))
+    }
+
+    /// A shaded picture, mildly so: flat colours misplace the nose.
+    fn paint(&self, camera: &Camera, raster: &ViewRaster, ambient: f32) -> Vec<u8> {
         let light = normalize([0.25, 0.45, 0.86]);
         let step = self.texels_per_mm / camera.px_per_mm;
         let mut rgb = vec![BACKGROUND; VIEW_PX * VIEW_PX * 3];
@@ -324,18 +418,19 @@ impl<'a> Scene<'a> {
                     normal[k] * l
                 })
                 .sum();
-            let shade = 0.45 + 0.6 * towards.max(0.0);
+            let shade = ambient + (1.05 - ambient).max(0.0) * towards.max(0.0);
             let colour = self.texture.as_ref().map_or(CLAY, |texture| {
                 let uv = self.mesh.uv_corners(t);
                 let [u, v] = [0, 1].map(|k| (0..3).map(|c| uv[c][k] * w[c]).sum::<f32>());
                 let full = texture.full();
-                texture.sample(u * full.width() as f32, (1.0 - v) * full.height() as f32, step)
+                let down = if self.upside_down { v } else { 1.0 - v };
+                texture.sample(u * full.width() as f32, down * full.height() as f32, step)
             });
             for k in 0..3 {
                 out[k] = (colour[k] * shade).clamp(0.0, 255.0) as u8;
             }
         }
-        (raster, rgb)
+        rgb
     }
 }
 
@@ -349,5 +444,9 @@ fn texels_per_mm(mesh: &Mesh, texture: &RgbView<'_>) -> f32 {
         mm2 += f64::from(mesh.area_mm2(t));
     }
     texels *= (texture.width() * texture.height()) as f64;
-    if mm2 > 0.0 && texels > 0.0 { (texels / mm2).sqrt() as f32 } else { 1.0 }
+    if mm2 > 0.0 && texels > 0.0 {
+        (texels / mm2).sqrt() as f32
+    } else {
+        1.0
+    }
 }

@@ -51,7 +51,12 @@ impl<'a> RgbView<'a> {
         let (x0, y0) = (x as usize, y as usize);
         let (fx, fy) = (x - x0 as f32, y - y0 as f32);
         let (x1, y1) = ((x0 + 1).min(self.width - 1), (y0 + 1).min(self.height - 1));
-        let (p, q, r, s) = (self.at(x0, y0), self.at(x1, y0), self.at(x0, y1), self.at(x1, y1));
+        let (p, q, r, s) = (
+            self.at(x0, y0),
+            self.at(x1, y0),
+            self.at(x0, y1),
+            self.at(x1, y1),
+        );
         [0, 1, 2].map(|k| {
             let upper = p[k] + fx * (q[k] - p[k]);
             let lower = r[k] + fx * (s[k] - r[k]);
@@ -226,7 +231,9 @@ mod tests {
     #[test]
     fn a_turned_square_is_cut_turned() {
         let (w, h) = (200, 200);
-        let rgb: Vec<u8> = (0..w * h).flat_map(|i| [(i % w) as u8, (i / w) as u8, 0]).collect();
+        let rgb: Vec<u8> = (0..w * h)
+            .flat_map(|i| [(i % w) as u8, (i / w) as u8, 0])
+            .collect();
         let pyramid = Pyramid::new(RgbView::new(w, h, &rgb).unwrap());
         let square = Square {
             centre: [100.0, 100.0],

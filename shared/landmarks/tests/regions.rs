@@ -78,7 +78,12 @@ fn each_region_is_where_its_name_says() {
     ] {
         assert_eq!(at(landmark).measured(), Some(region), "landmark {landmark}");
     }
-    for (landmark, mask) in [(13, Mask::Lips), (159, Mask::Eye), (105, Mask::Brow), (334, Mask::Brow)] {
+    for (landmark, mask) in [
+        (13, Mask::Lips),
+        (159, Mask::Eye),
+        (105, Mask::Brow),
+        (334, Mask::Brow),
+    ] {
         assert_eq!(at(landmark).excluded(), Some(mask), "landmark {landmark}");
     }
     assert_eq!(at(13).region(), Some(Region::Perioral));
@@ -117,7 +122,11 @@ fn regions_and_masks_cover_most_of_the_oval_symmetrically() {
         if t == NO_TRIANGLE {
             continue;
         }
-        let mm2 = f64::from(Metric::of(&mesh, t as usize, w, h).unwrap().pixel_area_mm2());
+        let mm2 = f64::from(
+            Metric::of(&mesh, t as usize, w, h)
+                .unwrap()
+                .pixel_area_mm2(),
+        );
         oval += mm2;
         if label.region().is_some() || label.excluded().is_some() {
             named += mm2;
@@ -148,7 +157,11 @@ fn a_moved_face_keeps_its_labels() {
         .iter()
         .map(|p| {
             let p = p.map(|x| x * 1.1);
-            [p[0] * c + p[2] * s + 40.0, p[1] - 7.0, p[2] * c - p[0] * s + 300.0]
+            [
+                p[0] * c + p[2] * s + 40.0,
+                p[1] - 7.0,
+                p[2] * c - p[0] * s + 300.0,
+            ]
         })
         .collect();
     let mut mesh = face.mesh();
@@ -194,7 +207,10 @@ fn a_photograph_is_divided_like_the_face() {
     assert!(!labels[0].is_inside());
     // The patient's right is at the picture's left.
     assert!(px[50][0] < 200.0);
-    let half = PictureFaceMap::new(&px).unwrap().scaled(0.5).labels(200, 220);
+    let half = PictureFaceMap::new(&px)
+        .unwrap()
+        .scaled(0.5)
+        .labels(200, 220);
     let same = (0..220 * 200)
         .filter(|i| half[*i] == labels[(i / 200 * 2 + 1) * 400 + i % 200 * 2 + 1])
         .count();

@@ -37,7 +37,12 @@ impl Convolution {
         };
         let inputs = rows * columns * channels_in;
         if inputs == 0 || channels_out == 0 || bias.len() != channels_out {
-            return Err(misfit(at, "weights", weights, format!("{} outputs", bias.len())));
+            return Err(misfit(
+                at,
+                "weights",
+                weights,
+                format!("{} outputs", bias.len()),
+            ));
         }
         let groups = channels_out.div_ceil(LANES);
         let mut packed = vec![[0.0; LANES]; groups * inputs];
@@ -114,7 +119,9 @@ impl Convolution {
     /// `out` = `flat` (one row of `inputs` numbers a pixel) times the weights.
     fn sum(&self, flat: &[f32], inputs: usize, out: &mut [f32]) {
         let outputs = self.channels_out;
-        let blocks = flat.chunks(inputs * PIXELS).zip(out.chunks_mut(outputs * PIXELS));
+        let blocks = flat
+            .chunks(inputs * PIXELS)
+            .zip(out.chunks_mut(outputs * PIXELS));
         for (block, out) in blocks {
             for (group, weights) in self.weights.chunks_exact(inputs).enumerate() {
                 let first = group * LANES;
@@ -208,7 +215,12 @@ impl Depthwise {
                     bias: bias.to_vec(),
                 })
             }
-            _ => Err(misfit(at, "weights", weights, format!("{} channels", bias.len()))),
+            _ => Err(misfit(
+                at,
+                "weights",
+                weights,
+                format!("{} channels", bias.len()),
+            )),
         }
     }
 
@@ -220,7 +232,12 @@ impl Depthwise {
     ) -> Result<Tensor, ModelError> {
         let [rows, columns, channels] = picture(at, "input", input)?;
         if channels != self.bias.len() {
-            return Err(misfit(at, "input", input, format!("{} channels", self.bias.len())));
+            return Err(misfit(
+                at,
+                "input",
+                input,
+                format!("{} channels", self.bias.len()),
+            ));
         }
         let (out_rows, top) = self.window.positions(0, rows);
         let (out_columns, left) = self.window.positions(1, columns);
@@ -258,19 +275,33 @@ mod tests {
         let n: usize = shape.iter().product();
         Tensor {
             shape: shape.to_vec(),
-            values: (0..n).map(|i| (i as f32 * 0.7).rem_euclid(3.0) - 1.0).collect(),
+            values: (0..n)
+                .map(|i| (i as f32 * 0.7).rem_euclid(3.0) - 1.0)
+                .collect(),
         }
     }
 
     /// The definition, written down without any blocking.
     fn plain(input: &Tensor, w: &Tensor, bias: &[f32], stride: usize, same: bool) -> Vec<f32> {
-        let [_, h, l, c] = input.shape[..] else { panic!() };
-        let [outs, kh, kw, _] = w.shape[..] else { panic!() };
+        let [_, h, l, c] = input.shape[..] else {
+            panic!()
+        };
+        let [outs, kh, kw, _] = w.shape[..] else {
+            panic!()
+        };
         let out_size = |n: usize, k: usize| {
-            if same { n.div_ceil(stride) } else { (n - k) / stride + 1 }
+            if same {
+                n.div_ceil(stride)
+            } else {
+                (n - k) / stride + 1
+            }
         };
         let before = |n: usize, k: usize| {
-            if same { ((out_size(n, k) - 1) * stride + k).saturating_sub(n) / 2 } else { 0 }
+            if same {
+                ((out_size(n, k) - 1) * stride + k).saturating_sub(n) / 2
+            } else {
+                0
+            }
         };
         let mut out = vec![];
         for y in 0..out_size(h, kh) {

@@ -115,7 +115,14 @@ pub(super) fn transform_points(
     let m = rows(at, matrix)?;
     let stride = match points.shape.last() {
         Some(&n @ (2 | 3)) => n,
-        _ => return Err(misfit(at, "points", points, "2 or 3 coordinates".to_owned())),
+        _ => {
+            return Err(misfit(
+                at,
+                "points",
+                points,
+                "2 or 3 coordinates".to_owned(),
+            ));
+        }
     };
     let mut out = points.clone();
     for p in out.values.chunks_exact_mut(stride) {
@@ -184,7 +191,10 @@ mod tests {
         let out = crop(0, &input, &m, [1, 1], &mut |_| Ok(())).unwrap();
         assert_eq!(out.values, [1.5]);
         m.values[3] = f32::NAN;
-        assert_eq!(crop(0, &input, &m, [1, 1], &mut |_| Ok(())).unwrap().values, [0.0]);
+        assert_eq!(
+            crop(0, &input, &m, [1, 1], &mut |_| Ok(())).unwrap().values,
+            [0.0]
+        );
     }
 
     #[test]

@@ -36,8 +36,7 @@ impl<'a> Table<'a> {
 
     fn at(bytes: &'a [u8], at: usize) -> Result<Self, ModelError> {
         let back = i64::from(i32::from_le_bytes(read(bytes, at)?));
-        let vtable =
-            usize::try_from(at as i64 - back).map_err(|_| ModelError::Malformed { at })?;
+        let vtable = usize::try_from(at as i64 - back).map_err(|_| ModelError::Malformed { at })?;
         let vtable_size = usize::from(u16::from_le_bytes(read(bytes, vtable)?));
         Ok(Self {
             bytes,
@@ -66,16 +65,20 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn u8(&self, index: usize) -> Result<u8, ModelError> {
-        self.field(index)?.map_or(Ok(0), |at| Ok(read::<1>(self.bytes, at)?[0]))
+        self.field(index)?
+            .map_or(Ok(0), |at| Ok(read::<1>(self.bytes, at)?[0]))
     }
 
     pub(super) fn i32(&self, index: usize, default: i32) -> Result<i32, ModelError> {
-        self.field(index)?
-            .map_or(Ok(default), |at| Ok(i32::from_le_bytes(read(self.bytes, at)?)))
+        self.field(index)?.map_or(Ok(default), |at| {
+            Ok(i32::from_le_bytes(read(self.bytes, at)?))
+        })
     }
 
     pub(super) fn table(&self, index: usize) -> Result<Option<Self>, ModelError> {
-        self.target(index)?.map(|at| Self::at(self.bytes, at)).transpose()
+        self.target(index)?
+            .map(|at| Self::at(self.bytes, at))
+            .transpose()
     }
 
     /// The bytes of a vector of elements of `size` bytes.

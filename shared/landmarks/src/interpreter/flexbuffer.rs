@@ -111,7 +111,9 @@ impl Reference<'_> {
         match self.packed >> 2 {
             INT | UINT => {
                 let value = unsigned(self.bytes, self.at, self.parent_width)?;
-                u32::try_from(value).map(|v| v as usize).map_err(|_| fault(self.at))
+                u32::try_from(value)
+                    .map(|v| v as usize)
+                    .map_err(|_| fault(self.at))
             }
             _ => Err(fault(self.at)),
         }
@@ -165,7 +167,8 @@ mod tests {
     #[test]
     fn a_small_map_is_read() {
         // Written by the reference implementation: {output_height: 16, output_width: 16}.
-        let bytes = b"output_height\0output_width\0\x02\x1c\x0f\x02\x01\x02\x10\x10\x04\x04\x04$\x01";
+        let bytes =
+            b"output_height\0output_width\0\x02\x1c\x0f\x02\x01\x02\x10\x10\x04\x04\x04$\x01";
         let map = Map::root(bytes).unwrap();
         assert_eq!(map.index("output_height").unwrap(), 16);
         assert_eq!(map.index("output_width").unwrap(), 16);

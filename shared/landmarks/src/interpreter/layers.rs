@@ -107,7 +107,12 @@ pub(super) fn relu(input: &Tensor) -> Tensor {
 /// Negative values times their channel's slope.
 pub(super) fn prelu(at: usize, input: &Tensor, slopes: &[f32]) -> Result<Tensor, ModelError> {
     if slopes.is_empty() || input.shape.last() != Some(&slopes.len()) {
-        return Err(misfit(at, "input", input, format!("{} channels", slopes.len())));
+        return Err(misfit(
+            at,
+            "input",
+            input,
+            format!("{} channels", slopes.len()),
+        ));
     }
     let mut out = input.clone();
     for row in out.values.chunks_exact_mut(slopes.len()) {
@@ -140,7 +145,14 @@ pub(super) fn multiply(at: usize, a: &Tensor, b: &Tensor) -> Result<Tensor, Mode
     let values = match b.values[..] {
         [factor] => a.values.iter().map(|x| x * factor).collect(),
         _ if a.shape == b.shape => a.values.iter().zip(&b.values).map(|(x, y)| x * y).collect(),
-        _ => return Err(misfit(at, "factor", b, format!("{:?} or one number", a.shape))),
+        _ => {
+            return Err(misfit(
+                at,
+                "factor",
+                b,
+                format!("{:?} or one number", a.shape),
+            ));
+        }
     };
     Ok(Tensor {
         shape: a.shape.clone(),
@@ -151,7 +163,12 @@ pub(super) fn multiply(at: usize, a: &Tensor, b: &Tensor) -> Result<Tensor, Mode
 /// Zeros around a tensor, `margins` before and after on each axis.
 pub(super) fn pad(at: usize, input: &Tensor, margins: &[[usize; 2]]) -> Result<Tensor, ModelError> {
     if margins.len() != input.shape.len() {
-        return Err(misfit(at, "input", input, format!("{} dimensions", margins.len())));
+        return Err(misfit(
+            at,
+            "input",
+            input,
+            format!("{} dimensions", margins.len()),
+        ));
     }
     let shape: Vec<usize> = input
         .shape
@@ -214,7 +231,12 @@ pub(super) fn concatenate(
         length = length.saturating_add(*a);
         *a = *b;
         if fits != shape {
-            return Err(misfit(at, "input", t, format!("{shape:?} but for dimension {axis}")));
+            return Err(misfit(
+                at,
+                "input",
+                t,
+                format!("{shape:?} but for dimension {axis}"),
+            ));
         }
     }
     shape[axis] = length;
@@ -278,24 +300,39 @@ mod tests {
 
     #[test]
     fn one_slope_a_channel() {
-        let out = prelu(0, &tensor(&[1, 2, 2], &[-2.0, -4.0, 3.0, -1.0]), &[0.5, 0.25]).unwrap();
+        let out = prelu(
+            0,
+            &tensor(&[1, 2, 2], &[-2.0, -4.0, 3.0, -1.0]),
+            &[0.5, 0.25],
+        )
+        .unwrap();
         assert_eq!(out.values, [-1.0, -1.0, 3.0, -0.25]);
         assert!(prelu(0, &out, &[1.0, 2.0, 3.0]).is_err());
     }
 
     #[test]
     fn zeros_go_around() {
-        let out = pad(0, &tensor(&[2, 2], &[1.0, 2.0, 3.0, 4.0]), &[[0, 1], [1, 2]]).unwrap();
+        let out = pad(
+            0,
+            &tensor(&[2, 2], &[1.0, 2.0, 3.0, 4.0]),
+            &[[0, 1], [1, 2]],
+        )
+        .unwrap();
         assert_eq!(out.shape, [3, 5]);
         assert_eq!(
             out.values,
-            [0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+            [
+                0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            ]
         );
     }
 
     #[test]
     fn tensors_are_joined_on_an_inner_axis() {
-        let (a, b) = (tensor(&[2, 1], &[1.0, 2.0]), tensor(&[2, 2], &[3.0, 4.0, 5.0, 6.0]));
+        let (a, b) = (
+            tensor(&[2, 1], &[1.0, 2.0]),
+            tensor(&[2, 2], &[3.0, 4.0, 5.0, 6.0]),
+        );
         let out = concatenate(0, &[&a, &b], 1).unwrap();
         assert_eq!(out, tensor(&[2, 3], &[1.0, 3.0, 4.0, 2.0, 5.0, 6.0]));
         assert!(concatenate(0, &[&a, &b], 0).is_err());
@@ -306,7 +343,10 @@ mod tests {
     fn sums_and_products_need_equal_shapes() {
         let (a, b) = (tensor(&[2], &[1.0, -2.0]), tensor(&[2], &[3.0, 1.0]));
         assert_eq!(add(0, &a, &b, Activation::Relu).unwrap().values, [4.0, 0.0]);
-        assert_eq!(multiply(0, &a, &tensor(&[1], &[2.0])).unwrap().values, [2.0, -4.0]);
+        assert_eq!(
+            multiply(0, &a, &tensor(&[1], &[2.0])).unwrap().values,
+            [2.0, -4.0]
+        );
         assert_eq!(multiply(0, &a, &b).unwrap().values, [3.0, -2.0]);
         assert!(multiply(0, &a, &tensor(&[3], &[0.0; 3])).is_err());
         assert!(reshape(0, &a, &[1, 2, 1]).is_ok() && reshape(0, &a, &[3]).is_err());

@@ -41,7 +41,10 @@ pub(super) fn model(bytes: &[u8]) -> Result<Model, ModelError> {
     let buffers = root.tables(4)?;
     let described = graph.tables(0)?;
     let operations = graph.tables(3)?;
-    for (what, needed) in [("tensors", described.len()), ("operations", operations.len())] {
+    for (what, needed) in [
+        ("tensors", described.len()),
+        ("operations", operations.len()),
+    ] {
         if needed > LIMIT_COUNT {
             return Err(ModelError::TooLarge {
                 what,
@@ -186,7 +189,9 @@ impl Loader<'_> {
     }
 
     fn tensor(&self, at: usize, list: &[i32], k: usize) -> Result<usize, ModelError> {
-        let index = list.get(k).map(|&i| usize::try_from(i).unwrap_or(usize::MAX));
+        let index = list
+            .get(k)
+            .map(|&i| usize::try_from(i).unwrap_or(usize::MAX));
         index
             .filter(|&i| i < self.tensors.len())
             .ok_or_else(|| unsupported(at, format!("tensor {:?}", list.get(k))))
@@ -205,7 +210,9 @@ impl Loader<'_> {
             return Err(unsupported(at, format!("type {} for an index", t.kind)));
         }
         let numbers = t.bytes.chunks_exact(4);
-        Ok(numbers.map(|c| i32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect())
+        Ok(numbers
+            .map(|c| i32::from_le_bytes([c[0], c[1], c[2], c[3]]))
+            .collect())
     }
 
     fn step(
@@ -317,7 +324,11 @@ impl Loader<'_> {
 
     fn axis(&self, at: usize, tensor: usize, axis: i32) -> Result<usize, ModelError> {
         let dimensions = self.tensors[tensor].shape.len() as i32;
-        let axis = if axis < 0 { axis.saturating_add(dimensions) } else { axis };
+        let axis = if axis < 0 {
+            axis.saturating_add(dimensions)
+        } else {
+            axis
+        };
         usize::try_from(axis).map_err(|_| unsupported(at, format!("axis {axis}")))
     }
 
