@@ -22,7 +22,9 @@ pub(crate) async fn read(
 ) -> Result<Bundle, MeasureError> {
     let fetch = async |key: &str, max_bytes: u64| match ports.objects.get(key, max_bytes).await {
         Ok(Some(object)) => Ok(object),
-        Ok(None) => Err(MeasureError::Fault("a file went away while the bundle was read".to_owned())),
+        Ok(None) => Err(MeasureError::Fault(
+            "a file went away while the bundle was read".to_owned(),
+        )),
         Err(error) => Err(fault(error)),
     };
     match upload.form {
@@ -33,15 +35,24 @@ pub(crate) async fn read(
                     limits.packed_bytes, trigger.bytes
                 )));
             }
-            Ok(Bundle::Archive(fetch(&upload.object_key, trigger.bytes).await?.bytes))
+            Ok(Bundle::Archive(
+                fetch(&upload.object_key, trigger.bytes).await?.bytes,
+            ))
         }
         BundleForm::Folder => {
             let prefix = incoming_prefix(&upload.scan);
             let listing = ports.objects.list(&prefix, LISTING).await.map_err(fault)?;
-            let names = || listing.objects.iter().map(|o| (&o.key[prefix.len()..], o.bytes));
-            limits.check_listing(names()).map_err(|e| MeasureError::Refused(e.to_string()))?;
-            if let Some((_, bytes)) =
-                names().find(|(name, bytes)| *name == MANIFEST_NAME && *bytes > limits.manifest_bytes)
+            let names = || {
+                listing
+                    .objects
+                    .iter()
+                    .map(|o| (&o.key[prefix.len()..], o.bytes))
+            };
+            limits
+                .check_listing(names())
+                .map_err(|e| MeasureError::Refused(e.to_string()))?;
+            if let Some((_, bytes)) = names()
+                .find(|(name, bytes)| *name == MANIFEST_NAME && *bytes > limits.manifest_bytes)
             {
                 return Err(MeasureError::Refused(format!(
                     "{MANIFEST_NAME}: expected at most {} bytes, got {bytes}",
@@ -52,7 +63,9 @@ pub(crate) async fn read(
             for (name, bytes) in names() {
                 let object = fetch(&format!("{prefix}{name}"), bytes).await?;
                 if name == MANIFEST_NAME && object.head.version != trigger.version {
-                    return Err(MeasureError::Fault("the bundle was replaced while it was read".to_owned()));
+                    return Err(MeasureError::Fault(
+                        "the bundle was replaced while it was read".to_owned(),
+                    ));
                 }
                 files.push((name.to_owned(), object.bytes));
             }
@@ -75,8 +88,14 @@ pub(crate) async fn is_arriving(
     if upload.form == BundleForm::Archive {
         return Ok(false);
     }
-    let listing = ports.objects.list(&incoming_prefix(&upload.scan), LISTING).await?;
-    Ok(listing.objects.iter().any(|object| object.modified_ms > trigger.modified_ms))
+    let listing = ports
+        .objects
+        .list(&incoming_prefix(&upload.scan), LISTING)
+        .await?;
+    Ok(listing
+        .objects
+        .iter()
+        .any(|object| object.modified_ms > trigger.modified_ms))
 }
 
 /// Deletes the files that came up to this trigger, and the trigger last: as long as it is
@@ -95,13 +114,21 @@ pub(crate) async fn delete_raw(
             });
             let mut deleted = 0;
             for object in old {
-                deleted += usize::from(ports.objects.delete_version(&object.key, &object.version).await?);
+                deleted += usize::from(
+                    ports
+                        .objects
+                        .delete_version(&object.key, &object.version)
+                        .await?,
+                );
             }
             if !listing.truncated || deleted == 0 {
                 break;
             }
         }
     }
-    ports.objects.delete_version(&upload.object_key, &trigger.version).await?;
+    ports
+        .objects
+        .delete_version(&upload.object_key, &trigger.version)
+        .await?;
     Ok(())
 }

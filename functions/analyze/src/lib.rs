@@ -127,7 +127,11 @@ impl Analyze {
         Ok(())
     }
 
-    async fn analyze(&self, upload: &UploadEvent, attempt: Attempt) -> Result<Outcome, HandleError> {
+    async fn analyze(
+        &self,
+        upload: &UploadEvent,
+        attempt: Attempt,
+    ) -> Result<Outcome, HandleError> {
         let Some(trigger) = self.ports.objects.head(&upload.object_key).await? else {
             return self.nothing_there(&upload.scan).await;
         };
@@ -149,19 +153,32 @@ impl Analyze {
                 self.finish(&record).await?;
                 return Ok(Outcome::AlreadyDone);
             }
-            (Phase::Failed, true) if matches!(record.state, State::Failed { stage: Stage::Report, .. }) => {
+            (Phase::Failed, true)
+                if matches!(
+                    record.state,
+                    State::Failed {
+                        stage: Stage::Report,
+                        ..
+                    }
+                ) =>
+            {
                 self.finish(&record).await?;
                 return Ok(Outcome::AlreadyDone);
             }
             _ => {}
         }
-        let later_upload = |s: &Source| s.key != source.key && s.uploaded_at_ms > source.uploaded_at_ms;
+        let later_upload =
+            |s: &Source| s.key != source.key && s.uploaded_at_ms > source.uploaded_at_ms;
         if record.source.as_ref().is_some_and(later_upload) {
             return Ok(Outcome::Nothing);
         }
         let claimed = self.claim(record, &source, attempt).await?;
-        let Some(claimed) = claimed else { return Ok(Outcome::Nothing) };
-        let result = self.analyze_claimed(upload, &trigger, &claimed, attempt).await;
+        let Some(claimed) = claimed else {
+            return Ok(Outcome::Nothing);
+        };
+        let result = self
+            .analyze_claimed(upload, &trigger, &claimed, attempt)
+            .await;
         if result.is_err() {
             self.let_go(&claimed).await;
         }
@@ -172,7 +189,10 @@ impl Analyze {
     /// was removed meanwhile goes too.
     async fn nothing_there(&self, scan: &ScanKey) -> Result<Outcome, HandleError> {
         if self.ports.records.get(scan).await?.is_none() {
-            self.ports.objects.delete_prefix(&findings_prefix(scan)).await?;
+            self.ports
+                .objects
+                .delete_prefix(&findings_prefix(scan))
+                .await?;
         }
         Ok(Outcome::Nothing)
     }
@@ -183,7 +203,8 @@ impl Analyze {
         }
         let now = self.ports.clock.now_secs();
         // Until the manifest says when the scan was made; that was before now.
-        let provisional = now.saturating_add(i64::from(self.settings.retention_months) * 31 * 86_400);
+        let provisional =
+            now.saturating_add(i64::from(self.settings.retention_months) * 31 * 86_400);
         let fresh = ScanRecord::received(scan.clone(), now, provisional);
         match self.ports.records.insert(fresh).await? {
             Written::Done(record) => Ok(*record),
@@ -202,17 +223,24 @@ impl Analyze {
     ) -> Result<Option<ScanRecord>, HandleError> {
         let now_ms = self.ports.clock.now_ms();
         if let Some(until_ms) = record.leased_until_ms(now_ms) {
-            let wait_ms = u64::try_from(until_ms - now_ms).unwrap_or(0).saturating_add(1);
+            let wait_ms = u64::try_from(until_ms - now_ms)
+                .unwrap_or(0)
+                .saturating_add(1);
             if attempt.is_last {
                 let event = dermalia_record::event::object_created(&source.key, &source.version, 0);
                 self.ports.uploads.send(&event, wait_ms).await?;
                 return Ok(None);
             }
             let reason = "another worker has the scan".to_owned();
-            return Err(HandleError::Again { reason, after_ms: Some(wait_ms) });
+            return Err(HandleError::Again {
+                reason,
+                after_ms: Some(wait_ms),
+            });
         }
         if record.phase() != Phase::Received {
-            record.become_state(State::Received).map_err(|e| HandleError::give_up(e.to_string()))?;
+            record
+                .become_state(State::Received)
+                .map_err(|e| HandleError::give_up(e.to_string()))?;
         }
         record.source = Some(source.clone());
         record.lease = Some(self.lease(now_ms)?);
@@ -226,7 +254,10 @@ impl Analyze {
         let mut owner = [0; 12];
         getrandom::fill(&mut owner).map_err(|e| HandleError::again(e.to_string()))?;
         let until_ms = now_ms.saturating_add(i64::try_from(self.lease_ms).unwrap_or(i64::MAX));
-        Ok(Lease { owner: HEXLOWER.encode(&owner), until_ms })
+        Ok(Lease {
+            owner: HEXLOWER.encode(&owner),
+            until_ms,
+        })
     }
 
     /// Gives the lease back, so that the next attempt need not wait for its end. If that
@@ -261,11 +292,14 @@ impl Analyze {
         let expires_at_secs = match expires_at_secs(&measured.captured_at, months) {
             Ok(end) if end > self.ports.clock.now_secs() => end,
             Ok(_) => {
-                let reason = format!("captured_at: expected less than {months} months ago, got more");
+                let reason =
+                    format!("captured_at: expected less than {months} months ago, got more");
                 return self.refuse(upload, trigger, claimed, reason, attempt).await;
             }
             Err(error) => {
-                return self.refuse(upload, trigger, claimed, error.to_string(), attempt).await;
+                return self
+                    .refuse(upload, trigger, claimed, error.to_string(), attempt)
+                    .await;
             }
         };
         let Some(source) = &claimed.source else {
@@ -282,7 +316,13 @@ impl Analyze {
             };
             self.ports.objects.put(&key, object).await?;
         }
-        let next = analysed(claimed, measured.captured_at, expires_at_secs, measured.patient, &run)?;
+        let next = analysed(
+            claimed,
+            measured.captured_at,
+            expires_at_secs,
+            measured.patient,
+            &run,
+        )?;
         match self.ports.records.update(next).await? {
             Written::Done(record) => {
                 self.finish(&record).await?;
@@ -297,12 +337,15 @@ impl Analyze {
 
     /// Reads and measures, on a thread of its own: it takes seconds, and if it panics only
     /// this scan has failed.
-    async fn measure(&self, upload: &UploadEvent, trigger: &Head) -> Result<Measured, MeasureError> {
+    async fn measure(
+        &self,
+        upload: &UploadEvent,
+        trigger: &Head,
+    ) -> Result<Measured, MeasureError> {
         let bundle = bundle::read(&self.ports, upload, trigger, &self.limits).await?;
         let measurer = Arc::clone(&self.measurer);
         let (scan, limits) = (upload.scan.clone(), self.limits.clone());
-        let work =
-            tokio::task::spawn_blocking(move || measurer.measure(&scan, bundle, &limits));
+        let work = tokio::task::spawn_blocking(move || measurer.measure(&scan, bundle, &limits));
         match tokio::time::timeout(Duration::from_millis(self.timeout_ms), work).await {
             Ok(Ok(result)) => result,
             Ok(Err(error)) if error.is_panic() => {
@@ -311,7 +354,9 @@ impl Analyze {
             Ok(Err(_)) => Err(MeasureError::Fault("the analysis was cancelled".to_owned())),
             Err(_) => {
                 let seconds = self.timeout_ms / 1_000;
-                Err(MeasureError::Fault(format!("the analysis took more than {seconds} s")))
+                Err(MeasureError::Fault(format!(
+                    "the analysis took more than {seconds} s"
+                )))
             }
         }
     }
@@ -349,7 +394,9 @@ impl Analyze {
         if let Some(run) = &record.run {
             self.remove_other_runs(&record.key, run).await?;
         }
-        let message = ReportMessage { key: record.key.clone() };
+        let message = ReportMessage {
+            key: record.key.clone(),
+        };
         Ok(self.ports.reports.send(&message.to_json(), 0).await?)
     }
 
@@ -373,10 +420,14 @@ impl Analyze {
     /// Removes what this worker has written although the scan was no longer its own.
     async fn withdraw(&self, scan: &ScanKey, run: &RunId) -> Result<(), HandleError> {
         let counts = self.ports.records.get(scan).await?.is_some_and(|r| {
-            r.run.as_ref() == Some(run) || r.source.as_ref().map(Source::run_id).as_ref() == Some(run)
+            r.run.as_ref() == Some(run)
+                || r.source.as_ref().map(Source::run_id).as_ref() == Some(run)
         });
         if !counts {
-            self.ports.objects.delete_prefix(&run_prefix(scan, run)).await?;
+            self.ports
+                .objects
+                .delete_prefix(&run_prefix(scan, run))
+                .await?;
         }
         Ok(())
     }
@@ -384,14 +435,19 @@ impl Analyze {
     /// Writes the reason for giving up into the record. If even that fails, the dead letter
     /// carries it.
     async fn fail(&self, scan: &ScanKey, reason: &str) {
-        let Ok(Some(mut record)) = self.ports.records.get(scan).await else { return };
+        let Ok(Some(mut record)) = self.ports.records.get(scan).await else {
+            return;
+        };
         if record.phase() != Phase::Received
             || record.leased_until_ms(self.ports.clock.now_ms()).is_some()
         {
             return;
         }
         record.lease = None;
-        let failed = State::Failed { stage: Stage::Analyze, reason: reason.to_owned() };
+        let failed = State::Failed {
+            stage: Stage::Analyze,
+            reason: reason.to_owned(),
+        };
         if record.become_state(failed).is_ok()
             && let Err(error) = self.ports.records.update(record).await
         {
@@ -409,7 +465,8 @@ fn analysed(
     run: &RunId,
 ) -> Result<ScanRecord, HandleError> {
     let mut next = claimed.clone();
-    next.become_state(State::Analysed).map_err(|e| HandleError::give_up(e.to_string()))?;
+    next.become_state(State::Analysed)
+        .map_err(|e| HandleError::give_up(e.to_string()))?;
     next.lease = None;
     next.captured_at = Some(captured_at);
     next.expires_at_secs = expires_at_secs;
@@ -417,7 +474,10 @@ fn analysed(
     // A new version of the bundle is announced anew only to a new address: the link that
     // the patient has shows the new report.
     if patient.email.is_some() && patient.email != claimed.email {
-        next.mailing = Mailing { send_number: claimed.mailing.send_number + 1, accepted: false };
+        next.mailing = Mailing {
+            send_number: claimed.mailing.send_number + 1,
+            accepted: false,
+        };
     }
     next.first_name = patient.first_name;
     next.email = patient.email;

@@ -15,8 +15,11 @@ pub struct SkinMeasurer {
 
 impl Default for SkinMeasurer {
     fn default() -> Self {
-        let algorithm =
-            format!("dermalia {} ({})", env!("CARGO_PKG_VERSION"), dermalia_scan::DECODERS);
+        let algorithm = format!(
+            "dermalia {} ({})",
+            env!("CARGO_PKG_VERSION"),
+            dermalia_scan::DECODERS
+        );
         Self { algorithm }
     }
 }
@@ -45,8 +48,12 @@ impl Measurer for SkinMeasurer {
             Bundle::Archive(bytes) => Scan::read_zip(&bytes, limits),
         }
         .map_err(scan_error)?;
-        scan.expect_ids(key.practice.as_str(), key.scan.as_str()).map_err(scan_error)?;
-        let options = Options { limits: limits.clone(), on_stage: None };
+        scan.expect_ids(key.practice.as_str(), key.scan.as_str())
+            .map_err(scan_error)?;
+        let options = Options {
+            limits: limits.clone(),
+            on_stage: None,
+        };
         let analysis = analyze(&scan, &options).map_err(|error| match error {
             AnalysisError::Refused(error) => scan_error(error),
             other if other.is_refusal() => MeasureError::Refused(other.to_string()),

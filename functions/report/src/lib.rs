@@ -1,1 +1,406 @@
-//! dermalia-report-function
+//! From findings to report, link and e-mail.
+//!
+//! The message says only that a scan has findings; all else is in its record. What must
+//! not differ between two attempts is decided and stored before its first effect: the
+//! report's random id, the link's end, the number of the e-mail. So a repeated attempt
+//! writes the same objects, signs the same token, and offers the mailer the same mail
+//! under the same key.
+
+mod links;
+mod mail;
+#[cfg(feature = "page")]
+mod page;
+mod renderer;
+
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use dermalia_link::{
+    InlineHashes, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, PAGE_OBJECT, SigningKey,
+};
+use dermalia_record::port::{Body, Metadata, ObjectWrite, Ports, Written};
+use dermalia_record::{
+    Attempt, HandleError, Lease, LinkGrant, Phase, ReportId, ReportMessage, RunId, ScanKey,
+    ScanRecord, Settings, Stage, State, random_report_id, report_asset, report_prefix, run_prefix,
+};
+
+pub use links::{LinkError, issue_link, link_url, revoke_links};
+pub use mail::{MailText, mail_text};
+#[cfg(feature = "page")]
+pub use page::PageRenderer;
+pub use renderer::{Page, Renderer, ReportFile};
+
+/// How many artefacts or assets are looked at in one listing.
+const LISTING: usize = 1_000;
+/// The largest artefact that is read, and all of them together.
+const MAX_ARTEFACT_BYTES: u64 = 128 << 20;
+const MAX_ARTEFACTS_BYTES: u64 = 512 << 20;
+/// Object metadata: the run that a report was made from.
+pub const META_RUN: &str = "run";
+
+/// The handler and what it works with.
+#[derive(Clone)]
+pub struct Report {
+    /// The outside.
+    pub ports: Ports,
+    /// Turns findings into pages.
+    pub renderer: Arc<dyn Renderer>,
+    /// Signs links.
+    pub key: Arc<SigningKey>,
+    /// What the practice has agreed.
+    pub settings: Arc<Settings>,
+    /// For how long a scan is claimed; longer than rendering and sending take.
+    pub lease_ms: u64,
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The report is there, the link is on its way.
+    Delivered,
+    /// It was so already.
+    AlreadyDone,
+    /// There is nothing to report: removed, restricted, or to be analysed anew first.
+    Nothing,
+}
+
+impl Report {
+    /// A handler with the usual lease.
+    #[must_use]
+    pub fn new(
+        ports: Ports,
+        renderer: Arc<dyn Renderer>,
+        key: Arc<SigningKey>,
+        settings: Arc<Settings>,
+    ) -> Self {
+        Self {
+            ports,
+            renderer,
+            key,
+            settings,
+            lease_ms: 5 * 60_000,
+        }
+    }
+
+    /// Deals with one message from the queue of reports.
+    ///
+    /// # Errors
+    /// When it has to come again or is to be given up; after the last attempt the record
+    /// says why.
+    pub async fn handle(&self, body: &str, attempt: Attempt) -> Result<Outcome, HandleError> {
+        let message =
+            ReportMessage::parse(body).map_err(|e| HandleError::give_up(e.to_string()))?;
+        let result = self.report(&message.key, attempt).await;
+        match &result {
+            Ok(outcome) => tracing::info!(scan = %message.key, ?outcome, "report dealt with"),
+            Err(error) => {
+                tracing::warn!(scan = %message.key, %error, attempt = attempt.number,
+                    "report not dealt with");
+                if error.is_final(attempt) {
+                    self.fail(&message.key, &error.to_string()).await;
+                }
+            }
+        }
+        result
+    }
+
+    /// Writes the reason for giving up into the record of a message's scan: for messages
+    /// whose last attempt did not live to do it.
+    ///
+    /// # Errors
+    /// When the message is none of ours.
+    pub async fn note_dead_letter(&self, body: &str, reason: &str) -> Result<(), HandleError> {
+        let message =
+            ReportMessage::parse(body).map_err(|e| HandleError::give_up(e.to_string()))?;
+        self.fail(&message.key, reason).await;
+        Ok(())
+    }
+
+    async fn report(&self, scan: &ScanKey, attempt: Attempt) -> Result<Outcome, HandleError> {
+        let Some(record) = self.ports.records.get(scan).await? else {
+            return Ok(Outcome::Nothing);
+        };
+        match &record.state {
+            State::Analysed
+            | State::Reported
+            | State::Failed {
+                stage: Stage::Report,
+                ..
+            } => {}
+            State::Delivered if self.is_served(&record).await? => return Ok(Outcome::AlreadyDone),
+            State::Delivered => {}
+            _ => return Ok(Outcome::Nothing),
+        }
+        let Some(claimed) = self.claim(record, attempt).await? else {
+            return Ok(Outcome::Nothing);
+        };
+        let result = self.report_claimed(claimed.clone()).await;
+        if result.is_err() {
+            self.let_go(&claimed).await;
+        }
+        result
+    }
+
+    /// Whether the page that the link reaches is the one of the record's run and epoch.
+    async fn is_served(&self, record: &ScanRecord) -> Result<bool, HandleError> {
+        let (Some(report), Some(run)) = (record.report_id, &record.run) else {
+            return Ok(false);
+        };
+        let key = asset_key(report, PAGE_OBJECT)?;
+        let head = self.ports.objects.head(&key).await?;
+        Ok(head.is_some_and(|head| {
+            head.metadata.get(META_RUN) == Some(&run.to_string())
+                && head.metadata.get(META_EPOCH) == Some(&record.epoch.number().to_string())
+        }))
+    }
+
+    /// Takes the lease and stores, in the same write, all that must not differ between
+    /// attempts. `None` if another worker has the scan and this message was put back.
+    async fn claim(
+        &self,
+        mut record: ScanRecord,
+        attempt: Attempt,
+    ) -> Result<Option<ScanRecord>, HandleError> {
+        let (now_ms, now_secs) = (self.ports.clock.now_ms(), self.ports.clock.now_secs());
+        if let Some(until_ms) = record.leased_until_ms(now_ms) {
+            let wait_ms = u64::try_from(until_ms - now_ms)
+                .unwrap_or(0)
+                .saturating_add(1);
+            if attempt.is_last {
+                let message = ReportMessage { key: record.key };
+                self.ports.reports.send(&message.to_json(), wait_ms).await?;
+                return Ok(None);
+            }
+            let reason = "another worker has the scan".to_owned();
+            return Err(HandleError::Again {
+                reason,
+                after_ms: Some(wait_ms),
+            });
+        }
+        let mut owner = [0; 12];
+        getrandom::fill(&mut owner).map_err(|e| HandleError::again(e.to_string()))?;
+        let until_ms = now_ms.saturating_add(i64::try_from(self.lease_ms).unwrap_or(i64::MAX));
+        record.lease = Some(Lease {
+            owner: HEXLOWER.encode(&owner),
+            until_ms,
+        });
+        if !matches!(record.phase(), Phase::Analysed | Phase::Reported) {
+            record
+                .become_state(State::Analysed)
+                .map_err(|e| HandleError::give_up(e.to_string()))?;
+        }
+        if record.report_id.is_none() {
+            record.report_id =
+                Some(random_report_id().map_err(|e| HandleError::again(e.to_string()))?);
+        }
+        let end = self
+            .settings
+            .link_end_secs(now_secs, record.expires_at_secs);
+        record.link = match record.link {
+            // A new version of the scan may end sooner; its link then does too.
+            Some(link) if link.expires_at_secs > now_secs => Some(LinkGrant {
+                expires_at_secs: link.expires_at_secs.min(record.expires_at_secs),
+                ..link
+            }),
+            _ => Some(LinkGrant {
+                issued_at_secs: now_secs,
+                expires_at_secs: end,
+            }),
+        };
+        match self.ports.records.update(record).await? {
+            Written::Done(record) => Ok(Some(*record)),
+            Written::Conflict => Err(HandleError::again("the record was written meanwhile")),
+        }
+    }
+
+    async fn report_claimed(&self, mut record: ScanRecord) -> Result<Outcome, HandleError> {
+        let (Some(report), Some(run)) = (record.report_id, record.run.clone()) else {
+            return Err(HandleError::give_up("analysed, but without findings"));
+        };
+        if record.phase() == Phase::Analysed || !self.is_served(&record).await? {
+            let files = self.render(&record, &run).await?;
+            self.publish(report, &run, &record, files).await?;
+            if record.phase() == Phase::Analysed {
+                record
+                    .become_state(State::Reported)
+                    .map_err(|e| HandleError::give_up(e.to_string()))?;
+            }
+            record = self.write(record, report).await?;
+        }
+        if let Some(email) = &record.email
+            && !record.mailing.accepted
+        {
+            let text = mail_text(&record, &self.settings, &self.key, email)
+                .ok_or_else(|| HandleError::give_up("reported, but without a link"))?;
+            self.ports
+                .mailer
+                .send(&text.email, &text.idempotency_key)
+                .await?;
+            record.mailing.accepted = true;
+        }
+        record.lease = None;
+        record
+            .become_state(State::Delivered)
+            .map_err(|e| HandleError::give_up(e.to_string()))?;
+        self.write(record, report).await?;
+        Ok(Outcome::Delivered)
+    }
+
+    /// Writes the record. If it is gone meanwhile, so must be what was made for it.
+    async fn write(&self, record: ScanRecord, report: ReportId) -> Result<ScanRecord, HandleError> {
+        let scan = record.key.clone();
+        match self.ports.records.update(record).await? {
+            Written::Done(record) => Ok(*record),
+            Written::Conflict => {
+                if self.ports.records.get(&scan).await?.is_none() {
+                    self.ports
+                        .objects
+                        .delete_prefix(&report_prefix(report))
+                        .await?;
+                }
+                Err(HandleError::again("the record was written meanwhile"))
+            }
+        }
+    }
+
+    async fn render(
+        &self,
+        record: &ScanRecord,
+        run: &RunId,
+    ) -> Result<Vec<ReportFile>, HandleError> {
+        let prefix = run_prefix(&record.key, run);
+        let listing = self.ports.objects.list(&prefix, LISTING).await?;
+        let total: u64 = listing.objects.iter().map(|o| o.bytes).sum();
+        if total > MAX_ARTEFACTS_BYTES {
+            let reason =
+                format!("findings: expected at most {MAX_ARTEFACTS_BYTES} bytes, got {total}");
+            return Err(HandleError::give_up(reason));
+        }
+        let mut findings = Vec::with_capacity(listing.objects.len());
+        for object in listing.objects {
+            let found = self
+                .ports
+                .objects
+                .get(&object.key, MAX_ARTEFACT_BYTES)
+                .await?;
+            let found = found.ok_or_else(|| HandleError::again("an artefact went away"))?;
+            findings.push(ReportFile {
+                name: object.key[prefix.len()..].to_owned(),
+                content_type: found.head.content_type,
+                bytes: found.bytes,
+            });
+        }
+        let page = Page {
+            practice_name: self.settings.practice_name.clone(),
+            first_name: record.first_name.clone(),
+            locale: record
+                .locale
+                .clone()
+                .unwrap_or_else(|| self.settings.locale.clone()),
+            expires_at_secs: record.expires_at_secs,
+        };
+        let renderer = Arc::clone(&self.renderer);
+        match tokio::task::spawn_blocking(move || renderer.render(findings, &page)).await {
+            Ok(Ok(files)) => Ok(files),
+            Ok(Err(reason)) => Err(HandleError::again(reason)),
+            Err(_) => Err(HandleError::again("the report's rendering panicked")),
+        }
+    }
+
+    /// Puts the files where the link reaches them, the page last, and removes what an
+    /// earlier version had beside it.
+    async fn publish(
+        &self,
+        report: ReportId,
+        run: &RunId,
+        record: &ScanRecord,
+        mut files: Vec<ReportFile>,
+    ) -> Result<(), HandleError> {
+        files.sort_by(|a, b| {
+            (a.name == PAGE_OBJECT, &a.name).cmp(&(b.name == PAGE_OBJECT, &b.name))
+        });
+        let mut keys = Vec::with_capacity(files.len());
+        for file in files {
+            let key = asset_key(report, &file.name)?;
+            let mut metadata = Metadata::from([
+                (META_EPOCH.to_owned(), record.epoch.number().to_string()),
+                (META_RUN.to_owned(), run.to_string()),
+            ]);
+            if file.name.ends_with(".html") {
+                let hashes = InlineHashes::of_page(&String::from_utf8_lossy(&file.bytes));
+                let style = hashes
+                    .style_metadata()
+                    .map(|v| (META_STYLE_SHA256.to_owned(), v));
+                let script = hashes
+                    .script_metadata()
+                    .map(|v| (META_SCRIPT_SHA256.to_owned(), v));
+                metadata.extend(style.into_iter().chain(script));
+            }
+            let (body, content_type) = (Body::Bytes(file.bytes), file.content_type);
+            self.ports
+                .objects
+                .put(
+                    &key,
+                    ObjectWrite {
+                        body,
+                        content_type,
+                        metadata,
+                    },
+                )
+                .await?;
+            keys.push(key);
+        }
+        for object in self
+            .ports
+            .objects
+            .list(&report_prefix(report), LISTING)
+            .await?
+            .objects
+        {
+            if !keys.contains(&object.key) {
+                self.ports.objects.delete(&object.key).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the lease back, so that the next attempt need not wait for its end. If that
+    /// fails, it ends by itself.
+    async fn let_go(&self, claimed: &ScanRecord) {
+        let current = self.ports.records.get(&claimed.key).await;
+        if let Ok(Some(mut record)) = current
+            && record.lease == claimed.lease
+        {
+            record.lease = None;
+            if let Err(error) = self.ports.records.update(record).await {
+                tracing::warn!(scan = %claimed.key, %error, "a lease was not given back");
+            }
+        }
+    }
+
+    /// Writes the reason for giving up into the record. If even that fails, the dead letter
+    /// carries it.
+    async fn fail(&self, scan: &ScanKey, reason: &str) {
+        let Ok(Some(mut record)) = self.ports.records.get(scan).await else {
+            return;
+        };
+        if record.leased_until_ms(self.ports.clock.now_ms()).is_some() {
+            return;
+        }
+        record.lease = None;
+        let failed = State::Failed {
+            stage: Stage::Report,
+            reason: reason.to_owned(),
+        };
+        if matches!(record.phase(), Phase::Analysed | Phase::Reported)
+            && record.become_state(failed).is_ok()
+            && let Err(error) = self.ports.records.update(record).await
+        {
+            tracing::error!(%scan, %error, "a failure was not written into its record");
+        }
+    }
+}
+
+fn asset_key(report: ReportId, name: &str) -> Result<String, HandleError> {
+    report_asset(report, name).map_err(|e| HandleError::give_up(e.to_string()))
+}

@@ -55,10 +55,38 @@ impl DataDir {
         &self.root
     }
 
+    /// What lies where in it.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout::of(&self.root)
+    }
+}
+
+/// What lies where in a data folder.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Of this data folder, which need not be taken.
+    #[must_use]
+    pub fn of(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
     /// Where the object store lies.
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.root.join("store")
+    }
+
+    /// The address under which links are served.
+    #[must_use]
+    pub fn public_url(&self) -> PathBuf {
+        self.root.join("public_url")
     }
 
     /// The database of records and queues.

@@ -103,6 +103,20 @@ impl DirectoryObjects {
         })
     }
 
+    /// The objects under a folder that another process has open: nothing is removed.
+    #[must_use]
+    pub fn attach(root: &Path, clock: Arc<dyn Clock>) -> Self {
+        let (objects, staging) = (root.join("objects"), root.join("staging"));
+        Self {
+            inner: Arc::new(Inner {
+                objects,
+                staging,
+                clock,
+                changing: Mutex::new(()),
+            }),
+        }
+    }
+
     /// A name for a new file that can be given as [`Body::File`] without being copied.
     ///
     /// # Errors

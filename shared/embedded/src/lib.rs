@@ -19,7 +19,7 @@ mod records;
 mod signing_key;
 pub mod worker;
 
-pub use data_dir::{DataDir, DataDirError};
+pub use data_dir::{DataDir, DataDirError, Layout};
 pub use database::Database;
 pub use directory::DirectoryObjects;
 pub use memory::{MemoryMailer, MemoryObjects};

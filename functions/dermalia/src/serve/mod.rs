@@ -1,0 +1,53 @@
+//! The embedded cloud: the handlers of `functions/` in one process, over the embedded
+//! ports, with an upload end point, a watched folder and a server for the links.
+
+mod cloud;
+mod drop_folder;
+mod http;
+mod link_server;
+mod local;
+mod workers;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+pub(crate) use cloud::{Cloud, Finished};
+pub(crate) use local::Local;
+
+/// How the embedded cloud is to run.
+#[derive(Debug, Clone)]
+pub(crate) struct ServeOptions {
+    /// Where everything is kept.
+    pub(crate) data: PathBuf,
+    /// Where uploads and reports are served; port 0 takes any free one.
+    pub(crate) listen: SocketAddr,
+    /// What links begin with; the listening address by default.
+    pub(crate) public_url: Option<String>,
+    /// How many scans are analysed at a time; each uses all cores.
+    pub(crate) workers: usize,
+}
+
+/// Runs until Ctrl-C or SIGTERM, then ends what is being worked on and stops.
+pub(crate) async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    let cloud = Cloud::start(&options).await?;
+    tracing::info!(address = %cloud.address(), "ready");
+    stop_signal().await.context("signals cannot be received")?;
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        () = cloud.shutdown() => {}
+        second = stop_signal() => second.context("signals cannot be received")?,
+    }
+    Ok(())
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,48 @@
+//! The real renderer.
+
+use dermalia_report::{Artifact, Locale, PracticeView, ReportRequest, render_report};
+use jiff::Timestamp;
+
+use crate::renderer::{Page, Renderer, ReportFile};
+
+/// Renders with `dermalia-report`.
+#[derive(Debug, Default)]
+pub struct PageRenderer;
+
+impl Renderer for PageRenderer {
+    fn render(&self, findings: Vec<ReportFile>, page: &Page) -> Result<Vec<ReportFile>, String> {
+        let artifacts: Vec<Artifact> = findings
+            .into_iter()
+            .filter_map(|f| Artifact::named(&f.name, f.bytes))
+            .collect();
+        let first = Locale::from_tag(&page.locale).unwrap_or(Locale::En);
+        let others = Locale::ALL
+            .iter()
+            .copied()
+            .filter(|locale| *locale != first);
+        let locales: Vec<Locale> = std::iter::once(first).chain(others).collect();
+        let expires = Timestamp::from_second(page.expires_at_secs)
+            .map_err(|e| e.to_string())?
+            .to_string();
+        let request = ReportRequest {
+            practice: PracticeView {
+                name: page.practice_name.as_deref(),
+                contact: None,
+            },
+            patient_first_name: page.first_name.as_ref().map(|name| name.reveal().as_str()),
+            locales: &locales,
+            expires: Some(&expires),
+            previous: None,
+            asset_prefix: dermalia_link::ASSET_PREFIX,
+        };
+        let files = render_report(&artifacts, &request).map_err(|e| e.to_string())?;
+        Ok(files
+            .into_iter()
+            .map(|file| ReportFile {
+                name: file.name,
+                content_type: file.content_type.to_owned(),
+                bytes: file.bytes,
+            })
+            .collect())
+    }
+}
