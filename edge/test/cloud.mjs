@@ -21,8 +21,11 @@ async function freePort() {
 /** One request whose path reaches the server exactly as written. */
 export function ask(origin, path, { method = 'GET', headers = {}, body } = {}) {
   const { hostname, port } = new URL(origin);
+  // The runtime closes a connection whose body was left unread, so such a one is not reused.
+  const agent = body === undefined ? undefined : false;
   return new Promise((resolve, reject) => {
-    const request = http.request({ hostname, port, path, method, headers }, (response) => {
+    const options = { hostname, port, path, method, headers, agent };
+    const request = http.request(options, (response) => {
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
       response.on('error', reject);

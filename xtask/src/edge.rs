@@ -19,17 +19,18 @@ pub(crate) fn test() -> Result<()> {
     command::run_in(&folder, Command::new("cargo").args(["fmt", "--check"]))?;
     command::run_in(
         &folder,
-        toolchain.cargo()?.args(["clippy", "--release", "--target", wasm::TARGET, "--locked"]).args([
-            "--",
-            "--deny",
-            "warnings",
-        ]),
+        toolchain
+            .cargo()?
+            .args(["clippy", "--release", "--target", wasm::TARGET, "--locked"])
+            .args(["--", "--deny", "warnings"]),
     )?;
     build()?;
     let ministack = ministack()?;
     command::run_in(
         &folder,
-        Command::new("node").args(["--test", "test/"]).env("MINISTACK", ministack),
+        Command::new("node")
+            .args(["--test", "test/edge.test.mjs"])
+            .env("MINISTACK", ministack),
     )
 }
 
@@ -59,7 +60,9 @@ pub(crate) fn dev() -> Result<()> {
     let npm = npm_packages(&folder)?;
     command::run_in(
         &folder,
-        Command::new(npm.join("wrangler")).args(["dev", "--env", "dev"]).env("WRANGLER_SEND_METRICS", "false"),
+        Command::new(npm.join("wrangler"))
+            .args(["dev", "--env", "dev"])
+            .env("WRANGLER_SEND_METRICS", "false"),
     )
 }
 
@@ -68,7 +71,9 @@ pub(crate) fn deploy(stage: &str, dry_run: bool) -> Result<()> {
     let folder = folder();
     let npm = npm_packages(&folder)?;
     let mut wrangler = Command::new(npm.join("wrangler"));
-    wrangler.args(["deploy", "--env", stage]).env("WRANGLER_SEND_METRICS", "false");
+    wrangler
+        .args(["deploy", "--env", stage])
+        .env("WRANGLER_SEND_METRICS", "false");
     if dry_run {
         wrangler.args(["--dry-run", "--outdir", "build/dry-run"]);
     }
@@ -84,7 +89,11 @@ fn wasm_bindgen_version(folder: &Path) -> Result<String> {
     let lock = std::fs::read_to_string(folder.join("Cargo.lock"))?;
     lock.split("\n\n")
         .find(|package| package.contains("name = \"wasm-bindgen\"\n"))
-        .and_then(|package| package.lines().find_map(|line| line.strip_prefix("version = ")))
+        .and_then(|package| {
+            package
+                .lines()
+                .find_map(|line| line.strip_prefix("version = "))
+        })
         .map(|version| version.trim_matches('"').to_owned())
         .context("edge/Cargo.lock names no version of wasm-bindgen")
 }
@@ -107,12 +116,18 @@ fn npm_packages(folder: &Path) -> Result<PathBuf> {
 }
 
 fn ministack() -> Result<PathBuf> {
-    let home = cache::dir()?.join("tools").join(format!("ministack-{MINISTACK}"));
+    let home = cache::dir()?
+        .join("tools")
+        .join(format!("ministack-{MINISTACK}"));
     let done = home.join("installed");
     if !done.exists() {
         eprintln!("installing ministack {MINISTACK} (once)");
-        command::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))
-            .context("on Debian, `python3 -m venv` needs the package python3-venv")?;
+        command::run(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&home),
+        )
+        .context("on Debian, `python3 -m venv` needs the package python3-venv")?;
         command::run(
             Command::new(home.join("bin/pip"))
                 .args(["install", "--quiet", "--disable-pip-version-check"])
@@ -121,6 +136,10 @@ fn ministack() -> Result<PathBuf> {
         std::fs::write(&done, "")?;
     }
     let program = home.join("bin/ministack");
-    ensure!(program.exists(), "{} is missing: remove its folder and try again", program.display());
+    ensure!(
+        program.exists(),
+        "{} is missing: remove its folder and try again",
+        program.display()
+    );
     Ok(program)
 }

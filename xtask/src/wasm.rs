@@ -16,8 +16,13 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const CHOICE: &str = "DERMALIA_WASM_TOOLCHAIN";
 
 /// Debian's compiler, its cargo, the library's source, and a linker for wasm.
-const DEBIAN_PACKAGES: [&str; 5] =
-    ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld"];
+const DEBIAN_PACKAGES: [&str; 5] = [
+    "rustc-web",
+    "cargo-web",
+    "rust-web-src",
+    "rust-web-llvm",
+    "lld",
+];
 
 /// A cargo that builds for wasm32.
 pub(crate) struct Toolchain {
@@ -78,7 +83,9 @@ pub(crate) fn ensure_wasm_toolchain() -> Result<Toolchain> {
              compiler could not be set up either"
         )
     })?;
-    Ok(Toolchain { programs: Some(programs) })
+    Ok(Toolchain {
+        programs: Some(programs),
+    })
 }
 
 /// Whether the compiler in use has the target's standard library.
@@ -113,10 +120,17 @@ fn debian_toolchain() -> Result<PathBuf> {
         install_debian_packages()?;
     }
     for needed in [rustc, Path::new("/usr/bin/cargo"), source] {
-        ensure!(needed.exists(), "{} is still missing after the installation", needed.display());
+        ensure!(
+            needed.exists(),
+            "{} is still missing after the installation",
+            needed.display()
+        );
     }
     let version = output(Command::new(rustc).arg("--version"))?;
-    let number = version.split(' ').nth(1).context("rustc states no version")?;
+    let number = version
+        .split(' ')
+        .nth(1)
+        .context("rustc states no version")?;
     let cached = cache::dir()?.join(format!("wasm-std-{number}"));
     let sysroot = cached.join("sysroot");
     if !cached.join("bin/rustc").exists() {
@@ -144,7 +158,9 @@ fn install_debian_packages() -> Result<()> {
         sudo.args(["--non-interactive", "apt-get"]);
         sudo
     };
-    install.args(["install", "--yes", "--no-install-recommends"]).args(DEBIAN_PACKAGES);
+    install
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(DEBIAN_PACKAGES);
     command::run(install.env("DEBIAN_FRONTEND", "noninteractive")).with_context(|| {
         format!(
             "please run `apt-get update && apt-get install {}` as root and then this command again",
@@ -166,7 +182,13 @@ fn build_std(rustc: &Path, build: &Path, library: &Path) -> Result<()> {
     command::run_in(
         build,
         Command::new("/usr/bin/cargo")
-            .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET])
+            .args([
+                "build",
+                "--release",
+                "-Zbuild-std=std,panic_abort",
+                "--target",
+                TARGET,
+            ])
             .env("RUSTC", rustc)
             // Lets a stable compiler build its own standard library.
             .env("RUSTC_BOOTSTRAP", "1")
@@ -180,12 +202,20 @@ fn build_std(rustc: &Path, build: &Path, library: &Path) -> Result<()> {
     let built = build.join("target").join(TARGET).join("release/deps");
     for entry in std::fs::read_dir(&built)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if name.ends_with(".rlib") && !name.starts_with("libnothing") {
             std::fs::copy(&path, library.join(&name))?;
         }
     }
-    ensure!(holds_std(library), "the build left no standard library in {}", built.display());
+    ensure!(
+        holds_std(library),
+        "the build left no standard library in {}",
+        built.display()
+    );
     Ok(())
 }
 
@@ -229,7 +259,9 @@ fn library_dir(sysroot: &Path) -> PathBuf {
 
 fn holds_std(library: &Path) -> bool {
     std::fs::read_dir(library).is_ok_and(|entries| {
-        entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("libstd-"))
+        entries
+            .flatten()
+            .any(|e| e.file_name().to_string_lossy().starts_with("libstd-"))
     })
 }
 
