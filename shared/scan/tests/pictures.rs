@@ -104,6 +104,11 @@ fn a_cut_jpeg_is_refused_not_filled_up() {
 fn a_profile_is_honoured_and_srgb_costs_nothing() {
     let (max, mean) = difference(&decode("wide.png"), &decode("wide.truth.png"));
     assert!(max <= 2 && mean < 0.5, "{max} {mean}");
+    let (max, mean) = difference(
+        &decode("cmyk_profile.jpg"),
+        &decode("cmyk_profile.truth.png"),
+    );
+    assert!(max <= 5 && mean < 1.5, "{max} {mean}");
     let raw = decode("baseline.truth.png");
     assert!(
         difference(&decode("wide.png"), &raw).1 > 3.0,
@@ -255,6 +260,40 @@ fn shared(path: &str) -> Option<Vec<u8>> {
         eprintln!("SKIPPED: {} is absent", path.display());
     }
     bytes
+}
+
+/// The bytes of a profile changed at random: an answer, and never a panic.
+#[test]
+fn no_changed_profile_panics() {
+    let whole = fixture("cmyk_profile.jpg");
+    let start = whole
+        .windows(12)
+        .position(|w| w == b"ICC_PROFILE\0")
+        .unwrap()
+        + 14;
+    let mut seed = 1_u32;
+    let mut next = move || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize
+    };
+    let mut refused = 0;
+    for _ in 0..40 {
+        let mut changed = whole.clone();
+        for _ in 0..3 {
+            // Header, tags and tables in equal parts.
+            let at = start + [next() % 128, 128 + next() % 64, next() % 1_500][next() % 3];
+            changed[at] = next() as u8;
+        }
+        let result = Picture::new("p", changed)
+            .unwrap()
+            .decode(&Limits::default());
+        match result {
+            Ok(pixels) => assert_eq!(pixels.width, 67),
+            Err(ScanError::ProfileBroken { .. } | ScanError::PictureBroken { .. }) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(refused > 4, "{refused}");
 }
 
 /// A real photograph, and the same one converted to CMYK and to grey by ImageMagick.

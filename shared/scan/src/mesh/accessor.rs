@@ -265,9 +265,9 @@ impl Store<'_> {
             .buffer_view
             .and_then(|view| views.get(view as usize))
             .map_or(0, |view| view.byte_offset);
-        if accessor.byte_offset % alignment != 0
-            || view_offset % alignment != 0
-            || stride as u64 % alignment != 0
+        if !accessor.byte_offset.is_multiple_of(alignment)
+            || !view_offset.is_multiple_of(alignment)
+            || !(stride as u64).is_multiple_of(alignment)
         {
             return Err(fault("is not aligned to its components"));
         }

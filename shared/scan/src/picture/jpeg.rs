@@ -9,6 +9,9 @@ use super::exif::Orientation;
 use super::profile::{Model, to_srgb};
 use super::{Fault, Header, Levels, Pixels, Samples};
 
+/// Encoders write about ten scans; each one costs a pass over the picture.
+const MAX_SCANS: usize = 32;
+
 /// What the markers before the first scan say.
 struct Markers {
     width: u64,
@@ -178,6 +181,7 @@ fn samples(bytes: &[u8], markers: &Markers, width: usize, height: usize) -> Resu
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
+        .jpeg_set_max_scans(MAX_SCANS)
         .jpeg_set_out_colorspace(out);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let broken = |e: zune_jpeg::errors::DecodeErrors| Fault::picture(e.to_string());
@@ -252,4 +256,46 @@ pub(crate) fn decode_levels(bytes: &[u8], width: usize, height: usize) -> Result
         height,
         levels: samples.into_iter().map(u16::from).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PICTURES: [&[u8]; 6] = [
+        include_bytes!("../../tests/fixtures/baseline.jpg"),
+        include_bytes!("../../tests/fixtures/baseline_420.jpg"),
+        include_bytes!("../../tests/fixtures/progressive.jpg"),
+        include_bytes!("../../tests/fixtures/progressive_420_restart3.jpg"),
+        include_bytes!("../../tests/fixtures/progressive_grey.jpg"),
+        include_bytes!("../../tests/fixtures/cmyk.jpg"),
+    ];
+
+    /// The decoder has code for several machines; the numbers must not depend on it.
+    #[test]
+    fn the_vector_code_decodes_what_the_plain_code_does() {
+        for bytes in PICTURES {
+            let out = markers(bytes).ok().unwrap().colours();
+            let decode = |vectors: bool| {
+                let options = DecoderOptions::default()
+                    .set_use_unsafe(vectors)
+                    .jpeg_set_out_colorspace(out);
+                JpegDecoder::new_with_options(ZCursor::new(bytes), options)
+                    .decode()
+                    .unwrap()
+            };
+            assert_eq!(decode(true), decode(false));
+        }
+    }
+
+    #[test]
+    fn the_markers_tell_how_samples_are_stored() {
+        let of = |bytes: &[u8]| {
+            let m = markers(bytes).ok().unwrap();
+            (m.components.len(), m.adobe, m.jfif, m.width, m.height)
+        };
+        assert_eq!(of(PICTURES[0]), (3, None, true, 67, 45));
+        assert_eq!(of(PICTURES[4]), (1, None, true, 67, 45));
+        assert_eq!(of(PICTURES[5]), (4, Some(0), false, 67, 45));
+    }
 }

@@ -64,21 +64,26 @@ fn reader(bytes: &[u8], width: usize, height: usize) -> Result<Reader<Source<'_>
     Ok(reader)
 }
 
-/// The first `keep` of a pixel's channels, sample by sample.
-fn samples<T>(
+/// The first `keep` of a pixel's channels, in `S` bytes each, sample by sample.
+fn samples<T: Copy, const S: usize>(
     reader: &mut Reader<Source<'_>>,
     keep: usize,
     pixels: usize,
-    bytes_a_sample: usize,
-    sample: impl Fn(&[u8]) -> T,
+    sample: impl Fn([u8; S]) -> T,
 ) -> Result<Vec<T>, Fault> {
-    let stride = reader.output_color_type().0.samples() * bytes_a_sample;
+    let channels = reader.output_color_type().0.samples();
     let mut out = Vec::with_capacity(pixels * keep);
     let mut push = |row: &[u8]| {
-        for pixel in row.chunks_exact(stride) {
-            for channel in pixel.chunks_exact(bytes_a_sample).take(keep) {
-                out.push(sample(channel));
-            }
+        let (row, _) = row.as_chunks::<S>();
+        match (channels, keep) {
+            (4, 3) => out.extend(
+                row.as_chunks::<4>()
+                    .0
+                    .iter()
+                    .flat_map(|&[r, g, b, _]| [sample(r), sample(g), sample(b)]),
+            ),
+            (2, 1) => out.extend(row.as_chunks::<2>().0.iter().map(|&[grey, _]| sample(grey))),
+            _ => out.extend(row.iter().map(|&channel| sample(channel))),
         }
     };
     if reader.info().interlaced {
@@ -101,10 +106,6 @@ fn samples<T>(
     Ok(out)
 }
 
-fn wide(channel: &[u8]) -> u16 {
-    u16::from_be_bytes([channel[0], channel[1]])
-}
-
 pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<Pixels, Fault> {
     let mut reader = reader(bytes, width, height)?;
     let icc = reader.info().icc_profile.as_deref().map(<[u8]>::to_vec);
@@ -118,10 +119,10 @@ pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<Pixels
     };
     let pixels = width * height;
     let samples = if depth == BitDepth::Sixteen {
-        let samples = samples(&mut reader, keep, pixels, 2, wide)?;
+        let samples = samples(&mut reader, keep, pixels, u16::from_be_bytes)?;
         Samples::Sixteen(to_srgb(samples, model, icc.as_deref())?)
     } else {
-        let samples = samples(&mut reader, keep, pixels, 1, |c| c[0])?;
+        let samples = samples(&mut reader, keep, pixels, |[level]: [u8; 1]| level)?;
         Samples::Eight(to_srgb(samples, model, icc.as_deref())?)
     };
     Ok(Pixels {
@@ -146,9 +147,9 @@ pub(crate) fn decode_levels(bytes: &[u8], width: usize, height: usize) -> Result
     }
     let pixels = width * height;
     let levels = if info.bit_depth == BitDepth::Sixteen {
-        samples(&mut reader, 1, pixels, 2, wide)?
+        samples(&mut reader, 1, pixels, u16::from_be_bytes)?
     } else {
-        samples(&mut reader, 1, pixels, 1, |c| u16::from(c[0]))?
+        samples(&mut reader, 1, pixels, |[level]: [u8; 1]| u16::from(level))?
     };
     Ok(Levels {
         width,
