@@ -103,7 +103,7 @@ impl Areas {
     }
 
     fn label(&self, uv: [f64; 2]) -> Label {
-        if !(0.0..1.0).contains(&uv[0]) || !(uv[1] > 0.0 && uv[1] <= 1.0) {
+        if !((0.0..1.0).contains(&uv[0]) && uv[1] > 0.0 && uv[1] <= 1.0) {
             return Label::OUTSIDE;
         }
         let cell = |v: f64| (v * SIDE as f64) as usize;
