@@ -7,6 +7,8 @@ pub const PAGE_OBJECT: &str = "report.html";
 /// that is a query alone resolves against the page's own address.
 pub const ASSET_PREFIX: &str = "?";
 
+const PAGE_TYPE: &str = "text/html; charset=utf-8";
+
 /// A file name is short; anything longer is not ours.
 const MAX_NAME_BYTES: usize = 64;
 
@@ -19,15 +21,19 @@ pub struct Asset<'a> {
 }
 
 impl<'a> Asset<'a> {
-    /// The report's page.
-    pub const PAGE: Asset<'static> = Asset {
-        name: PAGE_OBJECT,
-        content_type: "text/html; charset=utf-8",
-        download: false,
-    };
+    /// The report's page, in the language that comes first.
+    pub const PAGE: Asset<'static> = Asset::page(PAGE_OBJECT);
 
-    /// The file of that name, if a report has such files: `report.html`,
-    /// `scan.glb`, `heat_*.webp`, `still_*.webp`, `data.json`,
+    const fn page(name: &'a str) -> Self {
+        Self {
+            name,
+            content_type: PAGE_TYPE,
+            download: false,
+        }
+    }
+
+    /// The file of that name, if a report has such files: `report.html` and
+    /// its translations `report.{language}.html`, `scan.glb`, `heat_*.webp`, `still_*.webp`, `data.json`,
     /// `findings.json`, `report.pdf`, `fhir.json`. The star stands for
     /// lower-case letters, digits, `_` and `-`, at least one.
     #[must_use]
@@ -37,6 +43,7 @@ impl<'a> Asset<'a> {
         }
         let (content_type, download) = match name {
             PAGE_OBJECT => return Some(Self::PAGE),
+            _ if is_translation(name) => return Some(Self::page(name)),
             "scan.glb" => ("model/gltf-binary", true),
             "report.pdf" => ("application/pdf", false),
             "data.json" | "findings.json" => ("application/json", true),
@@ -70,8 +77,23 @@ impl<'a> Asset<'a> {
     }
 
     pub(crate) fn is_page(&self) -> bool {
+        self.content_type == PAGE_TYPE
+    }
+
+    /// Whether every report has it.
+    pub(crate) fn is_certain(&self) -> bool {
         self.name == PAGE_OBJECT
     }
+}
+
+/// The page in another language: `report.en.html`.
+fn is_translation(name: &str) -> bool {
+    let language = name
+        .strip_prefix("report.")
+        .and_then(|rest| rest.strip_suffix(".html"));
+    language.is_some_and(|tag| {
+        (2..=3).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_lowercase())
+    })
 }
 
 fn is_picture(name: &str) -> bool {

@@ -84,6 +84,7 @@ pub struct Fetch {
     content_type: &'static str,
     download_name: Option<String>,
     is_page: bool,
+    is_certain: bool,
     is_head: bool,
     if_none_match: Option<String>,
     language: Language,
@@ -182,6 +183,7 @@ fn decide(request: &Request<'_>, keys: &KeySet, now_secs: u64) -> Result<Decisio
         content_type: asset.content_type(),
         download_name: asset.is_download().then(|| asset.name().to_owned()),
         is_page: asset.is_page(),
+        is_certain: asset.is_certain(),
         is_head,
         if_none_match: request.if_none_match.map(str::to_owned),
         language,
@@ -275,7 +277,7 @@ impl Fetch {
         let (stored, part) = match origin {
             Origin::Whole(stored) | Origin::Unsatisfiable(stored) => (stored, None),
             Origin::Part(stored, part) => (stored, Some(*part)),
-            Origin::Missing if self.is_page => return self.problem(Problem::Removed),
+            Origin::Missing if self.is_certain => return self.problem(Problem::Removed),
             Origin::Missing => return self.problem(Problem::NotFound),
             Origin::Failed => return self.problem(Problem::OriginFailed(RETRY_AFTER_SECS)),
         };

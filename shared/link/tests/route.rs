@@ -116,6 +116,8 @@ fn the_link_and_its_files_name_the_right_objects() {
         (format!("/r/{token}/"), "report.html"),
         (format!("/r/{token}?"), "report.html"),
         (format!("/r/{token}/report.html"), "report.html"),
+        (format!("/r/{token}?report.en.html"), "report.en.html"),
+        (format!("/r/{token}/report.en.html"), "report.en.html"),
         (format!("/r/{token}{ASSET_PREFIX}scan.glb"), "scan.glb"),
         (format!("/r/{token}/{ASSET_PREFIX}data.json"), "data.json"),
         (format!("/r/{token}/scan.glb"), "scan.glb"),
@@ -164,6 +166,9 @@ fn what_is_not_ours_is_not_found() {
         format!("/r/{token}/scan.glb%00"),
         format!("/r/{token}/..\\report.html"),
         format!("/r/{token}/manifest.json"),
+        format!("/r/{token}/report..html"),
+        format!("/r/{token}/report.EN.html"),
+        format!("/r/{token}/report.en.x.html"),
         format!("/r/{token}/heat_.webp"),
         format!("/r/{token}/heat_REDNESS.webp"),
         format!("/r/{token}/heat_a/../b.webp"),
@@ -309,7 +314,7 @@ fn a_page_is_served_under_the_hashes_of_its_own_styles() {
     // printf 'a{b:c}' | openssl dgst -sha256 -binary | base64
     let hash = "0cRUVYRKwNwnl1hkfkPGjkht16b039TjFdJzmXfFK2o=";
     assert_eq!(hashes.style_metadata().as_deref(), Some(hash));
-    let fetch = fetch(get(&format!("/r/{}", live())));
+    let fetch = fetch(get(&format!("/r/{}?report.en.html", live())));
     let stored = Stored {
         style_sha256: Some(hash),
         ..stored()
@@ -416,7 +421,7 @@ fn an_object_without_a_readable_epoch_is_not_served() {
 #[test]
 fn what_the_origin_lacks_is_gone_or_not_found() {
     let page = fetch(get(&format!("/r/{}", live())));
-    let file = fetch(get(&format!("/r/{}/report.pdf", live())));
+    let file = fetch(get(&format!("/r/{}/report.en.html", live())));
     assert_eq!(page.after_origin(&Origin::Missing).status, 410);
     assert_eq!(file.after_origin(&Origin::Missing).status, 404);
     for fetch in [page, file] {
