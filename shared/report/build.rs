@@ -12,7 +12,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut tags = vec![];
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
-        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        let stem = path
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or_default();
         let is_rust = path.extension().is_some_and(|e| e == "rs");
         if is_rust && (2..=3).contains(&stem.len()) && stem != "mod" {
             tags.push(stem.to_owned());

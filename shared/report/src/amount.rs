@@ -81,8 +81,8 @@ pub(crate) fn amount_of(messages: &Messages, measure: &Measure, value: f64) -> (
             "%".to_owned(),
         );
     }
-    let unit = (messages.unit)(&measure.unit)
-        .map_or_else(|| measure.unit.clone(), ToOwned::to_owned);
+    let unit =
+        (messages.unit)(&measure.unit).map_or_else(|| measure.unit.clone(), ToOwned::to_owned);
     (number(messages, value, decimals(measure.name, value)), unit)
 }
 
@@ -156,7 +156,10 @@ mod tests {
     #[test]
     fn listings_join_with_the_word() {
         let de = Locale::De.messages();
-        assert_eq!(listing(de, &["Stirn", "Nase", "Kinn"]), "Stirn, Nase und Kinn");
+        assert_eq!(
+            listing(de, &["Stirn", "Nase", "Kinn"]),
+            "Stirn, Nase und Kinn"
+        );
         assert_eq!(listing(de, &["Stirn"]), "Stirn");
     }
 }

@@ -199,13 +199,12 @@ pub fn render_report(
     request: &ReportRequest<'_>,
 ) -> Result<Vec<Artifact>, ArtifactError> {
     let find = |name: &str| artifacts.iter().find(|a| a.name == name);
-    let findings = read_findings(
-        &find(FINDINGS_FILE)
-            .ok_or(ArtifactError::Missing {
-                name: FINDINGS_FILE,
-            })?
-            .bytes,
-    )?;
+    let stored = &find(FINDINGS_FILE)
+        .ok_or(ArtifactError::Missing {
+            name: FINDINGS_FILE,
+        })?
+        .bytes;
+    let findings = read_findings(stored)?;
     let first = *request.locales.first().ok_or(ArtifactError::NoLocale)?;
     let pictures: Vec<Picture<'_>> = artifacts
         .iter()
@@ -254,7 +253,7 @@ pub fn render_report(
     out.push(Artifact {
         name: DATA_FILE.to_owned(),
         content_type: "application/json",
-        bytes: data_copy(&findings)?,
+        bytes: data_copy::around(&String::from_utf8_lossy(stored))?,
     });
     out.extend(model.cloned());
     Ok(out)

@@ -76,7 +76,7 @@ struct Buffer {
 
 impl Buffer {
     fn view(&mut self, target: Option<u32>, data: impl Iterator<Item = u8>) -> usize {
-        while self.bytes.len() % 4 != 0 {
+        while !self.bytes.len().is_multiple_of(4) {
             self.bytes.push(0);
         }
         let start = self.bytes.len();
@@ -198,10 +198,10 @@ pub fn write_glb(mesh: &Mesh, base: &BaseTexture) -> Result<Vec<u8>, ModelError>
 
 fn assemble(document: &Value, mut binary: Vec<u8>) -> Result<Vec<u8>, ModelError> {
     let mut text = document.to_string().into_bytes();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push(b' ');
     }
-    while binary.len() % 4 != 0 {
+    while !binary.len().is_multiple_of(4) {
         binary.push(0);
     }
     let total = 12 + 8 + text.len() + 8 + binary.len();

@@ -75,7 +75,12 @@ const WORDS: &[(ReasonKind, &[&str])] = &[
     ),
     (
         ReasonKind::ScaleEstimated,
-        &["iris", "scale estimated", "estimated scale", "scale is estimated"],
+        &[
+            "iris",
+            "scale estimated",
+            "estimated scale",
+            "scale is estimated",
+        ],
     ),
     (
         ReasonKind::NoDeviceValue,
@@ -86,7 +91,13 @@ const WORDS: &[(ReasonKind, &[&str])] = &[
     (ReasonKind::AtlasOverlap, &["atlas"]),
     (
         ReasonKind::NoLight,
-        &["no white", "no picture under", "no image under", "in other lights", "no picture of this scan"],
+        &[
+            "no white",
+            "no picture under",
+            "no image under",
+            "in other lights",
+            "no picture of this scan",
+        ],
     ),
     (
         ReasonKind::NotVisible,
@@ -108,11 +119,25 @@ const WORDS: &[(ReasonKind, &[&str])] = &[
     ),
     (
         ReasonKind::NoFace,
-        &["no face", "face was not found", "face not found", "landmarks"],
+        &[
+            "no face",
+            "face was not found",
+            "face not found",
+            "landmarks",
+        ],
     ),
     (
         ReasonKind::NothingFound,
-        &["no wrinkle", "no pore", "no spot", "no red area", "none found", "nothing found", "nothing to average", "no feature"],
+        &[
+            "no wrinkle",
+            "no pore",
+            "no spot",
+            "no red area",
+            "none found",
+            "nothing found",
+            "nothing to average",
+            "no feature",
+        ],
     ),
     (
         ReasonKind::NoRelief,
@@ -120,24 +145,41 @@ const WORDS: &[(ReasonKind, &[&str])] = &[
     ),
     (
         ReasonKind::NoLightStandard,
-        &["light standard", "colour card", "color card", "white balance", "colour standard", "exposure is unknown"],
+        &[
+            "light standard",
+            "colour card",
+            "color card",
+            "white balance",
+            "colour standard",
+            "exposure is unknown",
+        ],
     ),
     (
         ReasonKind::DarkSkin,
-        &["dark skin", "brown skin", "dark ita", "dark band", "correlate", "ita band"],
+        &[
+            "dark skin",
+            "brown skin",
+            "dark ita",
+            "dark band",
+            "correlate",
+            "ita band",
+        ],
     ),
     (
         ReasonKind::NoColour,
         &["grey", "gray", "no colour", "monochrome"],
     ),
     (ReasonKind::MakeUp, &["make-up", "make_up", "makeup"]),
-    (
-        ReasonKind::Gloss,
-        &["gloss", "specular", "shine", "shiny"],
-    ),
+    (ReasonKind::Gloss, &["gloss", "specular", "shine", "shiny"]),
     (
         ReasonKind::Clipped,
-        &["clipped", "clipping", "overexposed", "underexposed", "saturated"],
+        &[
+            "clipped",
+            "clipping",
+            "overexposed",
+            "underexposed",
+            "saturated",
+        ],
     ),
     (
         ReasonKind::Uneven,
@@ -146,12 +188,22 @@ const WORDS: &[(ReasonKind, &[&str])] = &[
     (ReasonKind::Blur, &["blur", "focus", "sharp", "defocus"]),
     (
         ReasonKind::NoLight,
-        &["polarised", "light", "uv", "wood", "nir", "no image", "no picture"],
+        &[
+            "polarised",
+            "light",
+            "uv",
+            "wood",
+            "nir",
+            "no image",
+            "no picture",
+        ],
     ),
     (ReasonKind::Noise, &["noise", "noisy", "few"]),
     (
         ReasonKind::Coverage,
-        &["coverage", "cover", "missing", "excluded", "masked", "hidden"],
+        &[
+            "coverage", "cover", "missing", "excluded", "masked", "hidden",
+        ],
     ),
 ];
 
@@ -210,9 +262,8 @@ fn numbers(text: &str) -> Vec<&str> {
         {
             end += 1;
         }
-        let negative = i > 0
-            && bytes[i - 1] == b'-'
-            && (i == 1 || !bytes[i - 2].is_ascii_alphanumeric());
+        let negative =
+            i > 0 && bytes[i - 1] == b'-' && (i == 1 || !bytes[i - 2].is_ascii_alphanumeric());
         out.push(&text[if negative { i - 1 } else { i }..end]);
         i = end;
     }
@@ -231,26 +282,94 @@ mod tests {
                 ReasonKind::TooCoarse,
                 &["0.52", "0.15"][..],
             ),
-            ("no relief and mesh edges of 3.1 mm (needs 0.2)", ReasonKind::NoRelief, &["3.1", "0.2"]),
-            ("hydration cannot be computed from a photograph", ReasonKind::NoDeviceValue, &[]),
-            ("the scale of the photograph is unknown; no scale", ReasonKind::NoScale, &[]),
-            ("no light standard in the picture", ReasonKind::NoLightStandard, &[]),
+            (
+                "no relief and mesh edges of 3.1 mm (needs 0.2)",
+                ReasonKind::NoRelief,
+                &["3.1", "0.2"],
+            ),
+            (
+                "hydration cannot be computed from a photograph",
+                ReasonKind::NoDeviceValue,
+                &[],
+            ),
+            (
+                "the scale of the photograph is unknown; no scale",
+                ReasonKind::NoScale,
+                &[],
+            ),
+            (
+                "no light standard in the picture",
+                ReasonKind::NoLightStandard,
+                &[],
+            ),
             ("only uv light was given", ReasonKind::NoLight, &[]),
             ("capture.skin is make_up", ReasonKind::MakeUp, &[]),
-            ("focus 0.31 is below 0.5", ReasonKind::Blur, &["0.31", "0.5"]),
+            (
+                "focus 0.31 is below 0.5",
+                ReasonKind::Blur,
+                &["0.31", "0.5"],
+            ),
             ("Corneometer CM 825", ReasonKind::NoDeviceValue, &["825"]),
-            ("0.12 mm/px blurs pores near 0.25 mm (better 0.10)", ReasonKind::Limited, &["0.12", "0.25", "0.10"]),
-            ("from shading, without a relief", ReasonKind::FromShading, &[]),
-            ("from the mesh itself, 0.18 mm between its points", ReasonKind::FromMesh, &["0.18"]),
-            ("no relief, and no mesh fine enough to carry wrinkle depth", ReasonKind::NoRelief, &[]),
-            ("no white or polarised picture and no relief; x", ReasonKind::NoLight, &[]),
-            ("light uneven by 41 % (up to 35 % is flattened well)", ReasonKind::Uneven, &["41", "35"]),
-            ("less than 50 mm2 of usable skin without features in nose", ReasonKind::NotVisible, &["50"]),
-            ("scale from the width of the iris (11.7 mm, within 5 %)", ReasonKind::ScaleEstimated, &["11.7", "5"]),
-            ("redness on dark skin (ITA -31 degrees; reliable above 10)", ReasonKind::DarkSkin, &["-31", "10"]),
-            ("only a picture with gloss (parallel-polarised light)", ReasonKind::Gloss, &[]),
-            ("no face was found: nothing is masked by landmarks", ReasonKind::NoFace, &[]),
-            ("the size of a pixel on the skin is not known", ReasonKind::NoScale, &[]),
+            (
+                "0.12 mm/px blurs pores near 0.25 mm (better 0.10)",
+                ReasonKind::Limited,
+                &["0.12", "0.25", "0.10"],
+            ),
+            (
+                "from shading, without a relief",
+                ReasonKind::FromShading,
+                &[],
+            ),
+            (
+                "from the mesh itself, 0.18 mm between its points",
+                ReasonKind::FromMesh,
+                &["0.18"],
+            ),
+            (
+                "no relief, and no mesh fine enough to carry wrinkle depth",
+                ReasonKind::NoRelief,
+                &[],
+            ),
+            (
+                "no white or polarised picture and no relief; x",
+                ReasonKind::NoLight,
+                &[],
+            ),
+            (
+                "light uneven by 41 % (up to 35 % is flattened well)",
+                ReasonKind::Uneven,
+                &["41", "35"],
+            ),
+            (
+                "less than 50 mm2 of usable skin without features in nose",
+                ReasonKind::NotVisible,
+                &["50"],
+            ),
+            (
+                "scale from the width of the iris (11.7 mm, within 5 %)",
+                ReasonKind::ScaleEstimated,
+                &["11.7", "5"],
+            ),
+            (
+                "redness on dark skin (ITA -31 degrees; reliable above 10)",
+                ReasonKind::DarkSkin,
+                &["-31", "10"],
+            ),
+            (
+                "only a picture with gloss (parallel-polarised light)",
+                ReasonKind::Gloss,
+                &[],
+            ),
+            (
+                "no face was found: nothing is masked by landmarks",
+                ReasonKind::NoFace,
+                &[],
+            ),
+            (
+                "the size of a pixel on the skin is not known",
+                ReasonKind::NoScale,
+                &[],
+            ),
             (
                 "the photograph has no scale: neither mm_per_px nor an iris to take it from",
                 ReasonKind::NoScale,
@@ -266,7 +385,10 @@ mod tests {
 
     #[test]
     fn numbers_stand_alone() {
-        assert_eq!(numbers("a1 CM825 -3.5 2-4 0.5. 7"), ["-3.5", "2", "4", "0.5", "7"]);
+        assert_eq!(
+            numbers("a1 CM825 -3.5 2-4 0.5. 7"),
+            ["-3.5", "2", "4", "0.5", "7"]
+        );
         assert_eq!(parts("one; two;; ").collect::<Vec<_>>(), ["one", "two"]);
         assert_eq!(parts("a (b; c); d").collect::<Vec<_>>(), ["a (b; c)", "d"]);
     }

@@ -1,5 +1,5 @@
 //! The files: their names, sizes, formats and bytes.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod fixture;
 
@@ -16,7 +16,12 @@ use serde_json::Value;
 
 fn decode(webp: &[u8]) -> (usize, usize, Vec<u8>, bool) {
     let image = webp::Decoder::new(webp).decode().unwrap();
-    (image.width() as usize, image.height() as usize, image.to_vec(), image.is_alpha())
+    (
+        image.width() as usize,
+        image.height() as usize,
+        image.to_vec(),
+        image.is_alpha(),
+    )
 }
 
 #[test]
@@ -54,7 +59,12 @@ fn faulty_pictures_are_refused() {
     };
     let text = heat_map(&bad).unwrap_err().to_string();
     assert!(text.contains("15") && text.contains("16"), "{text}");
-    let empty = ParameterMap { width: 0, height: 0, strength: vec![], ..bad };
+    let empty = ParameterMap {
+        width: 0,
+        height: 0,
+        strength: vec![],
+        ..bad
+    };
     assert!(heat_map(&empty).is_err());
     let mut skin = fixture::skin(8);
     skin.rgb.pop();
@@ -67,7 +77,11 @@ fn a_head_is_seen_from_three_sides() {
     let maps = fixture::maps(256);
     let all = stills(Some(&fixture::head(40, 40)), &fixture::skin(256), &maps).unwrap();
     assert_eq!(all.len(), 13);
-    let front = |p| all.iter().find(|s| s.view == View::Front && s.parameter == p).unwrap();
+    let front = |p| {
+        all.iter()
+            .find(|s| s.view == View::Front && s.parameter == p)
+            .unwrap()
+    };
     let (w, h, skin, _) = decode(&front(None).webp);
     assert_eq!((w, h), (720, 864));
     let (_, _, red, _) = decode(&front(Some(Parameter::Redness)).webp);
@@ -89,7 +103,10 @@ fn a_head_is_seen_from_three_sides() {
     assert!(cheek > 3000, "{cheek} blue pixels");
     // The patient's left is on the viewer's right when seen from the front, and in the
     // middle when seen from the left.
-    let left = all.iter().find(|s| s.view == View::Left && s.parameter.is_some()).unwrap();
+    let left = all
+        .iter()
+        .find(|s| s.view == View::Left && s.parameter.is_some())
+        .unwrap();
     assert_eq!((left.width, left.height), (500, 600));
 }
 
@@ -100,14 +117,23 @@ fn the_left_view_shows_the_left_cheek() {
         // One strong patch beside the ear on the side of +x, the patient's left.
         let (x, y) = (i % 128, i / 128);
         if *level > 0 {
-            *level = if (96..108).contains(&x) && (50..80).contains(&y) { 255 } else { 1 };
+            *level = if (96..108).contains(&x) && (50..80).contains(&y) {
+                255
+            } else {
+                1
+            };
         }
     }
     let all = stills(Some(&fixture::head(40, 40)), &fixture::skin(128), &[map]).unwrap();
     let blue = |view: View| {
-        let still = all.iter().find(|s| s.view == view && s.parameter.is_some()).unwrap();
+        let still = all
+            .iter()
+            .find(|s| s.view == view && s.parameter.is_some())
+            .unwrap();
         let (_, _, px, _) = decode(&still.webp);
-        px.chunks_exact(3).filter(|c| c[1] < 70 && c[2] > c[1]).count()
+        px.chunks_exact(3)
+            .filter(|c| c[1] < 70 && c[2] > c[1])
+            .count()
     };
     let (left, right) = (blue(View::Left), blue(View::Right));
     assert!(left > 2000 && left > 20 * right, "{left} {right}");
@@ -120,7 +146,10 @@ fn a_photograph_is_shown_flat() {
     assert_eq!(all.len(), 5);
     assert!(all.iter().all(|s| s.view == View::Front && s.width == 600));
     let flat = Mesh::sheet(100.0, 100.0);
-    assert_eq!(stills(Some(&flat), &fixture::skin(64), &[]).unwrap().len(), 1);
+    assert_eq!(
+        stills(Some(&flat), &fixture::skin(64), &[]).unwrap().len(),
+        1
+    );
 }
 
 /// Reads a GLB: the JSON and the binary chunk.
@@ -134,7 +163,10 @@ fn read_glb(bytes: &[u8]) -> (Value, &[u8]) {
     let bin_len = word(bin) as usize;
     assert_eq!((bin_len % 4, &bytes[bin + 4..bin + 8]), (0, &b"BIN\0"[..]));
     assert_eq!(bin + 8 + bin_len, bytes.len());
-    (serde_json::from_slice(&bytes[20..bin]).unwrap(), &bytes[bin + 8..])
+    (
+        serde_json::from_slice(&bytes[20..bin]).unwrap(),
+        &bytes[bin + 8..],
+    )
 }
 
 #[test]
@@ -147,20 +179,37 @@ fn a_model_comes_back_as_it_was() {
         let view = |accessor: usize| {
             let a = &json["accessors"][accessor];
             let v = &json["bufferViews"][a["bufferView"].as_u64().unwrap() as usize];
-            let (start, len) = (v["byteOffset"].as_u64().unwrap(), v["byteLength"].as_u64().unwrap());
+            let (start, len) = (
+                v["byteOffset"].as_u64().unwrap(),
+                v["byteLength"].as_u64().unwrap(),
+            );
             assert_eq!(start % 4, 0);
             (&bin[start as usize..(start + len) as usize], a)
         };
         let floats = |accessor: usize| -> Vec<f32> {
-            view(accessor).0.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+            view(accessor)
+                .0
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+                .collect()
         };
         let primitive = &json["meshes"][0]["primitives"][0];
         let at = |name: &str| primitive["attributes"][name].as_u64().unwrap() as usize;
-        let (positions, normals, uvs) = (floats(at("POSITION")), floats(at("NORMAL")), floats(at("TEXCOORD_0")));
+        let (positions, normals, uvs) = (
+            floats(at("POSITION")),
+            floats(at("NORMAL")),
+            floats(at("TEXCOORD_0")),
+        );
         let (raw, accessor) = view(primitive["indices"].as_u64().unwrap() as usize);
         let indices: Vec<usize> = match accessor["componentType"].as_u64().unwrap() {
-            5123 => raw.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]) as usize).collect(),
-            5125 => raw.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap()) as usize).collect(),
+            5123 => raw
+                .chunks_exact(2)
+                .map(|b| u16::from_le_bytes([b[0], b[1]]) as usize)
+                .collect(),
+            5125 => raw
+                .chunks_exact(4)
+                .map(|b| u32::from_le_bytes(b.try_into().unwrap()) as usize)
+                .collect(),
             other => panic!("component type {other}"),
         };
         let count = positions.len() / 3;
@@ -184,7 +233,12 @@ fn a_model_comes_back_as_it_was() {
         }
         let (_, position) = view(at("POSITION"));
         for c in 0..3 {
-            let lowest = positions.iter().skip(c).step_by(3).copied().fold(f32::INFINITY, f32::min);
+            let lowest = positions
+                .iter()
+                .skip(c)
+                .step_by(3)
+                .copied()
+                .fold(f32::INFINITY, f32::min);
             assert_eq!(position["min"][c].as_f64().unwrap() as f32, lowest);
         }
         let image = &json["images"][0];
@@ -227,7 +281,10 @@ fn make() -> Vec<Artifact> {
 
 fn request(locales: &[Locale]) -> ReportRequest<'_> {
     ReportRequest {
-        practice: PracticeView { name: Some("Praxis am Nordufer"), contact: None },
+        practice: PracticeView {
+            name: Some("Praxis am Nordufer"),
+            contact: None,
+        },
         patient_first_name: Some("Anna"),
         locales,
         expires: Some("2028-05-14"),
@@ -242,22 +299,39 @@ fn one_analysis_leaves_its_files_and_the_report_is_made_of_them() {
     let names: Vec<&str> = made.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names.len(), 1 + 4 + 13 + 1);
     for expected in [
-        "findings.json", "heat_wrinkles.webp", "heat_redness.webp", "scan.glb",
-        "still_front_skin.webp", "still_left_pores.webp", "still_right_pigmentation.webp",
+        "findings.json",
+        "heat_wrinkles.webp",
+        "heat_redness.webp",
+        "scan.glb",
+        "still_front_skin.webp",
+        "still_left_pores.webp",
+        "still_right_pigmentation.webp",
     ] {
         assert!(names.contains(&expected), "{expected}");
     }
     let report = render_report(&made, &request(&[Locale::De, Locale::En])).unwrap();
     let names: Vec<&str> = report.iter().map(|a| a.name.as_str()).collect();
-    assert_eq!(names, ["report.html", "report.en.html", "data.json", "scan.glb"]);
+    assert_eq!(
+        names,
+        ["report.html", "report.en.html", "data.json", "scan.glb"]
+    );
     let page = String::from_utf8(report[0].bytes.clone()).unwrap();
     assert!(page.contains("href=\"report.en.html\"") && page.contains("href=\"scan.glb\""));
     let data: Value = serde_json::from_slice(&report[2].bytes).unwrap();
-    let findings = serde_json::to_value(fixture::findings()).unwrap();
-    assert_eq!(data["findings"], findings);
+    // Letter for letter what the analysis wrote.
+    let stored = made.iter().find(|a| a.name == "findings.json").unwrap();
+    let copy = String::from_utf8(report[2].bytes.clone()).unwrap();
+    assert!(copy.contains(std::str::from_utf8(&stored.bytes).unwrap().trim()));
+    assert_eq!(data["findings"]["scan_id"], "D9-20260514-000123");
+    let direct: Value =
+        serde_json::from_slice(&dermalia_report::data_copy(&fixture::findings()).unwrap()).unwrap();
+    assert_eq!(direct, data);
     assert!(data["about"]["de"].is_string() && data["fields"]["ita"]["name"]["en"].is_string());
     // Behind a link, files are asked for by a query.
-    let linked = ReportRequest { asset_prefix: "?", ..request(&[Locale::En]) };
+    let linked = ReportRequest {
+        asset_prefix: "?",
+        ..request(&[Locale::En])
+    };
     let report = render_report(&made, &linked).unwrap();
     let page = String::from_utf8(report[0].bytes.clone()).unwrap();
     assert!(page.contains("href=\"?scan.glb\"") && page.contains("href=\"?data.json\""));
@@ -286,10 +360,15 @@ fn missing_or_foreign_findings_are_refused() {
     let locales = [Locale::De];
     assert!(matches!(
         render_report(&[], &request(&locales)),
-        Err(ArtifactError::Missing { name: "findings.json" })
+        Err(ArtifactError::Missing {
+            name: "findings.json"
+        })
     ));
     let mut made = artifacts();
-    assert!(matches!(render_report(&made, &request(&[])), Err(ArtifactError::NoLocale)));
+    assert!(matches!(
+        render_report(&made, &request(&[])),
+        Err(ArtifactError::NoLocale)
+    ));
     let mut findings = fixture::findings();
     findings.schema = "dermalia.findings/9".to_owned();
     for a in &mut made {
@@ -297,7 +376,9 @@ fn missing_or_foreign_findings_are_refused() {
             a.bytes = serde_json::to_vec(&findings).unwrap();
         }
     }
-    let text = render_report(&made, &request(&locales)).unwrap_err().to_string();
+    let text = render_report(&made, &request(&locales))
+        .unwrap_err()
+        .to_string();
     assert!(text.contains("/9") && text.contains("/1"), "{text}");
 }
 
@@ -310,10 +391,20 @@ fn files_carry_no_personal_data() {
             }
             if artifact.content_type == "model/gltf-binary" {
                 let (json, _) = read_glb(&artifact.bytes);
-                assert!(!json.to_string().as_bytes().windows(needle.len()).any(|w| w == needle));
+                assert!(
+                    !json
+                        .to_string()
+                        .as_bytes()
+                        .windows(needle.len())
+                        .any(|w| w == needle)
+                );
                 continue;
             }
-            assert!(!artifact.bytes.windows(needle.len()).any(|w| w == needle), "{}", artifact.name);
+            assert!(
+                !artifact.bytes.windows(needle.len()).any(|w| w == needle),
+                "{}",
+                artifact.name
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What the page says, and what it must never say.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod fixture;
 
@@ -53,23 +53,56 @@ fn every_value_and_every_gap_is_on_the_page() {
     let page = text(&render_html(&input(&findings, Locale::En)));
     for expected in [
         // Headlines of the whole face.
-        "2.3 mm per cm²", "41.7 per cm²", "0.83 %", "2.5 %", "13.7 µm",
+        "2.3 mm per cm²",
+        "41.7 per cm²",
+        "0.83 %",
+        "2.5 %",
+        "13.7 µm",
         // The probe's two sites.
-        "41.3–47.1 AU", "between 41.3 AU and 47.1 AU at 2 places", "Instrument: Corneometer CM 825",
+        "41.3–47.1 AU",
+        "between 41.3 AU and 47.1 AU at 2 places",
+        "Instrument: Corneometer CM 825",
         // Every other measure of the whole face.
-        "23", "1.9 %", "0.31 mm", "3.1 %", "40.2°", "41.3", "0.43 per cm²", "6.8 ΔE₀₀",
-        "17.9", "11.7", "18.3 µm", "141 µm", "\u{2212}0.43", "3.61",
+        "23",
+        "1.9 %",
+        "0.31 mm",
+        "3.1 %",
+        "40.2°",
+        "41.3",
+        "0.43 per cm²",
+        "6.8 ΔE₀₀",
+        "17.9",
+        "11.7",
+        "18.3 µm",
+        "141 µm",
+        "\u{2212}0.43",
+        "3.61",
         // Gaps and their reasons.
-        "Mean depth of lines", "no height data that is fine enough",
+        "Mean depth of lines",
+        "no height data that is fine enough",
         "23 lines were found, on average 2.3 mm per cm² of skin",
         "Only the probe of the device measures this",
-        "Nothing was found here to take a mean of", "Concerns: Chin",
+        "Nothing was found here to take a mean of",
+        "Concerns: Chin",
         // Reservations, quality, warnings.
-        "Without a colour card in the picture", "On dark skin",
-        "0.08 mm a pixel", "0.87 of 1", "0.1 %", "The light was uneven", "over- or underexposed",
+        "Without a colour card in the picture",
+        "On dark skin",
+        "0.08 mm a pixel",
+        "0.87 of 1",
+        "0.1 %",
+        "The light was uneven",
+        "over- or underexposed",
         // The frame.
-        "Hello, Anna", "14 May 2026", "Praxis am Nordufer", "Tel. 040 1234", "14 May 2028",
-        "kontakt@dermalia.de", "Art. 15", "Art. 21", "Not a diagnosis", "D9-20260514-000123",
+        "Hello, Anna",
+        "14 May 2026",
+        "Praxis am Nordufer",
+        "Tel. 040 1234",
+        "14 May 2028",
+        "kontakt@dermalia.de",
+        "Art. 15",
+        "Art. 21",
+        "Not a diagnosis",
+        "D9-20260514-000123",
     ] {
         assert!(page.contains(expected), "missing: {expected}\n{page}");
     }
@@ -84,14 +117,29 @@ fn german_has_its_own_numbers_and_no_english_sentence() {
     let findings = fixture::findings();
     let page = text(&render_html(&input(&findings, Locale::De)));
     for expected in [
-        "Guten Tag, Anna", "14. Mai 2026", "2,3 mm je cm²", "0,83 %", "41,3–47,1 AU",
-        "Keine Diagnose", "Ohne Farbtafel im Bild", "14. Mai 2028",
+        "Guten Tag, Anna",
+        "14. Mai 2026",
+        "2,3 mm je cm²",
+        "0,83 %",
+        "41,3–47,1 AU",
+        "Keine Diagnose",
+        "Ohne Farbtafel im Bild",
+        "14. Mai 2028",
     ] {
         assert!(page.contains(expected), "missing: {expected}\n{page}");
     }
     for english in [
-        " the ", " of ", " and ", " is ", " skin", "light standard", "needs", "measured", "found",
-        "2.3", "0.83",
+        " the ",
+        " of ",
+        " and ",
+        " is ",
+        " skin",
+        "light standard",
+        "needs",
+        "measured",
+        "found",
+        "2.3",
+        "0.83",
     ] {
         assert!(!page.contains(english), "English: {english:?}");
     }
@@ -129,7 +177,10 @@ fn hostile_text_is_escaped_everywhere() {
     }
     for name in [Some(attack), None] {
         let mut i = input(&findings, Locale::De);
-        i.practice = PracticeView { name, contact: Some(attack) };
+        i.practice = PracticeView {
+            name,
+            contact: Some(attack),
+        };
         i.patient_first_name = Some(attack);
         i.expires = Some(attack);
         let html = render_html(&i);
@@ -143,7 +194,9 @@ fn nothing_is_asked_of_anybody_else() {
     let findings = fixture::findings();
     for &locale in Locale::ALL {
         let html = render_html(&input(&findings, locale));
-        for forbidden in ["http:", "https:", "//", "url(h", "@import", "<script", "<iframe", "style=", " on"] {
+        for forbidden in [
+            "http:", "https:", "//", "url(h", "@import", "<script", "<iframe", "style=", " on",
+        ] {
             if forbidden == " on" {
                 assert!(!html.contains(" onload=") && !html.contains(" onclick="));
             } else {
@@ -184,7 +237,10 @@ fn headings_are_in_order_and_ids_are_single() {
     assert_eq!(ids.len(), count);
     for (i, _) in html.match_indices("href=\"#") {
         let target = html[i + 7..].split('"').next().unwrap();
-        assert!(ids.binary_search(&target).is_ok(), "#{target} leads nowhere");
+        assert!(
+            ids.binary_search(&target).is_ok(),
+            "#{target} leads nowhere"
+        );
     }
 }
 
@@ -231,7 +287,12 @@ fn clean_skin_is_told_without_a_number_of_nothing() {
         }
     }
     let page = text(&render_html(&input(&findings, Locale::En)));
-    for expected in ["No line was found", "No pore of at least", "No pigment spot", "No area was found"] {
+    for expected in [
+        "No line was found",
+        "No pore of at least",
+        "No pigment spot",
+        "No area was found",
+    ] {
         assert!(page.contains(expected), "{expected}");
     }
     assert!(!page.contains("Most pronounced"));
@@ -278,7 +339,10 @@ fn pictures_are_inside_and_have_words() {
         &fixture::maps(128),
     )
     .unwrap();
-    let names: Vec<String> = stills.iter().map(dermalia_report::pictures::Still::file_name).collect();
+    let names: Vec<String> = stills
+        .iter()
+        .map(dermalia_report::pictures::Still::file_name)
+        .collect();
     let pictures: Vec<Picture<'_>> = stills
         .iter()
         .zip(&names)
@@ -308,12 +372,18 @@ fn colours_keep_their_contrast() {
             .enumerate()
             .map(|(i, w)| {
                 let c = f64::from(u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()) / 255.0;
-                let linear = if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) };
+                let linear = if c <= 0.04045 {
+                    c / 12.92
+                } else {
+                    ((c + 0.055) / 1.055).powf(2.4)
+                };
                 w * linear
             })
             .sum::<f64>()
     };
-    let (light, rest) = STYLE.split_once("@media (prefers-color-scheme: dark)").unwrap();
+    let (light, rest) = STYLE
+        .split_once("@media (prefers-color-scheme: dark)")
+        .unwrap();
     let dark = rest.split_once("\n}").unwrap().0;
     for theme in [light, dark] {
         let of = |name: &str| {
@@ -328,7 +398,11 @@ fn colours_keep_their_contrast() {
             }
         }
         // Parts of drawings need 3 to 1 against what they lie on.
-        for (part, ground) in [("--bar", "--track"), ("--mark", "--track"), ("--accent", "--card")] {
+        for (part, ground) in [
+            ("--bar", "--track"),
+            ("--mark", "--track"),
+            ("--accent", "--card"),
+        ] {
             let c = contrast(of(part), of(ground));
             assert!(c >= 3.0, "{part} on {ground}: {c:.2}");
         }

@@ -72,6 +72,7 @@ pub(super) const MESSAGES: Messages = Messages {
     hydration_sites: |sites, lowest, highest| {
         format!("Die Sonde in der Praxis hat an {sites} Stellen zwischen {lowest} und {highest} gemessen.")
     },
+    at_sites: |sites| format!("An {sites} Stellen gemessen."),
     texture: |amount| {
         format!("Das feine Hautrelief weicht im Mittel um {amount} von einer glatten Fläche ab.")
     },

@@ -70,6 +70,7 @@ pub(super) const MESSAGES: Messages = Messages {
     hydration_sites: |sites, lowest, highest| {
         format!("The probe at the practice measured between {lowest} and {highest} at {sites} places.")
     },
+    at_sites: |sites| format!("Measured at {sites} places."),
     texture: |amount| {
         format!("The fine relief of the skin departs from a smooth surface by {amount} on average.")
     },

@@ -110,6 +110,8 @@ pub(crate) struct Messages {
     pub(crate) no_red_areas: &'static str,
     pub(crate) hydration: fn(amount: &str) -> String,
     pub(crate) hydration_sites: fn(sites: usize, lowest: &str, highest: &str) -> String,
+    /// Short, for the glance.
+    pub(crate) at_sites: fn(sites: usize) -> String,
     pub(crate) texture: fn(amount: &str) -> String,
     pub(crate) other_headline: fn(measure: &str, amount: &str) -> String,
     pub(crate) most_on: fn(regions: &str) -> String,

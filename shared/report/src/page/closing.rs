@@ -57,13 +57,10 @@ pub(super) fn quality(context: &Context<'_>) -> Markup {
             warnings.push(text);
         }
     }
-    let scale = quality
-        .mm_per_px
-        .filter(|v| v.is_finite())
-        .map_or_else(
-            || m.scale_unknown.to_owned(),
-            |v| (m.scale_value)(&amount::number(m, v, 2)),
-        );
+    let scale = quality.mm_per_px.filter(|v| v.is_finite()).map_or_else(
+        || m.scale_unknown.to_owned(),
+        |v| (m.scale_value)(&amount::number(m, v, 2)),
+    );
     html! {
         section.quality id="quality" aria-labelledby="quality-title" {
             h2 id="quality-title" { (m.quality_title) }

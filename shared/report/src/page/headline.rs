@@ -17,6 +17,8 @@ pub(super) struct Headline<'a> {
     pub(super) amount: Option<(String, String)>,
     /// What the number says, in full sentences.
     pub(super) sentences: Vec<String>,
+    /// In how many places a probe measured, where only single ones were.
+    sites: usize,
     /// Why there is no number, in one sentence; empty where there is one.
     pub(super) gap: String,
     /// The regions with the most, where it is not the same everywhere.
@@ -84,16 +86,13 @@ pub(super) fn headlines<'a>(messages: &Messages, findings: &'a Findings) -> Vec<
 impl<'a> Headline<'a> {
     fn of(messages: &Messages, findings: &'a Findings, parameter: Parameter) -> Self {
         let face = findings.region(Region::Face);
-        let lead = face.and_then(|f| {
-            leading(parameter)
-                .iter()
-                .find_map(|&name| valued(f, name))
-        });
+        let lead = face.and_then(|f| leading(parameter).iter().find_map(|&name| valued(f, name)));
         let mut headline = Self {
             parameter,
             measure: lead,
             amount: lead.and_then(|m| amount::amount(messages, m)),
             sentences: vec![],
+            sites: 0,
             gap: String::new(),
             most_on: vec![],
         };
@@ -102,7 +101,7 @@ impl<'a> Headline<'a> {
                 headline.most_on = most_on(findings, lead);
                 headline.sentences = sentences(messages, lead, face);
             }
-            _ => headline.from_single_sites(messages, findings),
+            _ => headline.take_single_sites(messages, findings),
         }
         if !headline.is_measured() {
             headline.gap = gap(messages, face, parameter);
@@ -111,7 +110,7 @@ impl<'a> Headline<'a> {
     }
 
     /// A measure that only single regions carry, as a probe's does.
-    fn from_single_sites(&mut self, messages: &Messages, findings: &'a Findings) {
+    fn take_single_sites(&mut self, messages: &Messages, findings: &'a Findings) {
         let Some((name, sites)) = leading(self.parameter).iter().find_map(|&name| {
             let sites: Vec<&Measure> = findings
                 .regions
@@ -148,9 +147,13 @@ impl<'a> Headline<'a> {
             self.amount = Some(most);
             self.sentences = match name {
                 MeasureName::Hydration => vec![(messages.hydration)(&to)],
-                _ => vec![(messages.other_headline)((messages.measure)(name).name, &to)],
+                _ => vec![(messages.other_headline)(
+                    (messages.measure)(name).name,
+                    &to,
+                )],
             };
         } else {
+            self.sites = sites.len();
             self.amount = Some((format!("{}–{}", least.0, most.0), most.1.clone()));
             self.sentences = match name {
                 MeasureName::Hydration => {
@@ -163,8 +166,7 @@ impl<'a> Headline<'a> {
             };
         }
         if name == MeasureName::Hydration {
-            self.sentences
-                .extend(hydration_band(messages, low, high));
+            self.sentences.extend(hydration_band(messages, low, high));
             self.sentences
                 .extend(instrument(low).map(|i| (messages.instrument)(i)));
         }
@@ -178,6 +180,7 @@ impl<'a> Headline<'a> {
     pub(super) fn phrase(&self, messages: &Messages) -> String {
         match self.most_on.first() {
             Some(&first) => (messages.most_on)((messages.region)(first)),
+            None if self.sites > 1 => (messages.at_sites)(self.sites),
             None => self.sentences.first().cloned().unwrap_or_default(),
         }
     }
@@ -200,9 +203,7 @@ fn gap(messages: &Messages, face: Option<&RegionFindings>, parameter: Parameter)
         .and_then(|r| reason::parts(r).next());
     match (english, parameter) {
         (Some(english), _) => localised(messages, english),
-        (None, Parameter::Hydration) => {
-            (messages.reason)(reason::ReasonKind::NoDeviceValue, &[])
-        }
+        (None, Parameter::Hydration) => (messages.reason)(reason::ReasonKind::NoDeviceValue, &[]),
         (None, _) => localised(messages, ""),
     }
 }
@@ -317,15 +318,23 @@ pub(super) fn instrument(measure: &Measure) -> Option<&str> {
         return None;
     }
     let text = reason::parts(measure.reason.as_deref()?).next()?;
-    let name = ["measured by the device's ", "measured by ", "instrument: ", "instrument "]
-        .iter()
-        .find_map(|p| text.strip_prefix(p))
-        .unwrap_or(text)
-        .trim();
+    let name = [
+        "measured by the device's ",
+        "measured by ",
+        "instrument: ",
+        "instrument ",
+    ]
+    .iter()
+    .find_map(|p| text.strip_prefix(p))
+    .unwrap_or(text)
+    .trim();
     // A name, not a sentence.
     let is_name = !name.is_empty()
         && name.chars().count() <= 48
-        && name.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit());
+        && name
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_uppercase() || c.is_ascii_digit());
     is_name.then_some(name)
 }
 
@@ -336,7 +345,13 @@ pub(super) fn reservations(messages: &Messages, measure: &Measure) -> Vec<String
     }
     let named = instrument(measure);
     let mut out: Vec<String> = vec![];
-    for part in measure.reason.as_deref().map(reason::parts).into_iter().flatten() {
+    for part in measure
+        .reason
+        .as_deref()
+        .map(reason::parts)
+        .into_iter()
+        .flatten()
+    {
         if named.is_some_and(|n| part.ends_with(n)) {
             continue;
         }

@@ -296,7 +296,7 @@ fn badge(m: &Messages, confidence: dermalia_findings::Confidence) -> Markup {
                     circle cx=(4 + 9 * i) cy="4" r="3" class=(if i < dots { "on" } else { "off" }) {}
                 }
             }
-            " " span.label { (m.confidence_label) " " } (word)
+            " " span { span.label { (m.confidence_label) " " } (word) }
         }
     }
 }

@@ -257,7 +257,10 @@ fn reservations_of(m: &Messages, findings: &Findings, names: &[MeasureName]) -> 
         .map(|&name| {
             let mut own: Vec<String> = vec![];
             for region in &findings.regions {
-                for text in valued(region, name).map(|v| reservations(m, v)).unwrap_or_default() {
+                for text in valued(region, name)
+                    .map(|v| reservations(m, v))
+                    .unwrap_or_default()
+                {
                     if !own.contains(&text) {
                         own.push(text);
                     }

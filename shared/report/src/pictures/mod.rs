@@ -6,9 +6,9 @@ mod plate;
 mod reduce;
 mod stills;
 
+pub(crate) use heat::base_webp;
 pub use heat::{HEAT_MAP_MAX_PX, heat_map};
 pub use stills::{Still, stills};
-pub(crate) use heat::base_webp;
 
 use dermalia_findings::{BaseTexture, Parameter, ParameterMap};
 
@@ -136,8 +136,7 @@ fn encode_webp(
     };
     let channels = usize::from(layout.bytes_per_pixel());
     check("picture", (width, height), channels, pixels.len())?;
-    let mut config =
-        webp::WebPConfig::new().map_err(|()| failed("no configuration".to_owned()))?;
+    let mut config = webp::WebPConfig::new().map_err(|()| failed("no configuration".to_owned()))?;
     config.quality = quality;
     config.method = 2;
     // Threads would not change the bytes, but the encoder runs beside others here.

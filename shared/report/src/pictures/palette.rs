@@ -62,7 +62,9 @@ mod tests {
 
     #[test]
     fn lightness_falls_evenly() {
-        let l: Vec<f64> = (0..=24).map(|i| lightness(colour(i as f32 / 24.0))).collect();
+        let l: Vec<f64> = (0..=24)
+            .map(|i| lightness(colour(i as f32 / 24.0)))
+            .collect();
         let mean = (l[0] - l[24]) / 24.0;
         for pair in l.windows(2) {
             let step = pair[0] - pair[1];

@@ -188,8 +188,8 @@ fn camera(view: View) -> [Vec3; 3] {
     // +x is the patient's left. 38 degrees: cos and sin spelt out.
     let (c, s) = match view {
         View::Front => (1.0, 0.0),
-        View::Left => (0.788_010_75, 0.615_661_5),
-        View::Right => (0.788_010_75, -0.615_661_5),
+        View::Left => (0.788_010_8, 0.615_661_5),
+        View::Right => (0.788_010_8, -0.615_661_5),
     };
     [[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]]
 }
@@ -204,12 +204,7 @@ fn light_on(normal: Vec3) -> f32 {
 }
 
 /// Texels of the atlas for one sample of the view, along a line.
-fn texels_per_sample(
-    mesh: &Mesh,
-    base: &BaseTexture,
-    frame: &Frame,
-    samples_per_mm: f32,
-) -> usize {
+fn texels_per_sample(mesh: &Mesh, base: &BaseTexture, frame: &Frame, samples_per_mm: f32) -> usize {
     let mut ratios: Vec<f32> = (0..mesh.triangles.len())
         .step_by((mesh.triangles.len() / 4096).max(1))
         .filter(|&t| {
@@ -231,6 +226,9 @@ fn texels_per_sample(
     ratios.sort_by(f32::total_cmp);
     (ratios[ratios.len() / 2] as usize).clamp(1, 16)
 }
+
+/// One row of the strengths of one map.
+type Row<'a> = &'a mut [[f32; 2]];
 
 /// Draws the head from one side.
 pub(super) fn of_mesh(
@@ -271,7 +269,7 @@ pub(super) fn of_mesh(
     let mut pixels = vec![Pixel::default(); width * height];
     let mut strengths = vec![vec![[0.0_f32; 2]; width * height]; maps.len()];
     // One row of every plane at a time, so that rows can be drawn side by side.
-    let mut rows: Vec<(&mut [Pixel], Vec<&mut [[f32; 2]]>)> = pixels
+    let mut rows: Vec<(&mut [Pixel], Vec<Row<'_>>)> = pixels
         .chunks_mut(width)
         .map(|row| (row, Vec::with_capacity(maps.len())))
         .collect();
@@ -281,46 +279,48 @@ pub(super) fn of_mesh(
         }
     }
     let share = 1.0 / (ss * ss) as f32;
-    rows.into_par_iter().enumerate().for_each(|(y, (row, mut parts))| {
-        for (x, pixel) in row.iter_mut().enumerate() {
-            for sub_sample in 0..ss * ss {
-                let (sx, sy) = (x * ss + sub_sample % ss, y * ss + sub_sample / ss);
-                let f = raster.fragments[sy * sw + sx];
-                if f.triangle == NO_TRIANGLE {
-                    continue;
+    rows.into_par_iter()
+        .enumerate()
+        .for_each(|(y, (row, mut parts))| {
+            for (x, pixel) in row.iter_mut().enumerate() {
+                for sub_sample in 0..ss * ss {
+                    let (sx, sy) = (x * ss + sub_sample % ss, y * ss + sub_sample / ss);
+                    let f = raster.fragments[sy * sw + sx];
+                    if f.triangle == NO_TRIANGLE {
+                        continue;
+                    }
+                    let t = f.triangle as usize;
+                    let w = f.weights();
+                    let q = mesh.uv_corners(t);
+                    let uv = [0, 1].map(|k| w[0] * q[0][k] + w[1] * q[1][k] + w[2] * q[2][k]);
+                    let mut n = [0.0; 3];
+                    for k in 0..3 {
+                        n = add(n, scale(normals[mesh.triangles[t][k] as usize], w[k]));
+                    }
+                    let n = normalize(n);
+                    let mut seen = [dot(n, right), dot(n, up), dot(n, towards)];
+                    if seen[2] < 0.0 {
+                        seen = scale(seen, -1.0);
+                    }
+                    let light = light_on(seen);
+                    let albedo = colour_at(&small, &linear, uv);
+                    // The picture brings some of its own light: ours only shapes it.
+                    let lit = 0.35 + 0.65 * light;
+                    pixel.cover += share;
+                    pixel.light += share * light;
+                    pixel.tone += share * (luminance(albedo) / median).min(4.0);
+                    for c in 0..3 {
+                        pixel.natural[c] += share * albedo[c] * lit;
+                    }
+                    for (part, map) in parts.iter_mut().zip(&small_maps) {
+                        let [s, m] = strength_at(map, uv);
+                        part[x][0] += share * s;
+                        part[x][1] += share * m;
+                    }
                 }
-                let t = f.triangle as usize;
-                let w = f.weights();
-                let q = mesh.uv_corners(t);
-                let uv = [0, 1].map(|k| w[0] * q[0][k] + w[1] * q[1][k] + w[2] * q[2][k]);
-                let mut n = [0.0; 3];
-                for k in 0..3 {
-                    n = add(n, scale(normals[mesh.triangles[t][k] as usize], w[k]));
-                }
-                let n = normalize(n);
-                let mut seen = [dot(n, right), dot(n, up), dot(n, towards)];
-                if seen[2] < 0.0 {
-                    seen = scale(seen, -1.0);
-                }
-                let light = light_on(seen);
-                let albedo = colour_at(&small, &linear, uv);
-                // The picture brings some of its own light: ours only shapes it.
-                let lit = 0.35 + 0.65 * light;
-                pixel.cover += share;
-                pixel.light += share * light;
-                pixel.tone += share * (luminance(albedo) / median).min(4.0);
-                for c in 0..3 {
-                    pixel.natural[c] += share * albedo[c] * lit;
-                }
-                for (part, map) in parts.iter_mut().zip(&small_maps) {
-                    let [s, m] = strength_at(map, uv);
-                    part[x][0] += share * s;
-                    part[x][1] += share * m;
-                }
+                finish(pixel, parts.iter_mut().map(|part| &mut part[x]));
             }
-            finish(pixel, parts.iter_mut().map(|part| &mut part[x]));
-        }
-    });
+        });
     Plate {
         width,
         height,

@@ -16,12 +16,14 @@ fn blocks<T: Send + Default + Clone>(
 ) -> (usize, usize, Vec<T>) {
     let (w, h) = (width.div_ceil(block), height.div_ceil(block));
     let mut out = vec![T::default(); w * h];
-    out.par_chunks_mut(w.max(1)).enumerate().for_each(|(y, row)| {
-        let rows = y * block..((y + 1) * block).min(height);
-        for (x, px) in row.iter_mut().enumerate() {
-            *px = pixel(x * block..((x + 1) * block).min(width), rows.clone());
-        }
-    });
+    out.par_chunks_mut(w.max(1))
+        .enumerate()
+        .for_each(|(y, row)| {
+            let rows = y * block..((y + 1) * block).min(height);
+            for (x, px) in row.iter_mut().enumerate() {
+                *px = pixel(x * block..((x + 1) * block).min(width), rows.clone());
+            }
+        });
     (w, h, out)
 }
 
