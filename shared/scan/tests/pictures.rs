@@ -161,6 +161,19 @@ fn all_eight_orientations_come_upright() {
             "{value}"
         );
     }
+    // The chunk may also follow the pixels.
+    let bytes = fixture("turn6.png");
+    let at = bytes.windows(4).position(|w| w == b"eXIf").unwrap() - 4;
+    let length = 12 + u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let mut late = bytes.clone();
+    let chunk: Vec<u8> = late.drain(at..at + length).collect();
+    let end = late.len() - 12;
+    late.splice(end..end, chunk);
+    assert_ne!(late, bytes);
+    let late = Picture::new("late", late)
+        .unwrap()
+        .decode(&Limits::default());
+    assert_eq!(late.unwrap(), decode("turn6.truth.png"));
     let (max, _) = difference(&decode("turn6.jpg"), &decode("turn6jpg.truth.png"));
     assert!(max <= 3, "{max}");
 }

@@ -263,3 +263,21 @@ impl Picture {
             .map_err(|fault| fault.of(&self.file))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DECODERS;
+
+    /// The findings name the decoders that were built in, not those of another day.
+    #[test]
+    fn the_decoders_named_are_those_of_the_lock_file() {
+        let lock = include_str!("../../../../Cargo.lock");
+        for decoder in DECODERS.split(", ") {
+            let (name, version) = decoder.split_once(' ').unwrap();
+            assert!(
+                lock.contains(&format!("name = \"{name}\"\nversion = \"{version}")),
+                "{decoder}"
+            );
+        }
+    }
+}

@@ -18,7 +18,7 @@ fn broken(error: &DecodingError) -> Fault {
     Fault::picture(error.to_string())
 }
 
-/// The chunks before the pixels: type and data.
+/// The chunks in their order: type and data.
 fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut at = 8;
     std::iter::from_fn(move || {
@@ -28,7 +28,6 @@ fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         at += 12 + length;
         Some((&head[4..], data))
     })
-    .take_while(|(kind, _)| *kind != b"IDAT")
 }
 
 pub(crate) fn header(bytes: &[u8]) -> Result<Header, Fault> {
@@ -36,6 +35,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Fault> {
     let Some((b"IHDR", &[w3, w2, w1, w0, h3, h2, h1, h0, _, _, _, _, _])) = chunks.next() else {
         return Err(Fault::picture("its header chunk is missing"));
     };
+    // It may stand before or after the pixels.
     let orientation = chunks
         .find(|(kind, _)| *kind == b"eXIf")
         .map_or(Orientation::UPRIGHT, |(_, data)| Orientation::read(data));
@@ -109,7 +109,12 @@ fn samples<T: Copy, const S: usize>(
 pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<Pixels, Fault> {
     let mut reader = reader(bytes, width, height)?;
     let icc = reader.info().icc_profile.as_deref().map(<[u8]>::to_vec);
-    if icc.is_none() && chunks(bytes).any(|(kind, _)| kind == b"iCCP") {
+    // The decoder passes over a profile that it cannot unpack.
+    if icc.is_none()
+        && chunks(bytes)
+            .take_while(|(kind, _)| *kind != b"IDAT")
+            .any(|(kind, _)| kind == b"iCCP")
+    {
         return Err(Fault::Profile("it cannot be unpacked".into()));
     }
     let (colour, depth) = reader.output_color_type();
