@@ -8,8 +8,11 @@ use crate::picture::{Pyramid, RgbView, Square};
 
 /// A face is taken for one from this presence on; an upside-down atlas has passed 0.5.
 pub const LEAST_PRESENCE: f32 = 0.9;
-/// How often the model looks again at where it found the points.
-const LOOKS: usize = 2;
+/// How often the model looks at most where it found the points; upright faces need two.
+const MOST_LOOKS: usize = 6;
+/// A look from a square that differs by less than this (turn, shift and size in sides) is
+/// as good as the one before.
+const SAME_SQUARE: f32 = 0.05;
 /// Mean horizontal diameter of the visible iris of an adult, 11.7 mm (SD 0.5;
 /// Rüfer et al. 2005, doi 10.1097/01.ico.0000148312.01805.53).
 const IRIS_MM: f64 = 11.7;
@@ -127,11 +130,15 @@ pub(crate) fn settle(
     mut square: Square,
 ) -> Result<Look, LandmarkError> {
     let mut found = attention::look(&models.attention, pyramid, &square)?;
-    for _ in 1..LOOKS {
+    for looks in 1..MOST_LOOKS {
         if found.presence < 0.5 {
             break;
         }
-        square = attention::square_around(&found.points_px);
+        let next = attention::square_around(&found.points_px);
+        if looks > 1 && square.differs(&next) < SAME_SQUARE {
+            break;
+        }
+        square = next;
         found = attention::look(&models.attention, pyramid, &square)?;
     }
     Ok(found)

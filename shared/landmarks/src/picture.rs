@@ -171,6 +171,20 @@ impl Square {
         ]
     }
 
+    /// The greatest of turn (its sine), shift and change of size, in sides of this square.
+    pub(crate) fn differs(&self, other: &Self) -> f32 {
+        let [cos, sin] = [
+            self.turn[0] * other.turn[0] + self.turn[1] * other.turn[1],
+            self.turn[0] * other.turn[1] - self.turn[1] * other.turn[0],
+        ];
+        let turn = if cos > 0.0 { sin.abs() } else { 1.0 };
+        let shift = (self.centre[0] - other.centre[0])
+            .abs()
+            .max((self.centre[1] - other.centre[1]).abs());
+        let size = (self.side - other.side).abs();
+        turn.max(shift.max(size) / self.side.max(f32::MIN_POSITIVE))
+    }
+
     /// The square as `side_px` x `side_px` colours; `map` makes a model's input of a level
     /// of 0 to 255. Beyond the picture black, or the border's colour.
     pub(crate) fn cut(
