@@ -271,16 +271,45 @@ pub(crate) fn quantile(values: &mut [f32], q: f64) -> Option<f32> {
 
 /// The quantile of numbers that weigh differently; `None` of nothing.
 pub(crate) fn weighted_quantile(values: &mut [(f32, f32)], q: f64) -> Option<f32> {
-    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let total: f64 = values.iter().map(|v| f64::from(v.1)).sum();
-    let mut sum = 0.0;
+    const BINS: usize = 4096;
+    let (mut low, mut high, mut total) = (f32::INFINITY, f32::NEG_INFINITY, 0.0_f64);
     for (value, weight) in values.iter() {
+        low = low.min(*value);
+        high = high.max(*value);
+        total += f64::from(*weight);
+    }
+    let mut sum = 0.0_f64;
+    let mut end = values.len();
+    // Many numbers are sorted only where the quantile lies.
+    if values.len() > 2 * BINS && high > low {
+        let bin = |v: f32| (((v - low) / (high - low) * BINS as f32) as usize).min(BINS - 1);
+        let mut mass = vec![0.0_f64; BINS];
+        for (value, weight) in values.iter() {
+            mass[bin(*value)] += f64::from(*weight);
+        }
+        let mut at = 0;
+        while at + 1 < BINS && sum + mass[at] < q * total {
+            sum += mass[at];
+            at += 1;
+        }
+        let mut kept = 0;
+        for i in 0..values.len() {
+            if bin(values[i].0) == at {
+                values.swap(i, kept);
+                kept += 1;
+            }
+        }
+        end = kept;
+    }
+    let part = &mut values[..end];
+    part.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    for (value, weight) in part.iter() {
         sum += f64::from(*weight);
         if sum >= q * total {
             return Some(*value);
         }
     }
-    values.last().map(|v| v.0)
+    part.last().map(|v| v.0)
 }
 
 #[cfg(test)]
@@ -327,5 +356,12 @@ mod tests {
         assert_eq!(quantile(&mut [], 0.5), None);
         let mut weighted = [(10.0, 1.0), (1.0, 0.1), (2.0, 0.1)];
         assert_eq!(weighted_quantile(&mut weighted, 0.5), Some(10.0));
+        let many: Vec<(f32, f32)> = (0..50_000)
+            .map(|i| (((i * 7919) % 50_000) as f32, 1.0))
+            .collect();
+        for q in [0.1, 0.5, 0.77] {
+            let found = weighted_quantile(&mut many.clone(), q);
+            assert_eq!(found, Some((q * 50_000.0) as f32 - 1.0));
+        }
     }
 }

@@ -58,7 +58,6 @@ where
         let level = baseline(field, plane, &free);
         let residual: Vec<f32> = plane.iter().zip(&level).map(|(p, l)| p - l).collect();
         let mut increments: Vec<Increment> = vec![];
-        let mut taken = vec![false; field.len()];
         for filter in &filters {
             let smooth = filter.apply(field, &residual);
             let noise = noise_below(&smooth, &free);
@@ -76,31 +75,19 @@ where
                     b != NO_BASIN && smooth[i] > 0.2 * smooth[ground.peaks[b as usize]]
                 })
                 .collect();
-            let before = increments.len();
             let fresh: Vec<Increment> = (0..ground.peaks.len())
                 .into_par_iter()
-                .filter(|&number| !taken[ground.peaks[number]])
                 .filter_map(|number| {
                     measure(
                         field, &residual, &smooth, &weight, &ground, &core, number, &unit,
                     )
                 })
                 .collect();
-            for one in fresh {
-                let known = one.inside.iter().any(|&c| taken[c as usize]);
-                if one.area_mm2 >= search.area_mm2
-                    && one.height >= 0.5 * search.height
-                    && !known
-                    && accept(&one)
-                {
-                    increments.push(one);
-                }
-            }
-            for one in &increments[before..] {
-                for &c in &one.inside {
-                    taken[c as usize] = true;
-                }
-            }
+            let fresh = fresh
+                .into_iter()
+                .filter(|one| one.area_mm2 >= search.area_mm2 && one.height >= 0.5 * search.height)
+                .filter(|one| accept(one));
+            merge(field, &mut increments, fresh);
         }
         free.copy_from_slice(&weight);
         for one in &increments {
@@ -112,6 +99,47 @@ where
         };
     }
     found
+}
+
+/// Adds what a coarser smoothing found. What is known already stays, unless it is a piece
+/// of something clearly larger and no paler: noise can cut a piece out of a faint
+/// increment, and a small dark spot can lie in a large faint one.
+fn merge(field: &Field, known: &mut Vec<Increment>, fresh: impl Iterator<Item = Increment>) {
+    const NOBODY: u32 = u32::MAX;
+    let mut owner = vec![NOBODY; field.len()];
+    for (number, one) in known.iter().enumerate() {
+        for &c in &one.inside {
+            owner[c as usize] = number as u32;
+        }
+    }
+    for one in fresh {
+        let mut owners: Vec<u32> = one
+            .inside
+            .iter()
+            .map(|&c| owner[c as usize])
+            .filter(|&o| o != NOBODY)
+            .collect();
+        owners.sort_unstable();
+        owners.dedup();
+        let number = match owners[..] {
+            [] => {
+                known.push(one);
+                known.len() - 1
+            }
+            [piece] => {
+                let old = &mut known[piece as usize];
+                if one.area_mm2 < 1.5 * old.area_mm2 || old.height > 1.5 * one.height {
+                    continue;
+                }
+                *old = one;
+                piece as usize
+            }
+            _ => continue,
+        };
+        for &c in &known[number].inside {
+            owner[c as usize] = number as u32;
+        }
+    }
 }
 
 /// Takes the weight from a feature and its soft edge.

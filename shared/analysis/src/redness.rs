@@ -46,14 +46,15 @@ pub(crate) fn colour_features(field: &Field, usable: &[bool]) -> ColourFeatures 
     let (mut pigment, mut melanin) = spots(field, usable, expected);
     let mut directions = expected.refined(&evidence(field, &pigment), &[]);
     let (mut red, mut haemoglobin) = red_areas(field, usable, directions, &melanin);
-    let again = directions.refined(
-        &evidence(field, &pigment),
-        &blood_evidence(field, &red, &melanin),
-    );
-    if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 2.5 {
-        directions = again;
-        (pigment, melanin) = spots(field, usable, directions);
-        (red, haemoglobin) = red_areas(field, usable, directions, &melanin);
+    // Some red areas must agree before haemoglobin is taken to look otherwise here.
+    let blood = blood_evidence(field, &red, &melanin);
+    if blood.len() >= 4 {
+        let again = directions.refined(&evidence(field, &pigment), &blood);
+        if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 2.5 {
+            directions = again;
+            (pigment, melanin) = spots(field, usable, directions);
+            (red, haemoglobin) = red_areas(field, usable, directions, &melanin);
+        }
     }
     ColourFeatures {
         directions,
