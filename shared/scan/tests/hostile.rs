@@ -1,6 +1,13 @@
 //! Every file of the shared hostile corpus through every reader, in a child process
 //! with one GiB of memory and ten seconds a file; and what must come out.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "the functions that the tests share are test code, too"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,12 @@
 //! glTF made by hand, and the real heads of the shared data.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "the functions that the tests share are test code, too"
+)]
+
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;

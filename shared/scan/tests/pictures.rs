@@ -1,6 +1,13 @@
 //! Decoded pictures against the truths of an independent decoder (Pillow with
 //! libjpeg-turbo and LittleCMS; see `fixtures/make.py`).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "the functions that the tests share are test code, too"
+)]
+
 use std::path::Path;
 
 use dermalia_scan::{Limits, Picture, Pixels, Samples, ScanError};
