@@ -168,6 +168,8 @@ pub fn render_html(input: &ReportInput<'_>) -> String {
                 meta name="referrer" content="no-referrer";
                 meta name="color-scheme" content="light dark";
                 meta name="format-detection" content="telephone=no";
+                // No icon, and no request for one.
+                link rel="icon" href="data:,";
                 title { (m.report_title) " – " (context.practice()) }
                 style { (PreEscaped(STYLE)) }
             }
