@@ -1,5 +1,10 @@
 //! Puts the landmark models where the crate embeds them from.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a build script speaks to cargo by its standard output"
+)]
+
 mod canonical;
 mod models;
 mod package;

@@ -89,7 +89,7 @@ pub(crate) fn look(
     let points_px: Vec<[f32; 3]> = points
         .iter()
         .map(|&[x, y, z]| {
-            let [px, py] = square.to_picture(x / side, y / side);
+            let [px, py] = square.place(x / side, y / side);
             [px, py, z / side * square.side]
         })
         .collect();

@@ -120,11 +120,11 @@ impl Candidate {
 
     fn on_picture(&self, within: &Square) -> Detection {
         let n = &self.numbers;
-        let (right, left) = (within.to_picture(n[4], n[5]), within.to_picture(n[6], n[7]));
+        let (right, left) = (within.place(n[4], n[5]), within.place(n[6], n[7]));
         Detection {
             score: self.score,
             square: Square {
-                centre: within.to_picture(n[0], n[1]),
+                centre: within.place(n[0], n[1]),
                 side: 1.5 * n[2].max(n[3]) * within.side,
                 turn: direction(right, left),
             },

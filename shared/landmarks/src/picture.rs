@@ -162,7 +162,7 @@ pub(crate) struct Square {
 
 impl Square {
     /// A place of the square (0 to 1) in the picture.
-    pub(crate) fn to_picture(&self, u: f32, v: f32) -> [f32; 2] {
+    pub(crate) fn place(&self, u: f32, v: f32) -> [f32; 2] {
         let (x, y) = ((u - 0.5) * self.side, (v - 0.5) * self.side);
         let [cos, sin] = self.turn;
         [
@@ -202,7 +202,7 @@ impl Square {
             for x in 0..side_px {
                 let mut sum = [0.0; 3];
                 for (dx, dy) in [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)] {
-                    let [px, py] = self.to_picture((x as f32 + dx) / n, (y as f32 + dy) / n);
+                    let [px, py] = self.place((x as f32 + dx) / n, (y as f32 + dy) / n);
                     if !black || pyramid.contains(px, py) {
                         let colour = pyramid.sample(px, py, step);
                         for k in 0..3 {

@@ -1,5 +1,7 @@
 //! The canonical face against its published OBJ file.
 
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
 use dermalia_landmarks::canonical;
 
 #[test]

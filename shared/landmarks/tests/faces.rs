@@ -1,5 +1,7 @@
 //! Faces on photographs and on a scanned head; and what is no face.
 
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
 use std::path::{Path, PathBuf};
 
 use dermalia_findings::Region;
