@@ -8,6 +8,7 @@ use dermalia_surface::Mesh;
 use crate::atlas::label;
 use crate::preparation::{self, Prepared};
 use crate::structure::{DensityTable, structure};
+use crate::{photo, projection};
 use crate::{
     AnalysisError, Context, assembly, masks, pores, quality, skin_colour, texture, thumbnails,
     wrinkles,
@@ -144,6 +145,20 @@ fn prepare(
     {
         let prepared = preparation::on_atlas(scan, mesh, textures, levels)?;
         clock.lap("register");
+        return Ok(prepared);
+    }
+    if let Some(mesh) = &scan.mesh {
+        let cameras = preparation::decode(scan, Space::Camera, limits)?;
+        if !cameras.is_empty() {
+            let prepared = projection::on_surface(scan, mesh, &cameras)?;
+            clock.lap("project");
+            return Ok(prepared);
+        }
+    }
+    let photos = preparation::decode(scan, Space::Photo, limits)?;
+    if !photos.is_empty() {
+        let prepared = photo::flat(scan, photos)?;
+        clock.lap("photograph");
         return Ok(prepared);
     }
     Err(AnalysisError::NothingToMeasure(

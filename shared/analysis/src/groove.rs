@@ -51,10 +51,9 @@ pub(crate) struct Groove {
     pub(crate) width_mm: f64,
     /// Mean depth along the length, in the unit of the signal.
     pub(crate) depth: f64,
-    /// Standard deviation of the depth from sample to sample about its smooth course.
-    pub(crate) grain: f64,
-    /// Fraction of the length at which the groove is at least half as deep as its mean.
-    pub(crate) continuity: f64,
+    /// How shallow its shallow places are: the lower sixth of the depths over the upper
+    /// tenth. A row of pores comes near 0, a groove stays above half.
+    pub(crate) evenness: f64,
     /// Half-width and shape of the fitted cross profile.
     pub(crate) profile: (f32, usize),
 }
@@ -105,15 +104,6 @@ pub(crate) fn measure(
     let raw = course.depths(shapes, radius, shape);
     let depth = smooth(&raw, smoothing_mm / STEP_MM);
     let (from, to) = half_depth_ends(&depth, core)?;
-    let grain = {
-        let inside = from.ceil() as usize..=(to.floor() as usize);
-        let (mut sum, mut n) = (0.0, 0.0);
-        for i in inside {
-            sum += (raw[i] - depth[i]) * (raw[i] - depth[i]);
-            n += 1.0;
-        }
-        (sum / f64::max(n, 1.0)).sqrt()
-    };
     let (path_px, path_mm) = course.path(from, to)?;
     let length_mm = path_mm
         .windows(2)
@@ -122,17 +112,19 @@ pub(crate) fn measure(
             (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt()
         })
         .sum();
-    let inside = &depth[from.ceil() as usize..=(to.floor() as usize).max(from.ceil() as usize)];
-    let mean = inside.iter().sum::<f64>() / inside.len() as f64;
-    let deep = inside.iter().filter(|d| **d >= 0.5 * mean).count();
+    let inside = from.ceil() as usize..=(to.floor() as usize).max(from.ceil() as usize);
+    let mean = depth[inside.clone()].iter().sum::<f64>() / inside.clone().count() as f64;
+    let mut fine = smooth(&raw, 0.45 * smoothing_mm / STEP_MM)[inside].to_vec();
+    fine.sort_by(f64::total_cmp);
+    let rank = |q: f64| fine[(q * (fine.len() - 1) as f64) as usize];
+    let evenness = rank(0.16) / rank(0.9).max(1e-12);
     Some(Groove {
         path_px,
         path_mm,
         length_mm,
         width_mm: 2.0 * f64::from(radius),
         depth: mean,
-        grain,
-        continuity: deep as f64 / inside.len() as f64,
+        evenness,
         profile: (radius, shape),
     })
 }

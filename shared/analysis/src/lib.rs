@@ -28,6 +28,7 @@ pub mod iso25178;
 mod labels;
 mod linear;
 mod masks;
+mod photo;
 mod pigment;
 mod planes;
 mod pores;

@@ -22,6 +22,8 @@ const LARGEST_WIDTH_MM: f64 = 4.0;
 const LEAST_DEPTH_MM: f64 = 0.012;
 /// A picture shows wrinkles of at least this optical density.
 const LEAST_DENSITY: f64 = 0.012;
+/// A row of pores is not a wrinkle.
+const LEAST_EVENNESS: f64 = 0.3;
 const MOST_CHROMATIC: f32 = 0.5;
 /// Coarser rasters show no wrinkles of the widths that are asked for.
 const COARSEST_MM_PER_PX: f64 = 1.0;
@@ -122,7 +124,7 @@ pub(crate) fn find(
                 signal,
                 &shapes,
                 line,
-                if relief { 0.3 } else { 0.6 },
+                if relief { 0.55 } else { 0.8 },
             )?;
             accept(ctx, table, &shapes, groove, relief)
         })
@@ -223,7 +225,7 @@ fn accept(
         || groove.depth < least
         || !(LEAST_WIDTH_MM..=LARGEST_WIDTH_MM).contains(&groove.width_mm)
         || groove.length_mm < 2.5 * groove.width_mm
-        || groove.continuity < 0.7
+        || groove.evenness < LEAST_EVENNESS
     {
         return None;
     }
