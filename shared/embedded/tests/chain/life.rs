@@ -1,7 +1,8 @@
 //! Refusals, faults, dead letters and their redrive, expiry.
 
-use dermalia_record::port::{Queue, RecordStore};
-use dermalia_record::{Phase, Stage, State, incoming_prefix};
+use dermalia_embedded::worker::VISIBILITY_MS;
+use dermalia_record::port::{Body, ObjectWrite, Queue, RecordStore};
+use dermalia_record::{Attempt, Phase, Stage, State, incoming_prefix};
 
 use crate::rig::{CAPTURED_AT, Rig, scan};
 
@@ -138,41 +139,50 @@ async fn our_own_fault_ends_in_the_dead_letters_and_a_redrive_continues() {
 async fn a_report_that_fails_is_redriven_from_its_findings() {
     let rig = Rig::new();
     rig.upload("skin", "email=anna@example.org").await;
-    rig.turn(&rig.ports).await;
-    let findings = rig.keys_under("findings/");
-    // The analysis wrote nothing readable.
-    let broken = rig
+    let taken = rig.ports.uploads.receive(1, VISIBILITY_MS).await.unwrap();
+    let attempt = Attempt::from(&taken[0]);
+    rig.analyze(&rig.ports)
+        .handle(&taken[0].body, attempt)
+        .await
+        .unwrap();
+    rig.ports.uploads.ack(&taken[0].receipt).await.unwrap();
+    assert_eq!(rig.record().await.phase(), Phase::Analysed);
+
+    // The findings are not readable for a while.
+    let objects = &rig.ports.objects;
+    let found = rig
         .objects
         .snapshot()
         .into_iter()
         .find(|(k, _)| k.ends_with("findings.json"));
-    let (key, kept) = broken.expect("findings");
-    let objects = &rig.ports.objects;
-    if rig.record().await.phase() == Phase::Analysed {
-        objects.delete(&key).await.unwrap();
-        rig.settle().await;
-        let State::Failed {
-            stage: Stage::Report,
-            reason,
-        } = rig.record().await.state
-        else {
-            panic!("{:?}", rig.record().await.state);
-        };
-        assert_eq!(reason, "no findings");
-        assert!(rig.mailer.sent().is_empty());
-        let body = dermalia_record::port::Body::Bytes(kept.bytes);
-        let (content_type, metadata) = (kept.head.content_type, kept.head.metadata);
-        let object = dermalia_record::port::ObjectWrite {
-            body,
-            content_type,
-            metadata,
-        };
-        objects.put(&key, object).await.unwrap();
-        assert_eq!(rig.queues[1].redrive().await.unwrap(), 1);
-        rig.settle().await;
-    } else {
-        panic!("one turn takes one message of each queue: {findings:?}");
-    }
+    let (key, kept) = found.expect("findings");
+    objects.delete(&key).await.unwrap();
+    rig.settle().await;
+    let State::Failed {
+        stage: Stage::Report,
+        reason,
+    } = rig.record().await.state
+    else {
+        panic!("{:?}", rig.record().await.state);
+    };
+    assert_eq!(reason, "no findings");
+    assert!(rig.mailer.sent().is_empty());
+
+    let body = Body::Bytes(kept.bytes);
+    let (content_type, metadata) = (kept.head.content_type, kept.head.metadata);
+    objects
+        .put(
+            &key,
+            ObjectWrite {
+                body,
+                content_type,
+                metadata,
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(rig.queues[1].redrive().await.unwrap(), 1);
+    rig.settle().await;
     rig.assert_delivered("skin", 1, "redriven").await;
 }
 

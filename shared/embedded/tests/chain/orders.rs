@@ -1,7 +1,6 @@
 //! Duplicates, reordering, two workers at once, and a bundle that is uploaded again.
 
 use dermalia_embedded::worker::VISIBILITY_MS;
-use dermalia_record::port::{ObjectStore, Queue};
 use dermalia_record::{Attempt, HandleError, Phase, ReportMessage};
 
 use crate::rig::{Rig, scan};

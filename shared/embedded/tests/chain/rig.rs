@@ -16,11 +16,11 @@ use dermalia_scan::Limits;
 use dermalia_upload::{Accepted, Received, Target, accept, announce};
 
 /// 2026-05-15T08:00:00Z, a day after the scans were captured.
-pub const START_MS: i64 = 1_778_832_000_000;
-pub const CAPTURED_AT: &str = "2026-05-14T09:31:00+02:00";
+pub(crate) const START_MS: i64 = 1_778_832_000_000;
+pub(crate) const CAPTURED_AT: &str = "2026-05-14T09:31:00+02:00";
 
 /// Understands `key=value` lines in the manifest: `email`, `refuse`, `fault`, `panic`.
-pub struct LineMeasurer;
+pub(crate) struct LineMeasurer;
 
 impl Measurer for LineMeasurer {
     fn algorithm(&self) -> &str {
@@ -106,18 +106,18 @@ impl Renderer for EchoRenderer {
 
 /// The stores of a cloud; handlers come and go over them, as processes do.
 #[derive(Clone)]
-pub struct Rig {
-    pub clock: ManualClock,
-    pub ports: Ports,
-    pub objects: MemoryObjects,
-    pub records: SqliteRecords,
-    pub queues: [SqliteQueue; 2],
-    pub mailer: MemoryMailer,
-    pub key: Arc<SigningKey>,
-    pub settings: Arc<Settings>,
+pub(crate) struct Rig {
+    pub(crate) clock: ManualClock,
+    pub(crate) ports: Ports,
+    pub(crate) objects: MemoryObjects,
+    pub(crate) records: SqliteRecords,
+    pub(crate) queues: [SqliteQueue; 2],
+    pub(crate) mailer: MemoryMailer,
+    pub(crate) key: Arc<SigningKey>,
+    pub(crate) settings: Arc<Settings>,
 }
 
-pub fn scan() -> ScanKey {
+pub(crate) fn scan() -> ScanKey {
     ScanKey {
         practice: "praxis-nord".parse().unwrap(),
         scan: "scan-0001".parse().unwrap(),
@@ -125,7 +125,7 @@ pub fn scan() -> ScanKey {
 }
 
 impl Rig {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = ManualClock::at_ms(START_MS);
         let shared: Arc<dyn dermalia_record::Clock> = Arc::new(clock.clone());
         let database = Database::in_memory().unwrap();
@@ -159,7 +159,7 @@ impl Rig {
         }
     }
 
-    pub fn analyze(&self, ports: &Ports) -> Analyze {
+    pub(crate) fn analyze(&self, ports: &Ports) -> Analyze {
         Analyze::new(
             ports.clone(),
             Arc::new(LineMeasurer),
@@ -167,17 +167,17 @@ impl Rig {
         )
     }
 
-    pub fn report(&self, ports: &Ports) -> Report {
+    pub(crate) fn report(&self, ports: &Ports) -> Report {
         let (key, settings) = (Arc::clone(&self.key), Arc::clone(&self.settings));
         Report::new(ports.clone(), Arc::new(EchoRenderer), key, settings)
     }
 
-    pub fn keys(&self) -> KeySet {
+    pub(crate) fn keys(&self) -> KeySet {
         KeySet::new(self.key.public())
     }
 
     /// Stores one file without saying so.
-    pub async fn store(&self, file: &str, text: &str) -> Accepted {
+    pub(crate) async fn store(&self, file: &str, text: &str) -> Accepted {
         let received = Received {
             scan: scan(),
             target: Target::File(file.to_owned()),
@@ -192,7 +192,7 @@ impl Rig {
     }
 
     /// Uploads a bundle and announces it; gives what was announced.
-    pub async fn upload(&self, skin: &str, manifest: &str) -> Accepted {
+    pub(crate) async fn upload(&self, skin: &str, manifest: &str) -> Accepted {
         self.clock.advance_ms(10);
         self.store("white.jpg", skin).await;
         self.clock.advance_ms(10);
@@ -202,12 +202,12 @@ impl Rig {
         accepted
     }
 
-    pub async fn announce(&self, accepted: &Accepted) {
+    pub(crate) async fn announce(&self, accepted: &Accepted) {
         announce(&self.ports, accepted, 0).await.unwrap();
     }
 
     /// Works both queues over these ports once; tells whether anything was there.
-    pub async fn turn(&self, ports: &Ports) -> bool {
+    pub(crate) async fn turn(&self, ports: &Ports) -> bool {
         let analyze = self.analyze(ports);
         let first = step(ports.uploads.as_ref(), |body, attempt| async move {
             analyze.handle(&body, attempt).await.map(drop)
@@ -222,7 +222,7 @@ impl Rig {
     }
 
     /// Works until nothing is left but dead letters, letting time pass as needed.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         for _ in 0..400 {
             while self.turn(&self.ports).await {}
             let mut left = 0;
@@ -239,18 +239,18 @@ impl Rig {
     }
 
     /// What a restart does after the process has died.
-    pub async fn restart(&self) {
+    pub(crate) async fn restart(&self) {
         self.records.release_leases().await.unwrap();
         for queue in &self.queues {
             queue.recover().await.unwrap();
         }
     }
 
-    pub async fn record(&self) -> ScanRecord {
+    pub(crate) async fn record(&self) -> ScanRecord {
         self.records.get(&scan()).await.unwrap().expect("a record")
     }
 
-    pub fn keys_under(&self, prefix: &str) -> Vec<String> {
+    pub(crate) fn keys_under(&self, prefix: &str) -> Vec<String> {
         self.objects
             .snapshot()
             .into_keys()
@@ -260,7 +260,7 @@ impl Rig {
 
     /// The state that every order of events and faults must end in: one findings set, one
     /// report of this skin, one mail (or none), one live link.
-    pub async fn assert_delivered(&self, skin: &str, mails: usize, context: &str) {
+    pub(crate) async fn assert_delivered(&self, skin: &str, mails: usize, context: &str) {
         let record = self.record().await;
         assert_eq!(
             record.phase(),
@@ -327,7 +327,7 @@ impl Rig {
 
 impl Rig {
     /// Whether a worker has taken the report.
-    pub async fn record_is_claimed(&self) -> bool {
+    pub(crate) async fn record_is_claimed(&self) -> bool {
         let record = self.records.get(&scan()).await.unwrap();
         record.is_some_and(|r| r.lease.is_some() && r.report_id.is_some())
     }

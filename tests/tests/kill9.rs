@@ -1,0 +1,357 @@
+//! `dermalia serve` is killed (SIGKILL) at random moments while 50 scans are uploaded and
+//! processed. Afterwards every scan has exactly one findings set, one report, one live
+//! link and one e-mail.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dermalia_embedded::{
+    Database, DirectoryObjects, Layout, QueuePolicy, SqliteQueue, SqliteRecords, load_or_create_key,
+};
+use dermalia_phantom::{Phantom, PhantomOptions};
+use dermalia_record::port::{ObjectStore, Queue};
+use dermalia_record::{Clock, Phase, Settings, SystemClock, findings_prefix, report_prefix};
+use dermalia_report_function::link_url;
+
+const SCANS: usize = 50;
+const KILLS: usize = 6;
+/// Far more than the test needs; a hang must end it.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+type Files = Vec<(String, Vec<u8>)>;
+
+/// The command line, built if need be, from the folder that this test was built into.
+fn binary() -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let built = here
+        .parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("dermalia");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release", "-p", "dermalia"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .status()
+        .unwrap();
+    assert!(
+        status.success() && built.is_file(),
+        "{} is not built",
+        built.display()
+    );
+    built
+}
+
+fn serve(binary: &Path, data: &Path, address: SocketAddr) -> Child {
+    let child = Command::new(binary)
+        .args(["serve", "--data"])
+        .arg(data)
+        .args(["--listen", &address.to_string()])
+        .env("RUST_LOG", "warn")
+        .stdout(Stdio::null())
+        .stderr(
+            fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(data.with_extension("log"))
+                .unwrap(),
+        )
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "the service does not come up"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+/// A request without a library; `None` if the connection broke.
+fn request(address: SocketAddr, head: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .ok()?;
+    let head = format!(
+        "{head}\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
+    let status = std::str::from_utf8(&answer)
+        .ok()
+        .or_else(|| std::str::from_utf8(&answer[..end]).ok())?;
+    let status = status.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer[end + 4..].to_vec()))
+}
+
+/// Uploads one scan as a scanner does: each file until it is confirmed, the manifest last.
+fn upload(address: SocketAddr, scan: &str, files: &Files) {
+    for (name, content) in files {
+        let start = Instant::now();
+        loop {
+            let head = format!("PUT /upload/praxis-demo/{scan}/{name} HTTP/1.1");
+            match request(address, &head, content) {
+                Some((201, _)) => break,
+                Some((status, body)) => {
+                    panic!("{scan}/{name}: {status} {}", String::from_utf8_lossy(&body))
+                }
+                // Killed in the middle: the scanner tries again.
+                None => thread::sleep(Duration::from_millis(50)),
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{scan}/{name} cannot be uploaded"
+            );
+        }
+    }
+}
+
+/// The same bundle as another scan of another patient. The manifest's own hash is nowhere.
+fn renamed(files: &Files, scan: &str, email: &str) -> Files {
+    let mut files = files.clone();
+    let (_, manifest) = files.last_mut().unwrap();
+    let mut value: serde_json::Value = serde_json::from_slice(manifest).unwrap();
+    value["scan_id"] = scan.into();
+    value["patient"] = serde_json::json!({ "first_name": "Alex", "email": email, "locale": "de" });
+    *manifest = serde_json::to_vec(&value).unwrap();
+    files
+}
+
+/// xorshift64*: the moments of the kills; the seed is printed, so that a failure repeats.
+struct Moments(u64);
+
+impl Moments {
+    fn next_ms(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % below
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_doubled() {
+    let binary = binary();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let seed = std::env::var("KILL9_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(|| {
+            let since = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap();
+            since.as_nanos() as u64 | 1
+        });
+    eprintln!("KILL9_SEED={seed}");
+    let mut moments = Moments(seed);
+
+    let bundles: Vec<Files> = (0..3)
+        .map(|seed| {
+            let options = PhantomOptions {
+                seed,
+                size_px: 192,
+                ..PhantomOptions::default()
+            };
+            Phantom::generate(&options).unwrap().files
+        })
+        .collect();
+    let names: Vec<String> = (0..SCANS).map(|n| format!("KILLED-{n:04}")).collect();
+
+    let start = Instant::now();
+    let uploaded = Arc::new(AtomicUsize::new(0));
+    let uploader = {
+        let (names, uploaded) = (names.clone(), Arc::clone(&uploaded));
+        thread::spawn(move || {
+            for (n, name) in names.iter().enumerate() {
+                let email = format!("patient-{n}@example.org");
+                upload(
+                    address,
+                    name,
+                    &renamed(&bundles[n % bundles.len()], name, &email),
+                );
+                uploaded.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+    };
+    for kill in 0..KILLS {
+        let mut child = serve(&binary, &data, address);
+        thread::sleep(Duration::from_millis(100 + moments.next_ms(2_500)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        eprintln!(
+            "kill {kill} at {:.1} s, {} uploaded",
+            start.elapsed().as_secs_f64(),
+            uploaded.load(Ordering::SeqCst)
+        );
+    }
+    let mut child = serve(&binary, &data, address);
+    uploader.join().unwrap();
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let layout = Layout::of(&data);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let database = Database::open(&layout.database()).unwrap();
+    let records = SqliteRecords::new(database.clone(), Arc::clone(&clock));
+    let done = || {
+        let all = runtime.block_on(records.all()).unwrap();
+        all.iter()
+            .filter(|record| record.phase() == Phase::Delivered)
+            .count()
+    };
+    while done() < SCANS {
+        let log = || fs::read_to_string(data.with_extension("log")).unwrap();
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{} of {SCANS} delivered\n{}",
+            done(),
+            log()
+        );
+        thread::sleep(Duration::from_millis(100));
+    }
+    eprintln!("all delivered at {:.1} s", start.elapsed().as_secs_f64());
+
+    // Late duplicates of every manifest's event change nothing.
+    let queue = |name| {
+        SqliteQueue::new(
+            database.clone(),
+            name,
+            QueuePolicy::default(),
+            Arc::clone(&clock),
+        )
+    };
+    let queues = [queue("uploads"), queue("reports")];
+    let objects = DirectoryObjects::attach(&layout.store(), Arc::clone(&clock));
+    let before = runtime.block_on(records.all()).unwrap();
+    runtime.block_on(async {
+        for record in &before {
+            let source = record.source.as_ref().unwrap();
+            let event = dermalia_record::event::object_created(&source.key, &source.version, 1);
+            queues[0].send(&event, 0).await.unwrap();
+        }
+    });
+    loop {
+        let depths = queues
+            .each_ref()
+            .map(|queue| runtime.block_on(queue.depth()).unwrap());
+        if depths
+            .iter()
+            .all(|depth| depth.waiting + depth.in_flight == 0)
+        {
+            assert!(depths.iter().all(|depth| depth.dead == 0), "{depths:?}");
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "{depths:?}");
+        thread::sleep(Duration::from_millis(100));
+    }
+    let all = runtime.block_on(records.all()).unwrap();
+    assert_eq!(all, before);
+
+    assert_eq!(
+        all.iter().map(|r| r.key.scan.as_str()).collect::<Vec<_>>(),
+        names
+    );
+    let key = load_or_create_key(&layout.signing_key()).unwrap();
+    let base_url = fs::read_to_string(layout.public_url()).unwrap();
+    let settings = Settings {
+        base_url: base_url.trim().to_owned(),
+        ..Settings::default()
+    };
+    let mut reports = BTreeSet::new();
+    for record in &all {
+        let report = record.report_id.unwrap();
+        assert!(
+            reports.insert(report.to_string()),
+            "two scans share a report"
+        );
+        let run = record.run.as_ref().unwrap().to_string();
+        let prefix = findings_prefix(&record.key);
+        let findings = runtime
+            .block_on(objects.list(&prefix, 1_000))
+            .unwrap()
+            .objects;
+        assert!(
+            findings.iter().any(|o| o.key.ends_with("/findings.json")),
+            "{}",
+            record.key
+        );
+        assert!(
+            findings
+                .iter()
+                .all(|o| o.key[prefix.len()..].starts_with(&run)),
+            "{}",
+            record.key
+        );
+        let assets = runtime
+            .block_on(objects.list(&report_prefix(report), 1_000))
+            .unwrap()
+            .objects;
+        assert_eq!(
+            assets
+                .iter()
+                .filter(|o| o.key.ends_with("/report.html"))
+                .count(),
+            1
+        );
+
+        let url = link_url(record, &settings, &key).unwrap();
+        let path = &url[settings.base_url.len()..];
+        let (status, page) = request(address, &format!("GET {path} HTTP/1.1"), b"").unwrap();
+        assert_eq!(status, 200, "{}", record.key);
+        assert!(page.starts_with(b"<!DOCTYPE html>"), "{}", record.key);
+    }
+    let folders = fs::read_dir(layout.store().join("objects/reports")).unwrap();
+    let stored: BTreeSet<String> = folders
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(stored, reports, "a report that no record knows");
+
+    let mut recipients = BTreeSet::new();
+    for mail in fs::read_dir(layout.outbox()).unwrap() {
+        let text = fs::read_to_string(mail.unwrap().path()).unwrap();
+        let to = text
+            .lines()
+            .find(|l| l.starts_with("To: "))
+            .unwrap()
+            .to_owned();
+        assert!(recipients.insert(to), "a patient got two mails");
+    }
+    assert_eq!(recipients.len(), SCANS);
+
+    // An orderly end.
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(child.wait().unwrap().success());
+    eprintln!(
+        "{SCANS} scans, {KILLS} kills: {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+}
