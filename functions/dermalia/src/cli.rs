@@ -76,7 +76,8 @@ pub(crate) struct DemoArgs {
 
 #[derive(Args)]
 pub(crate) struct AnalyzeArgs {
-    /// A bundle: a folder with manifest.json, or a .zip of one.
+    /// A bundle: a folder with manifest.json, or a .zip of one. A folder that `phantom`
+    /// wrote stands for the bundle in it.
     pub(crate) bundle: PathBuf,
     /// Where the results go; made if it is not there.
     #[arg(long, value_name = "DIR")]

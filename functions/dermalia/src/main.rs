@@ -1,2 +1,76 @@
-//! dermalia
-fn main() {}
+//! `dermalia`: the command line, and the embedded cloud that it runs.
+
+mod analyze;
+mod cli;
+mod demo;
+mod link;
+mod output;
+mod phantom;
+mod report;
+mod serve;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command};
+use crate::output::{Failure, Output};
+use crate::serve::ServeOptions;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; what is one ends with EX_USAGE, because 2
+            // means a refused bundle here.
+            let code = if error.use_stderr() { 64 } else { 0 };
+            // A closed pipe is all that can fail here, and nobody is left to be told.
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    let output = Output::new(cli.json);
+    let done = match cli.command {
+        Command::Analyze(args) => analyze::run(&args, &output),
+        Command::Report(args) => report::run(&args, &output),
+        Command::Phantom(args) => phantom::run(&args, &output),
+        Command::Demo(args) => service("error", demo::run(&args, &output)),
+        Command::Serve(args) => service("info", async {
+            Ok(serve::serve(ServeOptions {
+                data: args.data,
+                listen: args.listen,
+                public_url: args.public_url,
+                workers: 1,
+            })
+            .await?)
+        }),
+        Command::Link(command) => service("warn", link::run(&command, &output)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            match failure {
+                Failure::Refused(_) => ExitCode::from(2),
+                Failure::Fault(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// Runs what waits for others, with logs of at least this level on stderr.
+fn service(level: &str, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the service cannot be started")?
+        .block_on(work)
+}
