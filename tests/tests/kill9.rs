@@ -2,12 +2,11 @@
 //! processed. Afterwards every scan has exactly one findings set, one report, one live
 //! link and one e-mail.
 
+mod service;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -20,84 +19,12 @@ use dermalia_phantom::{Phantom, PhantomOptions};
 use dermalia_record::port::{ObjectStore, Queue};
 use dermalia_record::{Clock, Phase, Settings, SystemClock, findings_prefix, report_prefix};
 use dermalia_report_function::link_url;
+use service::{Files, Service, renamed, request};
 
 const SCANS: usize = 50;
 const KILLS: usize = 6;
 /// Far more than the test needs; a hang must end it.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-type Files = Vec<(String, Vec<u8>)>;
-
-/// The command line, built if need be, from the folder that this test was built into.
-fn binary() -> PathBuf {
-    let here = std::env::current_exe().unwrap();
-    let built = here
-        .parent()
-        .and_then(Path::parent)
-        .unwrap()
-        .join("dermalia");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "-p", "dermalia"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .status()
-        .unwrap();
-    assert!(
-        status.success() && built.is_file(),
-        "{} is not built",
-        built.display()
-    );
-    built
-}
-
-fn serve(binary: &Path, data: &Path, address: SocketAddr) -> Child {
-    let child = Command::new(binary)
-        .args(["serve", "--data"])
-        .arg(data)
-        .args(["--listen", &address.to_string()])
-        .env("RUST_LOG", "warn")
-        .stdout(Stdio::null())
-        .stderr(
-            fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(data.with_extension("log"))
-                .unwrap(),
-        )
-        .spawn()
-        .unwrap();
-    let start = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        assert!(
-            start.elapsed() < Duration::from_secs(30),
-            "the service does not come up"
-        );
-        thread::sleep(Duration::from_millis(20));
-    }
-    child
-}
-
-/// A request without a library; `None` if the connection broke.
-fn request(address: SocketAddr, head: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .ok()?;
-    let head = format!(
-        "{head}\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(body).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
-    let status = std::str::from_utf8(&answer)
-        .ok()
-        .or_else(|| std::str::from_utf8(&answer[..end]).ok())?;
-    let status = status.split(' ').nth(1)?.parse().ok()?;
-    Some((status, answer[end + 4..].to_vec()))
-}
 
 /// Uploads one scan as a scanner does: each file until it is confirmed, the manifest last.
 fn upload(address: SocketAddr, scan: &str, files: &Files) {
@@ -106,10 +33,8 @@ fn upload(address: SocketAddr, scan: &str, files: &Files) {
         loop {
             let head = format!("PUT /upload/praxis-demo/{scan}/{name} HTTP/1.1");
             match request(address, &head, content) {
-                Some((201, _)) => break,
-                Some((status, body)) => {
-                    panic!("{scan}/{name}: {status} {}", String::from_utf8_lossy(&body))
-                }
+                Some(answer) if answer.status == 201 => break,
+                Some(answer) => panic!("{scan}/{name}: {answer:?}"),
                 // Killed in the middle: the scanner tries again.
                 None => thread::sleep(Duration::from_millis(50)),
             }
@@ -119,17 +44,6 @@ fn upload(address: SocketAddr, scan: &str, files: &Files) {
             );
         }
     }
-}
-
-/// The same bundle as another scan of another patient. The manifest's own hash is nowhere.
-fn renamed(files: &Files, scan: &str, email: &str) -> Files {
-    let mut files = files.clone();
-    let (_, manifest) = files.last_mut().unwrap();
-    let mut value: serde_json::Value = serde_json::from_slice(manifest).unwrap();
-    value["scan_id"] = scan.into();
-    value["patient"] = serde_json::json!({ "first_name": "Alex", "email": email, "locale": "de" });
-    *manifest = serde_json::to_vec(&value).unwrap();
-    files
 }
 
 /// xorshift64*: the moments of the kills; the seed is printed, so that a failure repeats.
@@ -146,7 +60,6 @@ impl Moments {
 
 #[test]
 fn nothing_is_lost_or_doubled() {
-    let binary = binary();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let address = TcpListener::bind("127.0.0.1:0")
@@ -194,17 +107,16 @@ fn nothing_is_lost_or_doubled() {
         })
     };
     for kill in 0..KILLS {
-        let mut child = serve(&binary, &data, address);
+        let child = Service::start(&data, address);
         thread::sleep(Duration::from_millis(100 + moments.next_ms(2_500)));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.kill();
         eprintln!(
             "kill {kill} at {:.1} s, {} uploaded",
             start.elapsed().as_secs_f64(),
             uploaded.load(Ordering::SeqCst)
         );
     }
-    let mut child = serve(&binary, &data, address);
+    let child = Service::start(&data, address);
     uploader.join().unwrap();
 
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -318,9 +230,13 @@ fn nothing_is_lost_or_doubled() {
 
         let url = link_url(record, &settings, &key).unwrap();
         let path = &url[settings.base_url.len()..];
-        let (status, page) = request(address, &format!("GET {path} HTTP/1.1"), b"").unwrap();
-        assert_eq!(status, 200, "{}", record.key);
-        assert!(page.starts_with(b"<!DOCTYPE html>"), "{}", record.key);
+        let answer = request(address, &format!("GET {path} HTTP/1.1"), b"").unwrap();
+        assert_eq!(answer.status, 200, "{}", record.key);
+        assert!(
+            answer.body.starts_with(b"<!DOCTYPE html>"),
+            "{}",
+            record.key
+        );
     }
     let folders = fs::read_dir(layout.store().join("objects/reports")).unwrap();
     let stored: BTreeSet<String> = folders
@@ -340,16 +256,7 @@ fn nothing_is_lost_or_doubled() {
     }
     assert_eq!(recipients.len(), SCANS);
 
-    // An orderly end.
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    assert!(child.wait().unwrap().success());
+    child.stop();
     eprintln!(
         "{SCANS} scans, {KILLS} kills: {:.1} s",
         start.elapsed().as_secs_f64()

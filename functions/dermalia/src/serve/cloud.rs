@@ -65,7 +65,10 @@ impl Cloud {
         };
         fs::write(layout.public_url(), format!("{base_url}\n"))
             .context("the data folder cannot be written")?;
-        let settings = Arc::new(Settings { base_url, ..Settings::default() });
+        let settings = Arc::new(Settings {
+            base_url,
+            ..Settings::default()
+        });
         let limits = Limits::default();
         let forgotten = workers::announce_forgotten(&local).await?;
         if forgotten > 0 {
@@ -98,21 +101,29 @@ impl Cloud {
         tasks.spawn(workers::work(queue, handler, stop.clone()));
         tasks.spawn(workers::sweep(local.clone(), analyze, report, stop.clone()));
         let drop_folder = layout.drop_folder();
-        tasks.spawn(drop_folder::watch(drop_folder, local.clone(), limits.clone(), stop.clone()));
+        tasks.spawn(drop_folder::watch(
+            drop_folder,
+            local.clone(),
+            limits.clone(),
+            stop.clone(),
+        ));
         let server = Server::new(local.clone(), limits.clone());
         tasks.spawn(http::run(listener, server, stop));
 
-        Ok(Self { local, settings, limits, address, stop: sender, tasks, _data: data })
+        Ok(Self {
+            local,
+            settings,
+            limits,
+            address,
+            stop: sender,
+            tasks,
+            _data: data,
+        })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// What links begin with.
-    pub(crate) fn base_url(&self) -> &str {
-        &self.settings.base_url
     }
 
     /// Uploads a bundle, a folder or an archive, as a scanner would: file by file, the
@@ -185,8 +196,12 @@ fn read_bundle(bundle: &Path, limits: &Limits) -> anyhow::Result<(ScanKey, Files
     if bundle.is_file() {
         let mut archive = Archive::open(fs::File::open(bundle)?, limits)?;
         archive.entries(limits)?;
-        let manifest = Manifest::parse(&archive.read(MANIFEST_NAME, limits.manifest_bytes)?, limits)?;
-        return Ok((scan_key(&manifest)?, vec![(Target::Archive, fs::read(bundle)?)]));
+        let manifest =
+            Manifest::parse(&archive.read(MANIFEST_NAME, limits.manifest_bytes)?, limits)?;
+        return Ok((
+            scan_key(&manifest)?,
+            vec![(Target::Archive, fs::read(bundle)?)],
+        ));
     }
     let mut folder = Folder::new(bundle);
     let mut files = Files::new();
@@ -205,5 +220,8 @@ fn read_bundle(bundle: &Path, limits: &Limits) -> anyhow::Result<(ScanKey, Files
 }
 
 fn scan_key(manifest: &Manifest) -> anyhow::Result<ScanKey> {
-    Ok(ScanKey { practice: manifest.practice_id.parse()?, scan: manifest.scan_id.parse()? })
+    Ok(ScanKey {
+        practice: manifest.practice_id.parse()?,
+        scan: manifest.scan_id.parse()?,
+    })
 }

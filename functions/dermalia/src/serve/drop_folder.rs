@@ -74,7 +74,9 @@ fn ready(root: &Path, limits: &Limits) -> io::Result<Vec<Found>> {
     fs::create_dir_all(root)?;
     let mut found = Vec::new();
     for (name, practice) in entries(root)? {
-        let Ok(id) = name.parse::<PracticeId>() else { continue };
+        let Ok(id) = name.parse::<PracticeId>() else {
+            continue;
+        };
         if !practice.is_dir() {
             continue;
         }
@@ -96,8 +98,15 @@ fn ready(root: &Path, limits: &Limits) -> io::Result<Vec<Found>> {
                     || (quiet >= FOLDER_QUIET && path.join(MANIFEST_NAME).is_file())
             };
             if complete {
-                let scan = ScanKey { practice: id.clone(), scan };
-                found.push(Found { scan, path, is_archive });
+                let scan = ScanKey {
+                    practice: id.clone(),
+                    scan,
+                };
+                found.push(Found {
+                    scan,
+                    path,
+                    is_archive,
+                });
             }
         }
     }
@@ -143,8 +152,9 @@ fn is_complete(folder: &Path, limits: &Limits) -> io::Result<bool> {
     };
     Ok(listed.files.iter().all(|file| {
         let plain = !file.name.contains(['/', '\\']);
-        plain && fs::symlink_metadata(folder.join(&file.name))
-            .is_ok_and(|meta| meta.is_file() && meta.len() == file.bytes)
+        plain
+            && fs::symlink_metadata(folder.join(&file.name))
+                .is_ok_and(|meta| meta.is_file() && meta.len() == file.bytes)
     }))
 }
 
@@ -170,21 +180,27 @@ async fn take(bundle: &Found, local: &Local, limits: &Limits) {
 }
 
 fn remove(path: &Path, is_archive: bool) {
-    let removed = if is_archive { fs::remove_file(path) } else { fs::remove_dir_all(path) };
+    let removed = if is_archive {
+        fs::remove_file(path)
+    } else {
+        fs::remove_dir_all(path)
+    };
     if let Err(error) = removed {
         tracing::warn!(kind = %error.kind(), "a bundle that was taken cannot be removed");
     }
 }
 
 async fn store(bundle: &Found, local: &Local, limits: &Limits) -> Result<(), UploadError> {
-    let failed = |e: io::Error| {
-        dermalia_record::port::PortError::retry("watched folder", "read", e.kind())
-    };
+    let failed =
+        |e: io::Error| dermalia_record::port::PortError::retry("watched folder", "read", e.kind());
     let mut files: Vec<(Target, PathBuf)> = if bundle.is_archive {
         vec![(Target::Archive, bundle.path.clone())]
     } else {
         let files = entries(&bundle.path).map_err(failed)?;
-        files.into_iter().map(|(name, path)| (Target::File(name), path)).collect()
+        files
+            .into_iter()
+            .map(|(name, path)| (Target::File(name), path))
+            .collect()
     };
     files.sort_by_key(|(target, _)| *target == Target::File(MANIFEST_NAME.to_owned()));
     for (target, path) in files {
@@ -195,7 +211,11 @@ async fn store(bundle: &Found, local: &Local, limits: &Limits) -> Result<(), Upl
         }
         let limit = max_bytes(&target, limits);
         if meta.len() > limit {
-            return Err(UploadError::TooLarge { what: "file", limit, got: meta.len() });
+            return Err(UploadError::TooLarge {
+                what: "file",
+                limit,
+                got: meta.len(),
+            });
         }
         let staged = local.objects.staging_file()?;
         let copy = staged.clone();
@@ -213,8 +233,11 @@ async fn store(bundle: &Found, local: &Local, limits: &Limits) -> Result<(), Upl
                 bytes += u64::try_from(count).map_err(io::Error::other)?;
             }
         });
-        let (bytes, sha256) =
-            copied.await.map_err(io::Error::other).and_then(|r| r).map_err(failed)?;
+        let (bytes, sha256) = copied
+            .await
+            .map_err(io::Error::other)
+            .and_then(|r| r)
+            .map_err(failed)?;
         let received = Received {
             scan: bundle.scan.clone(),
             target,

@@ -15,10 +15,12 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::routing::any;
 use data_encoding::HEXLOWER;
 use dermalia_link::KeySet;
-use dermalia_record::port::{Body, Kind};
 use dermalia_record::ScanKey;
+use dermalia_record::port::{Body, Kind};
 use dermalia_scan::Limits;
-use dermalia_upload::{Accepted, Received, Target, UploadError, accept, announce, max_bytes, object_key};
+use dermalia_upload::{
+    Accepted, Received, Target, UploadError, accept, announce, max_bytes, object_key,
+};
 use http_body_util::BodyExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -46,7 +48,11 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(local: Local, limits: Limits) -> Self {
         let keys = Arc::new(KeySet::new(local.key.public()));
-        Self { local, limits, keys }
+        Self {
+            local,
+            limits,
+            keys,
+        }
     }
 }
 
@@ -58,7 +64,8 @@ pub(crate) async fn run(listener: TcpListener, server: Server, stop: Stop) {
         .fallback(serve_link)
         .with_state(server);
     let (mut until, mut end) = (stop.clone(), stop);
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move { until.wait().await });
+    let served =
+        axum::serve(listener, router).with_graceful_shutdown(async move { until.wait().await });
     tokio::select! {
         result = served.into_future() => {
             if let Err(error) = result {
@@ -113,9 +120,15 @@ fn json_response(status: StatusCode, value: &serde_json::Value) -> Response<Http
     let mut response = Response::new(HttpBody::from(format!("{value}\n")));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("PUT"));
     }
@@ -141,7 +154,10 @@ async fn put_archive(
 ) -> Response<HttpBody> {
     let result = match archive.strip_suffix(".zip") {
         Some(scan) => put(&server, &practice, scan, Target::Archive, request).await,
-        None => Err(Refusal::Status(StatusCode::NOT_FOUND, "expected {scan}.zip".to_owned())),
+        None => Err(Refusal::Status(
+            StatusCode::NOT_FOUND,
+            "expected {scan}.zip".to_owned(),
+        )),
     };
     result.unwrap_or_else(Refusal::into_response)
 }
@@ -153,12 +169,13 @@ async fn put(
     target: Target,
     request: Request<HttpBody>,
 ) -> Result<Response<HttpBody>, Refusal> {
-    if request.method() != Method::PUT {
+    let (parts, content) = request.into_parts();
+    if parts.method != Method::PUT {
         let message = "expected PUT".to_owned();
         return Err(Refusal::Status(StatusCode::METHOD_NOT_ALLOWED, message));
     }
     // Scanners send no Origin, browsers always: no web page may upload through its visitor.
-    if request.headers().contains_key(header::ORIGIN) {
+    if parts.headers.contains_key(header::ORIGIN) {
         let message = "uploads from web pages are not accepted".to_owned();
         return Err(Refusal::Status(StatusCode::FORBIDDEN, message));
     }
@@ -168,7 +185,7 @@ async fn put(
     };
     object_key(&scan, &target).map_err(UploadError::from)?;
     let header_text = |name: &str| {
-        let value = request.headers().get(name)?.to_str().ok()?;
+        let value = parts.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
     let expected_sha256 = header_text(CHECKSUM_HEADER);
@@ -176,19 +193,43 @@ async fn put(
     if let Some(got) = header_text("content-length").and_then(|l| l.parse::<u64>().ok())
         && got > limit
     {
-        return Err(UploadError::TooLarge { what: "file", limit, got }.into());
+        return Err(UploadError::TooLarge {
+            what: "file",
+            limit,
+            got,
+        }
+        .into());
     }
-    let path = server.local.objects.staging_file().map_err(UploadError::from)?;
+    let path = server
+        .local
+        .objects
+        .staging_file()
+        .map_err(UploadError::from)?;
     let _cleanup = Cleanup(path.clone());
-    let (bytes, sha256) = receive(request.into_body(), path.clone(), limit).await?;
+    let (bytes, sha256) = receive(content, path.clone(), limit).await?;
     let body = Body::File(path);
-    let received = Received { scan, target, body, bytes, sha256, expected_sha256 };
+    // The name of the file is not logged: people name files after people.
+    let logged_scan = scan.to_string();
+    let received = Received {
+        scan,
+        target,
+        body,
+        bytes,
+        sha256,
+        expected_sha256,
+    };
     let accepted = accept(&server.local.ports, received, &server.limits).await?;
     if accepted.completes {
-        announce(&server.local.ports, &accepted, bytes).await.map_err(UploadError::from)?;
+        announce(&server.local.ports, &accepted, bytes)
+            .await
+            .map_err(UploadError::from)?;
     }
-    let Accepted { object_key, version, completes } = accepted;
-    tracing::info!(object = %object_key, bytes, completes, "file received");
+    let Accepted {
+        object_key,
+        version,
+        completes,
+    } = accepted;
+    tracing::info!(scan = logged_scan, bytes, completes, "file received");
     let value = json!({ "key": object_key, "version": version, "complete": completes });
     Ok(json_response(StatusCode::CREATED, &value))
 }
@@ -204,11 +245,7 @@ impl Drop for Cleanup {
 }
 
 /// Streams a body into a file; gives its size and SHA-256.
-async fn receive(
-    mut body: HttpBody,
-    path: PathBuf,
-    limit: u64,
-) -> Result<(u64, String), Refusal> {
+async fn receive(mut body: HttpBody, path: PathBuf, limit: u64) -> Result<(u64, String), Refusal> {
     let disk = |_| {
         let message = "the file cannot be written".to_owned();
         Refusal::Status(StatusCode::INSUFFICIENT_STORAGE, message)
@@ -221,22 +258,36 @@ async fn receive(
         .map_err(disk)?;
     let (mut bytes, mut hash) = (0_u64, Sha256::new());
     loop {
-        let frame = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| {
-            let message = "nothing came for too long".to_owned();
-            Refusal::Status(StatusCode::REQUEST_TIMEOUT, message)
-        })?;
+        let frame = tokio::time::timeout(SILENCE, body.frame())
+            .await
+            .map_err(|_| {
+                let message = "nothing came for too long".to_owned();
+                Refusal::Status(StatusCode::REQUEST_TIMEOUT, message)
+            })?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Refusal::bad_request("the upload was cut off"))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         bytes = bytes.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
         if bytes > limit {
-            return Err(UploadError::TooLarge { what: "file", limit, got: bytes }.into());
+            return Err(UploadError::TooLarge {
+                what: "file",
+                limit,
+                got: bytes,
+            }
+            .into());
         }
         hash.update(&data);
         let written = tokio::task::spawn_blocking(move || file.write_all(&data).map(|()| file));
         file = match written.await {
             Ok(result) => result.map_err(disk)?,
-            Err(_) => return Err(Refusal::Status(StatusCode::INTERNAL_SERVER_ERROR, "stopped".to_owned())),
+            Err(_) => {
+                return Err(Refusal::Status(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "stopped".to_owned(),
+                ));
+            }
         };
     }
     Ok((bytes, HEXLOWER.encode(&hash.finalize())))

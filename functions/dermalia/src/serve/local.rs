@@ -36,7 +36,11 @@ impl Local {
         let leases = local.records.release_leases().await?;
         let messages = local.uploads.recover().await? + local.reports.recover().await?;
         if leases + messages > 0 {
-            tracing::info!(leases, messages, "continuing what a dead process was working on");
+            tracing::info!(
+                leases,
+                messages,
+                "continuing what a dead process was working on"
+            );
         }
         Ok(local)
     }
@@ -48,7 +52,11 @@ impl Local {
             layout.database().is_file(),
             "{} is no data folder: expected {} in it",
             data.display(),
-            layout.database().file_name().unwrap_or_default().to_string_lossy()
+            layout
+                .database()
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
         );
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let objects = DirectoryObjects::attach(&layout.store(), Arc::clone(&clock));
@@ -62,8 +70,7 @@ impl Local {
     ) -> anyhow::Result<Self> {
         let database = Database::open(&layout.database())?;
         let policy = QueuePolicy::default();
-        let queue =
-            |name| SqliteQueue::new(database.clone(), name, policy, Arc::clone(&clock));
+        let queue = |name| SqliteQueue::new(database.clone(), name, policy, Arc::clone(&clock));
         let (uploads, reports) = (queue("uploads"), queue("reports"));
         let records = SqliteRecords::new(database.clone(), Arc::clone(&clock));
         let outbox = Outbox::open(&layout.outbox())?;
@@ -76,7 +83,16 @@ impl Local {
             mailer: Arc::new(outbox.clone()),
             clock,
         };
-        Ok(Self { ports, objects, database, records, uploads, reports, outbox, key })
+        Ok(Self {
+            ports,
+            objects,
+            database,
+            records,
+            uploads,
+            reports,
+            outbox,
+            key,
+        })
     }
 
     /// The scan of that id; the practice is needed only where two have it.
@@ -94,7 +110,9 @@ impl Local {
             }
             None => {
                 let all = self.records.all().await?;
-                all.into_iter().filter(|record| record.key.scan == scan).collect()
+                all.into_iter()
+                    .filter(|record| record.key.scan == scan)
+                    .collect()
             }
         };
         match (found.pop(), found.is_empty()) {
@@ -128,7 +146,13 @@ impl Local {
 pub(crate) fn settings_of(data: &Path) -> anyhow::Result<Settings> {
     let path = Layout::of(data).public_url();
     let base_url = std::fs::read_to_string(&path).with_context(|| {
-        format!("{} cannot be read: has `dermalia serve` run on this folder?", path.display())
+        format!(
+            "{} cannot be read: has `dermalia serve` run on this folder?",
+            path.display()
+        )
     })?;
-    Ok(Settings { base_url: base_url.trim().to_owned(), ..Settings::default() })
+    Ok(Settings {
+        base_url: base_url.trim().to_owned(),
+        ..Settings::default()
+    })
 }

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-pub(crate) use cloud::{Cloud, Finished};
-pub(crate) use local::Local;
+pub(crate) use cloud::Cloud;
+pub(crate) use local::{Local, settings_of};
 
 /// How the embedded cloud is to run.
 #[derive(Debug, Clone)]

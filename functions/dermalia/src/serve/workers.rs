@@ -74,7 +74,10 @@ where
                 stop.sleep(AFTER_FAILURE).await;
             }
             Err(error) => {
-                tracing::error!(panicked = error.is_panic(), "a handler ended before its time");
+                tracing::error!(
+                    panicked = error.is_panic(),
+                    "a handler ended before its time"
+                );
                 stop.sleep(AFTER_FAILURE).await;
             }
         }
@@ -134,17 +137,21 @@ async fn note_dead_letters(local: &Local, analyze: &Analyze, report: &Report) {
 pub(crate) async fn announce_forgotten(local: &Local) -> Result<u64, PortError> {
     let mut announced = 0;
     for object in local.objects.list("incoming/", BUNDLES).await?.objects {
-        let Some((scan, _)) = trigger_of(&object.key) else { continue };
-        let known = local.ports.records.get(&scan).await?.and_then(|record| record.source);
+        let Some((scan, _)) = trigger_of(&object.key) else {
+            continue;
+        };
+        let known = local
+            .ports
+            .records
+            .get(&scan)
+            .await?
+            .and_then(|record| record.source);
         let is_known = known.is_some_and(|source| {
             source.version == object.version || source.uploaded_at_ms > object.modified_ms
         });
         if !is_known {
-            let event = dermalia_record::event::object_created(
-                &object.key,
-                &object.version,
-                object.bytes,
-            );
+            let event =
+                dermalia_record::event::object_created(&object.key, &object.version, object.bytes);
             local.uploads.send(&event, 0).await?;
             announced += 1;
         }

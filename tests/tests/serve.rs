@@ -1,0 +1,312 @@
+//! `dermalia serve` as a scanner, a practice and a patient meet it.
+
+mod service;
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dermalia_phantom::{Phantom, PhantomOptions};
+use serde_json::Value;
+use service::{Files, Response, Service, renamed, request};
+
+fn put(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Response {
+    request(address, &format!("PUT {path} HTTP/1.1{headers}"), body).expect("an answer")
+}
+
+fn get(address: SocketAddr, path: &str) -> Response {
+    request(address, &format!("GET {path} HTTP/1.1"), b"").expect("an answer")
+}
+
+/// What `dermalia link` says, beside the running service.
+fn link(data: &Path, command: &str, scan: &str) -> Option<Value> {
+    let output = Command::new(dermalia_tests::dermalia())
+        .args(["--json", "link", command, scan, "--data"])
+        .arg(data)
+        .output()
+        .unwrap();
+    output
+        .status
+        .success()
+        .then(|| serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// Waits until the scan has come to an end.
+fn ended(data: &Path, scan: &str) -> Value {
+    let start = Instant::now();
+    loop {
+        if let Some(shown) = link(data, "show", scan)
+            && ["delivered", "refused", "failed"].contains(&shown["state"].as_str().unwrap())
+        {
+            return shown;
+        }
+        let log = || fs::read_to_string(data.with_extension("log")).unwrap();
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "{scan}\n{}",
+            log()
+        );
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn path_of(shown: &Value) -> String {
+    let link = shown["link"].as_str().expect("a link");
+    format!("/r/{}", link.rsplit('/').next().unwrap())
+}
+
+fn upload(address: SocketAddr, scan: &str, files: &Files) {
+    for (name, content) in files {
+        let answer = put(
+            address,
+            &format!("/upload/praxis-demo/{scan}/{name}"),
+            "",
+            content,
+        );
+        assert_eq!(answer.status, 201, "{name}: {answer:?}");
+    }
+}
+
+#[test]
+fn from_upload_to_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let service = Service::start(&data, address);
+    let options = PhantomOptions {
+        size_px: 192,
+        ..PhantomOptions::default()
+    };
+    let phantom = Phantom::generate(&options).unwrap().files;
+
+    refusals_at_the_door(address);
+
+    // A good scan, whose link is renewed and revoked.
+    let canary = "kanarienvogel@example.org";
+    upload(
+        address,
+        "SCAN-GOOD",
+        &renamed(&phantom, "SCAN-GOOD", canary),
+    );
+    let shown = ended(&data, "SCAN-GOOD");
+    assert_eq!(shown["state"], "delivered", "{shown}");
+    let first = path_of(&shown);
+    let page = get(address, &first);
+    assert_eq!(page.status, 200);
+    let html = String::from_utf8(page.body).unwrap();
+    assert!(html.contains("Alex") && !html.contains("kanarienvogel"));
+    for header in [
+        "content-security-policy: default-src 'none'",
+        "referrer-policy: no-referrer",
+        "cache-control: private, no-store",
+        "x-robots-tag: noindex",
+    ] {
+        assert!(
+            page.head.to_lowercase().contains(header),
+            "{header}\n{}",
+            page.head
+        );
+    }
+    // Whatever the page refers to answers too.
+    let references: Vec<&str> = html
+        .split("href=\"?")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(
+        references.contains(&"data.json") && references.contains(&"scan.glb"),
+        "{references:?}"
+    );
+    for file in &references {
+        assert_eq!(
+            get(address, &format!("{first}?{file}")).status,
+            200,
+            "{file}"
+        );
+    }
+    let part = request(
+        address,
+        &format!("GET {first}?scan.glb HTTP/1.1\r\nRange: bytes=0-3"),
+        b"",
+    );
+    let part = part.unwrap();
+    assert_eq!((part.status, part.body.as_slice()), (206, &b"glTF"[..]));
+    let head = request(address, &format!("HEAD {first} HTTP/1.1"), b"").unwrap();
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(
+        get(address, &format!("{first}?findings.json")).status,
+        404,
+        "not in the report"
+    );
+
+    let renewed = link(&data, "issue", "SCAN-GOOD").unwrap();
+    let second = path_of(&renewed);
+    assert_eq!(
+        (get(address, &first).status, get(address, &second).status),
+        (200, 200)
+    );
+    let revoked = link(&data, "revoke", "SCAN-GOOD").unwrap();
+    assert!(revoked["link"].is_null());
+    assert_eq!(
+        (get(address, &first).status, get(address, &second).status),
+        (410, 410)
+    );
+    let third = path_of(&link(&data, "issue", "SCAN-GOOD").unwrap());
+    assert_eq!(
+        (get(address, &third).status, get(address, &second).status),
+        (200, 410)
+    );
+    assert!(link(&data, "show", "SCAN-NONE").is_none());
+
+    // A field that the contract does not know refuses the bundle and deletes it.
+    let mut bad = renamed(&phantom, "SCAN-BAD0", canary);
+    let manifest = &mut bad.last_mut().unwrap().1;
+    let mut value: Value = serde_json::from_slice(manifest).unwrap();
+    value["patient"]["date_of_birth"] = "1980-01-01".into();
+    *manifest = value.to_string().into_bytes();
+    upload(address, "SCAN-BAD0", &bad);
+    let shown = ended(&data, "SCAN-BAD0");
+    assert_eq!(shown["state"], "refused");
+    let reason = shown["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("date_of_birth") && !reason.contains("1980"),
+        "{reason}"
+    );
+    assert!(shown["link"].is_null());
+    let incoming = data.join("store/objects/incoming/praxis-demo");
+    assert!(incoming.join("SCAN-GOOD").is_dir() && !incoming.join("SCAN-BAD0").exists());
+
+    watched_folder(&data, &phantom);
+
+    // Nobody else reads the data, and no log names the patient.
+    for private in ["", "state.sqlite", "signing.key", "outbox", "store"] {
+        let mode = fs::metadata(data.join(private))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "{private} has mode {mode:o}");
+    }
+    service.stop();
+    let log = fs::read_to_string(data.with_extension("log")).unwrap();
+    assert!(log.contains("SCAN-GOOD"), "the log is not empty");
+    for personal in ["kanarienvogel", "Alex", "/r/"] {
+        assert!(!log.contains(personal), "{personal} in the log:\n{log}");
+    }
+}
+
+fn refusals_at_the_door(address: SocketAddr) {
+    let file = "/upload/praxis-demo/SCAN-DOOR/white.jpg";
+    let empty_sha = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let table: [(&str, &str, String, usize, u16); 13] = [
+        ("PUT", file, String::new(), 10, 201),
+        (
+            "PUT",
+            file,
+            format!("\r\nX-Checksum-SHA256: {empty_sha}"),
+            0,
+            201,
+        ),
+        (
+            "PUT",
+            file,
+            format!("\r\nX-Checksum-SHA256: {empty_sha}"),
+            1,
+            422,
+        ),
+        (
+            "PUT",
+            file,
+            "\r\nOrigin: http://evil.example".to_owned(),
+            10,
+            403,
+        ),
+        ("GET", file, String::new(), 0, 405),
+        (
+            "PUT",
+            "/upload/Praxis/SCAN-DOOR/white.jpg",
+            String::new(),
+            1,
+            400,
+        ),
+        (
+            "PUT",
+            "/upload/praxis-demo/short/white.jpg",
+            String::new(),
+            1,
+            400,
+        ),
+        (
+            "PUT",
+            "/upload/praxis-demo/SCAN-DOOR/..%2Fmanifest.json",
+            String::new(),
+            1,
+            400,
+        ),
+        (
+            "PUT",
+            "/upload/praxis-demo/SCAN-DOOR/manifest.json",
+            String::new(),
+            (1 << 20) + 1,
+            413,
+        ),
+        (
+            "PUT",
+            "/upload/praxis-demo/SCAN-DOOR",
+            String::new(),
+            1,
+            404,
+        ),
+        (
+            "PUT",
+            "/upload/praxis-demo/SCAN-DOOR/a/b",
+            String::new(),
+            1,
+            404,
+        ),
+        ("GET", "/healthz", String::new(), 0, 200),
+        ("GET", "/r/AAAA", String::new(), 0, 404),
+    ];
+    for (method, path, headers, bytes, status) in table {
+        let answer = request(
+            address,
+            &format!("{method} {path} HTTP/1.1{headers}"),
+            &vec![7; bytes],
+        );
+        let answer = answer.unwrap_or_else(|| panic!("{method} {path}: no answer"));
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+    }
+}
+
+/// A folder and an archive that are copied into `incoming/`.
+fn watched_folder(data: &Path, phantom: &Files) {
+    let practice = data.join("incoming/praxis-demo");
+    let scan = practice.join("SCAN-DROP");
+    fs::create_dir_all(&scan).unwrap();
+    let files = renamed(phantom, "SCAN-DROP", "drop@example.org");
+    // The manifest first: the bundle is not taken before the rest is there.
+    for (name, content) in files.iter().rev() {
+        fs::write(scan.join(name), content).unwrap();
+        thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(ended(data, "SCAN-DROP")["state"], "delivered");
+
+    // What is no archive is refused by the analysis, with a reason.
+    fs::write(practice.join("SCAN-ZIP0.zip"), b"no archive").unwrap();
+    let shown = ended(data, "SCAN-ZIP0");
+    assert_eq!(
+        (&shown["state"], shown["reason"].is_string()),
+        (&"refused".into(), true)
+    );
+    assert_eq!(
+        fs::read_dir(&practice).unwrap().count(),
+        0,
+        "what was taken is gone"
+    );
+}
