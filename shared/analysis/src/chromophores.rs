@@ -6,7 +6,8 @@
 //! direction of H is well known; that of M is not, and is taken from the scan's own spots.
 
 use crate::colour::{HAEMOGLOBIN, MELANIN_SPECTRAL, MELANIN_TSUMURA};
-use crate::field::{Field, weighted_quantile};
+use crate::field::{Field, quantile, weighted_quantile};
+use crate::linear::solve;
 
 /// How far the directions may be taken from where they are expected, in degrees of the
 /// chroma plane: 84 (Tsumura's M) and 107 (a melanin that falls with wavelength), 152 (H).
@@ -44,15 +45,6 @@ impl Default for Directions {
     }
 }
 
-/// Amounts of the two chromophores, as lengths in the chroma plane.
-#[derive(Debug, Clone)]
-pub(crate) struct Amounts {
-    /// One a cell.
-    pub(crate) melanin: Vec<f32>,
-    /// One a cell.
-    pub(crate) haemoglobin: Vec<f32>,
-}
-
 impl Directions {
     /// The rows of the inverse of the matrix whose columns are the two directions.
     fn inverse(self) -> [[f32; 2]; 2] {
@@ -75,29 +67,11 @@ impl Directions {
         [m[0] * c[0] + m[1] * c[1], h[0] * c[0] + h[1] * c[1]]
     }
 
-    /// Melanin and haemoglobin of every cell.
-    pub(crate) fn amounts(self, field: &Field) -> Amounts {
-        let inverse = self.inverse();
-        let row = |w: [f32; 2]| -> Vec<f32> {
-            (0..field.len())
-                .map(|i| {
-                    let c = chroma(field.at(i));
-                    w[0] * c[0] + w[1] * c[1]
-                })
-                .collect()
-        };
-        Amounts {
-            melanin: row(inverse[0]),
-            haemoglobin: row(inverse[1]),
-        }
-    }
-
-    /// The linear form of density that neither chromophore moves and that is 1 on
-    /// (1, 1, 1): the light and the relief.
+    /// Density in R, G, B of one unit of melanin's and one of haemoglobin's chroma.
     ///
     /// Only the directions in the chroma plane are known from a scan, not how much
     /// neutral density comes with them; that is taken from the published spectra.
-    pub(crate) fn shading_form(self) -> [f64; 3] {
+    fn spectra(self) -> [[f64; 3]; 2] {
         let full = |deg: f64, neutral: f64| {
             let r = deg.to_radians();
             let (x, y) = (
@@ -111,18 +85,29 @@ impl Directions {
             neutral_share(MELANIN_SPECTRAL),
         );
         let (ta, sa) = (angle_deg(MELANIN_TSUMURA), angle_deg(MELANIN_SPECTRAL));
-        let m = full(
-            self.melanin_deg,
-            t + (s - t) * (self.melanin_deg - ta) / (sa - ta),
-        );
-        let h = full(self.haemoglobin_deg, neutral_share(HAEMOGLOBIN));
-        let n = [
-            m[1] * h[2] - m[2] * h[1],
-            m[2] * h[0] - m[0] * h[2],
-            m[0] * h[1] - m[1] * h[0],
-        ];
-        let sum: f64 = n.iter().sum();
-        n.map(|v| v / sum)
+        let neutral = t + (s - t) * (self.melanin_deg - ta) / (sa - ta);
+        [
+            full(self.melanin_deg, neutral),
+            full(self.haemoglobin_deg, neutral_share(HAEMOGLOBIN)),
+        ]
+    }
+
+    /// The forms that read melanin and haemoglobin with the least error, given the noise
+    /// of each channel: where it is small they see neither light nor the other
+    /// chromophore; where blue is nearly black they lean on red and green.
+    pub(crate) fn forms(self, noise: [f64; 3]) -> [[f64; 3]; 2] {
+        let [melanin, blood] = self.spectra();
+        [
+            least_error_form(melanin, &[(NEUTRAL, 0.04), (blood, 0.06)], noise),
+            least_error_form(blood, &[(NEUTRAL, 0.04), (melanin, 0.12)], noise),
+        ]
+    }
+
+    /// The form that reads the light and the relief: 1 on (1, 1, 1), and moved by neither
+    /// chromophore as far as the noise allows.
+    pub(crate) fn shading_form(self, noise: [f64; 3]) -> [f64; 3] {
+        let [melanin, blood] = self.spectra();
+        least_error_form(NEUTRAL, &[(melanin, 0.1), (blood, 0.05)], noise)
     }
 
     /// The directions with that of melanin replaced by the strength-weighted median of
@@ -145,6 +130,64 @@ impl Directions {
             haemoglobin_deg: median(red, HAEMOGLOBIN_RANGE_DEG).unwrap_or(self.haemoglobin_deg),
         }
     }
+}
+
+const NEUTRAL: [f64; 3] = [1.0; 3];
+
+/// The linear form that is 1 on `target` and has the least variance, where `others` vary
+/// by a standard deviation each and each channel has its noise (Gauss-Markov).
+fn least_error_form(target: [f64; 3], others: &[([f64; 3], f64)], noise: [f64; 3]) -> [f64; 3] {
+    let mut system = [[0.0; 4]; 3];
+    for a in 0..3 {
+        for b in 0..3 {
+            system[a][b] = others
+                .iter()
+                .map(|(v, sigma)| sigma * sigma * v[a] * v[b])
+                .sum();
+        }
+        system[a][a] += noise[a] * noise[a] + 1e-8;
+        system[a][3] = target[a];
+    }
+    // The matrix is positive definite: the noise floor keeps it so.
+    let form = solve(system).unwrap_or(target);
+    let scale: f64 = (0..3).map(|k| form[k] * target[k]).sum();
+    form.map(|v| v / scale)
+}
+
+/// A linear form of density over all cells.
+pub(crate) fn plane(field: &Field, form: [f64; 3]) -> Vec<f32> {
+    let form = form.map(|v| v as f32);
+    (0..field.len())
+        .map(|i| {
+            let d = field.at(i);
+            form[0] * d[0] + form[1] * d[1] + form[2] * d[2]
+        })
+        .collect()
+}
+
+/// A linear form of one density.
+pub(crate) fn apply(form: [f64; 3], density: [f32; 3]) -> f32 {
+    (0..3).map(|k| form[k] * f64::from(density[k])).sum::<f64>() as f32
+}
+
+/// The noise of single cells in each channel, from what cells differ from the mean of
+/// their neighbours (a fifth of that variance is the neighbours' own).
+pub(crate) fn cell_noise(field: &Field) -> [f64; 3] {
+    let w = field.width;
+    let full = |i: usize| field.weight[i] > 0.5;
+    let mut off: [Vec<f32>; 3] = Default::default();
+    for y in (1..field.height.saturating_sub(1)).step_by(3) {
+        for i in y * w + 1..(y + 1) * w - 1 {
+            if ![i, i - 1, i + 1, i - w, i + w].iter().all(|&j| full(j)) {
+                continue;
+            }
+            for (k, list) in off.iter_mut().enumerate() {
+                let d = &field.density[k];
+                list.push((d[i] - 0.25 * (d[i - 1] + d[i + 1] + d[i - w] + d[i + w])).abs());
+            }
+        }
+    }
+    off.map(|mut v| quantile(&mut v, 0.5).map_or(0.0, |m| 1.4826 * f64::from(m) / 1.118))
 }
 
 /// Neutral density for each unit of chroma.
@@ -184,7 +227,12 @@ mod tests {
                 let got = directions.unmix(mix(m, melanin, h, s));
                 assert!((got[0] - m as f32 * length(melanin)).abs() < 1e-5);
                 assert!((got[1] - h as f32 * length(HAEMOGLOBIN)).abs() < 1e-5);
-                let form = directions.shading_form();
+                let quiet = directions.forms([0.0; 3]);
+                for (k, amount) in got.into_iter().enumerate() {
+                    let read = apply(quiet[k], mix(m, melanin, h, s));
+                    assert!((read - amount).abs() < 1e-3, "{read} {amount}");
+                }
+                let form = directions.shading_form([0.0; 3]);
                 let light: f64 = (0..3)
                     .map(|k| form[k] * f64::from(mix(m, melanin, h, s)[k]))
                     .sum();

@@ -1,7 +1,7 @@
 //! How far one increment reaches: the surface inside half of its height.
 
 use crate::discriminant::Discriminant;
-use crate::field::{Field, quantile, smooth_weighted};
+use crate::field::{Field, gaussian, quantile};
 use crate::segments::{Basins, NO_BASIN};
 use crate::summit::{Point, height};
 
@@ -21,6 +21,9 @@ pub(crate) struct Increment {
     /// Cells of the local skin around.
     pub(crate) around: Vec<u32>,
 }
+
+/// More than a red area of 5 cm across is a difference between parts of the face.
+const MOST_MM2: f32 = 2000.0;
 
 /// Smoothing for the measurement, as a share of the root of the area: little enough that
 /// the first-order correction below undoes it; more where the noise asks for it.
@@ -69,7 +72,7 @@ pub(crate) fn measure(
         basins.basin[i] == own && smooth[i] > 0.5 * top
     });
     let rough_area: f32 = rough.iter().map(|&i| field.area_mm2[i as usize]).sum();
-    if rough_area <= 0.0 {
+    if rough_area <= 0.0 || rough_area > MOST_MM2 {
         return None;
     }
     let root = rough_area.sqrt();
@@ -100,7 +103,17 @@ pub(crate) fn measure(
         .clamp(SMOOTH_SHARE[0] * root, SMOOTH_SHARE[1] * root)
         .max(0.3 * cell);
     let sigma = cell_mm.map(|mm| sigma_mm / mm);
-    let planes = [0, 1, 2].map(|k| smooth_weighted(&local(&field.density[k]), &mass, w, h, sigma));
+    let bottom = gaussian(&mass, w, h, sigma);
+    let planes = [0, 1, 2].map(|k| {
+        let product: Vec<f32> = (0..w * h)
+            .map(|i| field.density[k][window.cell(field, i)] * mass[i])
+            .collect();
+        let mut top = gaussian(&product, w, h, sigma);
+        for (t, b) in top.iter_mut().zip(&bottom) {
+            *t = if *b > 1e-4 { *t / *b } else { 0.0 };
+        }
+        top
+    });
     let inner: Vec<usize> = rough
         .iter()
         .map(|&c| window.local(field, c as usize))

@@ -6,7 +6,7 @@
 //! and the median is what an even light of the same total would give.
 
 use crate::baseline::low_pass;
-use crate::chromophores::Directions;
+use crate::chromophores::{Directions, cell_noise, plane};
 use crate::colour::{Lab, lab_from_density};
 use crate::field::{Field, weighted_quantile};
 
@@ -25,13 +25,7 @@ pub(crate) struct Illumination {
 impl Illumination {
     /// Reads the light off the cells that have weight.
     pub(crate) fn of(field: &Field, weight: &[f32], directions: Directions) -> Self {
-        let form = directions.shading_form().map(|v| v as f32);
-        let plane: Vec<f32> = (0..field.len())
-            .map(|i| {
-                let d = field.at(i);
-                form[0] * d[0] + form[1] * d[1] + form[2] * d[2]
-            })
-            .collect();
+        let plane = plane(field, directions.shading_form(cell_noise(field)));
         let mut density = low_pass(field, &plane, weight, REACH_MM);
         let mut levels: Vec<(f32, f32)> = (0..field.len())
             .filter(|&i| weight[i] > 0.0)

@@ -1,6 +1,6 @@
 //! Pigment spots: places of more melanin than the skin around them.
 
-use crate::chromophores::{Directions, chroma};
+use crate::chromophores::{Directions, apply, cell_noise, chroma, plane};
 use crate::colour::{Lab, ciede2000, lab_from_density};
 use crate::extent::Increment;
 use crate::field::{Field, quantile};
@@ -33,8 +33,8 @@ pub(crate) fn spots(
     usable: &[bool],
     directions: Directions,
 ) -> (Vec<Spot>, Vec<f32>) {
-    let amounts = directions.amounts(field);
-    let unit = |step: [f32; 3]| directions.unmix(step)[0];
+    let form = directions.forms(smoothed_noise(field))[0];
+    let unit = |step: [f32; 3]| apply(form, step);
     let contrast = |one: &Increment| {
         let [short, long] = one.axes_mm;
         if short < LINE_MM && long > 3.0 * short {
@@ -45,7 +45,7 @@ pub(crate) fn spots(
         let pigment = is_pigment(density_step(field, one)?, directions);
         (contrast_de00 >= LEAST_DE00 && pigment).then_some(contrast_de00)
     };
-    let found = find(field, &amounts.melanin, usable, SEARCH, unit, |one| {
+    let found = find(field, &plane(field, form), usable, SEARCH, unit, |one| {
         contrast(one).is_some()
     });
     let spots = found
@@ -60,6 +60,12 @@ pub(crate) fn spots(
         })
         .collect();
     (spots, found.residual)
+}
+
+/// The noise of each channel after the smoothing of a typical detection.
+pub(crate) fn smoothed_noise(field: &Field) -> [f64; 3] {
+    let cell = f64::from(field.cell_mm[0] * field.cell_mm[1]).sqrt();
+    cell_noise(field).map(|n| n * (cell / (3.545 * 0.4)).min(1.0))
 }
 
 /// Whether a step of density is melanin's: darker, coloured by more than a pit, a fold or

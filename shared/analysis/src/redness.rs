@@ -1,10 +1,10 @@
 //! Red areas: places of more haemoglobin than the skin around them.
 
-use crate::chromophores::{Directions, chroma};
+use crate::chromophores::{Directions, apply, chroma, plane};
 use crate::extent::Increment;
 use crate::field::Field;
 use crate::increments::{Search, find};
-use crate::pigment::{Spot, colours, density_step, evidence, spots};
+use crate::pigment::{Spot, colours, density_step, evidence, smoothed_noise, spots};
 
 /// A red area, in cells of the field.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ pub(crate) fn colour_features(field: &Field, usable: &[bool]) -> ColourFeatures 
     let blood = blood_evidence(field, &red, &melanin);
     if blood.len() >= 4 {
         let again = directions.refined(&evidence(field, &pigment), &blood);
-        if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 2.5 {
+        if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 5.0 {
             directions = again;
             (pigment, melanin) = spots(field, usable, directions);
             (red, haemoglobin) = red_areas(field, usable, directions, &melanin);
@@ -71,8 +71,8 @@ fn red_areas(
     directions: Directions,
     melanin: &[f32],
 ) -> (Vec<RedArea>, Vec<f32>) {
-    let amounts = directions.amounts(field);
-    let unit = |step: [f32; 3]| directions.unmix(step)[1];
+    let form = directions.forms(smoothed_noise(field))[1];
+    let unit = |step: [f32; 3]| apply(form, step);
     let contrast = |one: &Increment| {
         let (inside, around) = colours(field, one)?;
         let contrast_a = inside.a - around.a;
@@ -82,7 +82,7 @@ fn red_areas(
         let red = contrast_a >= LEAST_A && one.height > leak && step[1] > step[0];
         red.then_some(contrast_a)
     };
-    let found = find(field, &amounts.haemoglobin, usable, SEARCH, unit, |one| {
+    let found = find(field, &plane(field, form), usable, SEARCH, unit, |one| {
         contrast(one).is_some()
     });
     let red = found
