@@ -62,7 +62,10 @@ fn main() {
     if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
         println!(
             "{}",
-            status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("")
+            status
+                .lines()
+                .find(|l| l.starts_with("VmHWM"))
+                .unwrap_or("")
         );
     }
     println!("quality {:?}", analysis.findings.quality);

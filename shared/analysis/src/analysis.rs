@@ -8,11 +8,11 @@ use dermalia_surface::Mesh;
 use crate::atlas::label;
 use crate::preparation::{self, Prepared};
 use crate::structure::{DensityTable, structure};
-use crate::{photo, projection};
 use crate::{
     AnalysisError, Context, assembly, masks, pores, quality, skin_colour, texture, thumbnails,
     wrinkles,
 };
+use crate::{mesh_relief, photo, projection};
 
 /// A part of the analysis, for progress and timing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,10 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         }
     }
     clock.lap("masks");
+    if prepared.relief.is_none() && prepared.has_surface {
+        prepared.relief = mesh_relief::relief(&prepared.atlas);
+        clock.lap("mesh relief");
+    }
     let ctx = Context {
         atlas: &prepared.atlas,
         pictures: &prepared.pictures,
@@ -92,11 +96,12 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
     let table = DensityTable::new();
     let structure = structure(&ctx, &table);
     clock.lap("structure");
-    let lines = wrinkles::find(&ctx, structure.as_ref(), &table);
-    let wrinkles = wrinkles::measure(&ctx, structure.as_ref(), &lines);
-    clock.lap("wrinkles");
-    let pores = pores::measure(&ctx, structure.as_ref(), &table, &lines);
+    let pits = pores::find(&ctx, structure.as_ref(), &table);
     clock.lap("pores");
+    let lines = wrinkles::find(&ctx, structure.as_ref(), &table, &pits);
+    let wrinkles = wrinkles::measure(&ctx, structure.as_ref(), &lines);
+    let pores = pores::measure(&ctx, structure.as_ref(), pits, &lines);
+    clock.lap("wrinkles");
     let texture = texture::measure(&ctx);
     clock.lap("texture");
     let colour = skin_colour::measure(&ctx);
@@ -113,7 +118,13 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         colour.pigmentation,
         colour.redness,
     ];
-    let findings = assembly::findings(&scan.manifest, ctx.atlas, quality, &outcomes);
+    let findings = assembly::findings(
+        &scan.manifest,
+        ctx.atlas,
+        prepared.has_face,
+        quality,
+        &outcomes,
+    );
     let maps = outcomes
         .iter()
         .filter_map(|o| o.map.as_ref())

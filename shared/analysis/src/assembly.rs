@@ -1,7 +1,8 @@
 //! Outcomes of the parameters to the findings contract.
 
 use dermalia_findings::{
-    Feature, Findings, Measure, MeasureName, Quality, Region, RegionFindings, SCHEMA, Source,
+    Confidence, Feature, Findings, Measure, MeasureName, Quality, Region, RegionFindings, SCHEMA,
+    Source,
 };
 use dermalia_scan::Manifest;
 use dermalia_scan::manifest::DeviceValue;
@@ -21,6 +22,7 @@ pub(crate) fn algorithm() -> String {
 pub(crate) fn findings(
     manifest: &Manifest,
     atlas: &Atlas,
+    has_face: bool,
     quality: Quality,
     outcomes: &[Outcome],
 ) -> Findings {
@@ -34,6 +36,16 @@ pub(crate) fn findings(
                 .iter()
                 .map(|&name| measure(manifest, outcomes, region, name, net))
                 .map(|m| by_scale(m, atlas.scale))
+                .map(|m| {
+                    if has_face || m.source == Source::Device {
+                        m
+                    } else {
+                        m.limited(
+                            Confidence::Low,
+                            "no face was found, so nothing that is not skin is masked by landmarks",
+                        )
+                    }
+                })
                 .collect();
             RegionFindings {
                 region,
@@ -128,7 +140,7 @@ fn by_scale(m: Measure, scale: Scale) -> Measure {
     match scale {
         Scale::Stated => m,
         Scale::Iris => m.limited(
-            dermalia_findings::Confidence::Low,
+            Confidence::Low,
             "scale from the width of the iris (11.7 mm, within 0.5 mm)",
         ),
         Scale::Unknown => Measure::not_measured(
@@ -163,7 +175,6 @@ fn sort(features: &mut [Feature]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dermalia_findings::Confidence;
 
     fn reading(region: &str, value: f64, unit: &str) -> DeviceValue {
         DeviceValue {

@@ -32,6 +32,30 @@ impl Chart {
         ]
     }
 
+    /// The chart point of an atlas point.
+    pub(crate) fn from_atlas(&self, p: [f32; 2]) -> [f32; 2] {
+        let [r, d] = self.steps;
+        let (x, y) = (p[0] - self.origin[0], p[1] - self.origin[1]);
+        let det = r[0] * d[1] - d[0] * r[1];
+        [(d[1] * x - d[0] * y) / det, (r[0] * y - r[1] * x) / det]
+    }
+
+    /// The measured pixels that this chart answers for, with their chart points.
+    pub(crate) fn pixels<'a>(
+        &'a self,
+        atlas: &'a Atlas,
+    ) -> impl Iterator<Item = (usize, [f32; 2])> + 'a {
+        let [l, t, r, b] = self.tile;
+        (t..b).flat_map(move |y| {
+            (l..r).filter_map(move |x| {
+                let i = y * atlas.width + x;
+                atlas
+                    .is_measured(i)
+                    .then(|| (i, self.from_atlas([x as f32 + 0.5, y as f32 + 0.5])))
+            })
+        })
+    }
+
     /// Whether this chart answers for an atlas point: each belongs to one tile.
     pub(crate) fn owns(&self, p: [f32; 2]) -> bool {
         let [l, t, r, b] = self.tile.map(|v| v as f32);
@@ -230,4 +254,68 @@ fn chart_of(atlas: &Atlas, tile: [usize; 4], step_mm: f32, margin_mm: f32) -> Op
         steps,
         tile,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scale;
+    use dermalia_surface::{Mesh, rasterize_uv};
+
+    /// A sheet of 40 x 20 mm in a square atlas: pixels twice as wide as high.
+    fn stretched() -> Atlas {
+        let mesh = Mesh::sheet(40.0, 20.0);
+        let raster = rasterize_uv(&mesh, 200, 200);
+        let bits = crate::labels::whole_surface(&raster.triangle);
+        crate::preparation::crop(&mesh, raster, bits, Scale::Stated).unwrap()
+    }
+
+    #[test]
+    fn steps_are_square_on_the_skin_and_go_both_ways() {
+        let atlas = stretched();
+        let charts = charts(&atlas, 0.1, 10.0, 1.0);
+        assert!(charts.len() > 4);
+        for chart in &charts {
+            let a = chart.to_atlas(30.0, 40.0);
+            let b = chart.to_atlas(40.0, 40.0);
+            let c = chart.to_atlas(30.0, 50.0);
+            assert!(((b[0] - a[0]) * 0.2 - 1.0).abs() < 1e-4 && (b[1] - a[1]).abs() < 1e-4);
+            assert!(((c[1] - a[1]) * 0.1 - 1.0).abs() < 1e-4 && (c[0] - a[0]).abs() < 1e-4);
+            let back = chart.from_atlas(a);
+            assert!((back[0] - 30.0).abs() < 1e-3 && (back[1] - 40.0).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn every_pixel_has_one_chart() {
+        let atlas = stretched();
+        let mut owners = vec![0; atlas.len()];
+        for chart in charts(&atlas, 0.1, 10.0, 1.0) {
+            for (i, _) in chart.pixels(&atlas) {
+                owners[i] += 1;
+            }
+        }
+        assert!(owners.iter().all(|n| *n == 1));
+    }
+
+    #[test]
+    fn masked_places_are_filled_from_around_them() {
+        let mut atlas = stretched();
+        let source: Vec<f32> = (0..atlas.len())
+            .map(|i| {
+                let (x, y) = ((i % 200) as f32, (i / 200) as f32);
+                let hole = (80.0..120.0).contains(&x) && (80.0..120.0).contains(&y);
+                if hole { 9.0 } else { 1.0 }
+            })
+            .collect();
+        for y in 79..121 {
+            for x in 79..121 {
+                atlas.labels[y * 200 + x] |= label::COLOUR_MASK;
+            }
+        }
+        for chart in charts(&atlas, 0.1, 10.0, 1.0) {
+            let plane = chart.sample(&atlas, &source);
+            assert!(plane.data.iter().all(|v| (v - 1.0).abs() < 1e-3));
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! Landmarks where the bundle brings none.
 
-use dermalia_landmarks::{LandmarkError, PictureLandmarks, RgbView, find_on_mesh, find_on_picture};
+use dermalia_landmarks::{
+    LandmarkError, MeshLandmarks, PictureLandmarks, RgbView, find_on_mesh, find_on_picture,
+};
 use dermalia_scan::{Pixels, Samples};
-use dermalia_surface::{Mesh, Vec3};
+use dermalia_surface::Mesh;
 
 use crate::AnalysisError;
 
@@ -17,14 +19,13 @@ fn own_fault(e: LandmarkError) -> AnalysisError {
 pub(crate) fn on_mesh(
     mesh: &Mesh,
     picture: Option<&Pixels>,
-) -> Result<Option<Vec<Vec3>>, AnalysisError> {
+) -> Result<Option<MeshLandmarks>, AnalysisError> {
     let small = picture.map(|p| reduced(p, LARGEST_SIDE));
     let view = match &small {
         Some((w, h, rgb)) => Some(RgbView::new(*w, *h, rgb).map_err(own_fault)?),
         None => None,
     };
-    let found = find_on_mesh(mesh, view.as_ref()).map_err(own_fault)?;
-    Ok(found.map(|f| f.points_mm))
+    find_on_mesh(mesh, view.as_ref()).map_err(own_fault)
 }
 
 /// The landmarks of a photograph in its pixels, if it shows a face.
@@ -49,7 +50,10 @@ pub(crate) fn on_photo(picture: &Pixels) -> Result<Option<PictureLandmarks>, Ana
 /// A picture in 8 bits of at most `side` pixels a side, by means over whole pixels.
 pub(crate) fn reduced(picture: &Pixels, side: usize) -> (usize, usize, Vec<u8>) {
     let step = picture.width.max(picture.height).div_ceil(side).max(1);
-    let (w, h) = ((picture.width / step).max(1), (picture.height / step).max(1));
+    let (w, h) = (
+        (picture.width / step).max(1),
+        (picture.height / step).max(1),
+    );
     let level = |i: usize| match &picture.samples {
         Samples::Eight(v) => u32::from(v[i]),
         Samples::Sixteen(v) => u32::from(v[i]) / 257,

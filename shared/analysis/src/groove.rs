@@ -51,6 +51,8 @@ pub(crate) struct Groove {
     pub(crate) width_mm: f64,
     /// Mean depth along the length, in the unit of the signal.
     pub(crate) depth: f64,
+    /// The depth at each point of the path, hardly smoothed.
+    pub(crate) depths: Vec<f64>,
     /// How shallow its shallow places are: the lower sixth of the depths over the upper
     /// tenth. A row of pores comes near 0, a groove stays above half.
     pub(crate) evenness: f64,
@@ -104,7 +106,7 @@ pub(crate) fn measure(
     let raw = course.depths(shapes, radius, shape);
     let depth = smooth(&raw, smoothing_mm / STEP_MM);
     let (from, to) = half_depth_ends(&depth, core)?;
-    let (path_px, path_mm) = course.path(from, to)?;
+    let (path_px, path_mm, depths) = course.path(from, to, &smooth(&raw, 1.0))?;
     let length_mm = path_mm
         .windows(2)
         .map(|w| {
@@ -124,6 +126,7 @@ pub(crate) fn measure(
         length_mm,
         width_mm: 2.0 * f64::from(radius),
         depth: mean,
+        depths,
         evenness,
         profile: (radius, shape),
     })
@@ -395,28 +398,35 @@ impl Course<'_> {
             .collect()
     }
 
-    /// The centre line from one fractional step to another.
-    #[allow(clippy::type_complexity)]
-    fn path(&self, from: f64, to: f64) -> Option<(Vec<[f64; 2]>, Vec<[f64; 3]>)> {
+    /// The centre line from one fractional step to another, with the depths along it.
+    fn path(&self, from: f64, to: f64, depth: &[f64]) -> Option<Path> {
         let at = |t: f64| {
             let i = (t as usize).min(self.px.len() - 2);
             let r = t - i as f64;
             [0, 1].map(|k| self.px[i][k] + r * (self.px[i + 1][k] - self.px[i][k]))
         };
+        let inner = from.floor() as usize + 1..=to.ceil() as usize - 1;
         let mut px = vec![at(from)];
-        px.extend((from.floor() as usize + 1..=to.ceil() as usize - 1).map(|i| self.px[i]));
+        px.extend(inner.clone().map(|i| self.px[i]));
         px.push(at(to));
+        let mut along = vec![depth[from as usize]];
+        along.extend(inner.map(|i| depth[i]));
+        along.push(depth[to as usize]);
         let px = smooth_line(&px, 0.3 / STEP_MM);
-        let (mut kept, mut mm) = (vec![], vec![]);
-        for p in px {
+        let (mut kept, mut mm, mut depths) = (vec![], vec![], vec![]);
+        for (p, d) in px.into_iter().zip(along) {
             if let Some(q) = self.atlas.surface_point(p[0], p[1]) {
                 kept.push(p);
                 mm.push(q);
+                depths.push(d);
             }
         }
-        (mm.len() >= 4).then_some((kept, mm))
+        (mm.len() >= 4).then_some((kept, mm, depths))
     }
 }
+
+/// Points in pixels, in millimetres, and depths.
+type Path = (Vec<[f64; 2]>, Vec<[f64; 3]>, Vec<f64>);
 
 fn offsets(profile: &[f32]) -> impl Iterator<Item = (f32, f32)> + '_ {
     let middle = (profile.len() / 2) as f32;

@@ -18,7 +18,6 @@ impl Plane {
     }
 
     /// The value at a point (pixel middles at n + 0.5), bilinear, clamped at the border.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) fn sample(&self, x: f32, y: f32) -> f32 {
         bilinear(&self.data, self.width, self.height, x, y)
     }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::blobs::{Candidate, candidates};
 use crate::chart::charts;
+use crate::places::Places;
 use crate::planes::median;
 use crate::profile::{PitFit, Sample, Shapes};
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
@@ -19,6 +20,8 @@ use crate::{Context, Outcome, RegisteredPicture};
 
 /// A pore is at least this wide.
 const LEAST_DIAMETER_MM: f32 = 0.25;
+/// Smaller pits are no pores, but rows of them are no wrinkles either.
+const SMALLEST_PIT_MM: f32 = 0.1;
 /// And no wider than this; a wider dark round place is something else.
 const LARGEST_DIAMETER_MM: f32 = 1.3;
 /// Coarser pictures show no pores.
@@ -26,12 +29,12 @@ const COARSEST_MM_PER_PX: f64 = 0.15;
 /// Filter scales: a Gaussian pit of 0.2 to 1.2 mm.
 const SIGMAS_MM: [f32; 6] = [0.09, 0.125, 0.175, 0.25, 0.35, 0.5];
 /// Responses below this many times the noise are not looked at.
-const LEAST_SCORE: f32 = 2.5;
+const LEAST_SCORE: f32 = 3.8;
 /// The depth must be this many times its own standard error.
 const LEAST_SIGNIFICANCE: f32 = 5.5;
 /// And at least this optical density.
 const LEAST_DEPTH: f32 = 0.012;
-const LEAST_ROUNDNESS: f32 = 0.4;
+const LEAST_ROUNDNESS: f32 = 0.5;
 const MOST_CHROMATIC: f32 = 0.55;
 /// Below this width the colour of a pit is that of the picture's coding.
 const COLOUR_FROM_MM: f32 = 0.5;
@@ -43,13 +46,106 @@ struct Pore {
     region: Region,
     diameter_mm: f64,
     depth: f32,
+    shape: usize,
 }
 
-/// Finds and measures the pores.
+/// All round dark pits, pores or smaller.
+#[derive(Debug, Default)]
+pub(crate) struct Pits {
+    pits: Vec<Pore>,
+}
+
+impl Pits {
+    /// Where they lie.
+    pub(crate) fn places(&self, ctx: &Context<'_>) -> Places {
+        Places::new(self.pits.iter().filter_map(|p| {
+            let at = ctx.atlas.surface_point(p.px[0], p.px[1])?;
+            Some((at, 0.9 * p.diameter_mm))
+        }))
+    }
+}
+
+/// A signal without the pits, so that rows of them make no lines; `None` without any.
+pub(crate) fn without_pits(ctx: &Context<'_>, pits: &Pits, signal: &[f32]) -> Option<Vec<f32>> {
+    if pits.pits.is_empty() {
+        return None;
+    }
+    let shapes = Shapes::new();
+    let mut out = signal.to_vec();
+    for p in &pits.pits {
+        remove(ctx, &shapes, p, &mut out);
+    }
+    Some(out)
+}
+
+/// Takes a pit out of a signal, as deep as it is in that signal.
+fn remove(ctx: &Context<'_>, shapes: &Shapes, p: &Pore, signal: &mut [f32]) {
+    let atlas = ctx.atlas;
+    let Some(m) = atlas.pixel(p.px[0], p.px[1]).and_then(|i| atlas.metric(i)) else {
+        return;
+    };
+    let radius = 0.5 * p.diameter_mm as f32;
+    let window = 2.4 * radius;
+    let det = m.pixel_area_mm2();
+    let (rx, ry) = (window * m.g.sqrt() / det, window * m.e.sqrt() / det);
+    if !(rx * ry < 1e4) {
+        return;
+    }
+    let (x0, y0) = (p.px[0] as f32, p.px[1] as f32);
+    let rows = (y0 - ry).max(0.0) as usize..=((y0 + ry) as usize).min(atlas.height - 1);
+    let columns = (x0 - rx).max(0.0) as usize..=((x0 + rx) as usize).min(atlas.width - 1);
+    let mut pixels = vec![];
+    let (mut f1, mut f2, mut fz, mut z1) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
+    for y in rows {
+        for x in columns.clone() {
+            let i = y * atlas.width + x;
+            let d = m.length_mm(x as f32 + 0.5 - x0, y as f32 + 0.5 - y0);
+            if d > window || !signal[i].is_finite() {
+                continue;
+            }
+            let f = shapes.at(p.shape, (d / radius) * (d / radius)).0;
+            f1 += f;
+            f2 += f * f;
+            z1 += signal[i];
+            pixels.push((i, f));
+        }
+    }
+    let n = pixels.len() as f32;
+    let power = f2 - f1 * f1 / n;
+    if n < 5.0 || power <= 1e-3 {
+        return;
+    }
+    for (i, f) in &pixels {
+        fz += (f - f1 / n) * (signal[*i] - z1 / n);
+    }
+    let depth = fz / power;
+    for (i, f) in pixels {
+        signal[i] -= depth * f;
+    }
+}
+
+/// Size of a pixel of the pictures on the skin.
+fn picture_mm_per_px(ctx: &Context<'_>, structure: &Structure) -> Option<f64> {
+    let raster = ctx.atlas.median_mm_per_px()?;
+    Some(raster * f64::from(structure.magnification.max(1.0)))
+}
+
+/// Finds the pits, where the pictures are fine enough to show any.
+pub(crate) fn find(ctx: &Context<'_>, structure: Option<&Structure>, table: &DensityTable) -> Pits {
+    let size = structure.and_then(|s| picture_mm_per_px(ctx, s));
+    match (structure, size) {
+        (Some(structure), Some(size)) if size <= COARSEST_MM_PER_PX => Pits {
+            pits: pits(ctx, structure, table, size as f32),
+        },
+        _ => Pits::default(),
+    }
+}
+
+/// The pits that are pores, and their measures.
 pub(crate) fn measure(
     ctx: &Context<'_>,
     structure: Option<&Structure>,
-    table: &DensityTable,
+    pits: Pits,
     lines: &Lines,
 ) -> Outcome {
     let names = [
@@ -67,16 +163,23 @@ pub(crate) fn measure(
     let Some(structure) = structure else {
         return refuse("no white or polarised picture; pores are not measured in other lights");
     };
-    let Some(raster) = ctx.atlas.median_mm_per_px() else {
+    let Some(size) = picture_mm_per_px(ctx, structure) else {
         return refuse("no skin to measure");
     };
-    let size = raster * f64::from(structure.magnification.max(1.0));
     if size > COARSEST_MM_PER_PX {
         return refuse(&format!(
             "{size:.2} mm/px is too coarse for pores (needs {COARSEST_MM_PER_PX})"
         ));
     }
-    let pores = find(ctx, structure, table, lines, size as f32);
+    let pores: Vec<Pore> = pits
+        .pits
+        .into_iter()
+        .filter(|p| p.diameter_mm >= f64::from(LEAST_DIAMETER_MM))
+        .filter(|p| {
+            let at = ctx.atlas.surface_point(p.px[0], p.px[1]);
+            at.is_none_or(|mm| !lines.cover(mm))
+        })
+        .collect();
     let mut out = Outcome {
         map: Some(map(ctx, &pores)),
         ..Outcome::default()
@@ -136,13 +239,7 @@ pub(crate) fn measure(
     out
 }
 
-fn find(
-    ctx: &Context<'_>,
-    structure: &Structure,
-    table: &DensityTable,
-    lines: &Lines,
-    size: f32,
-) -> Vec<Pore> {
+fn pits(ctx: &Context<'_>, structure: &Structure, table: &DensityTable, size: f32) -> Vec<Pore> {
     let atlas = ctx.atlas;
     let step = size.clamp(0.05, 0.12);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
@@ -170,10 +267,6 @@ fn find(
             }
             let around = neighbours(&found, k, 12.0 * c.sigma_mm / size);
             accept(ctx, structure, table, &pictures, &shapes, c, &around)
-        })
-        .filter(|p| {
-            let at = atlas.surface_point(p.px[0], p.px[1]);
-            at.is_none_or(|mm| !lines.cover(mm))
         })
         .collect();
     // Two candidates of one pit end in the same place: the deeper one stays.
@@ -263,10 +356,10 @@ fn accept(
     let fit = shapes.fit_pit(&samples, guess)?;
     let diameter = 2.0 * fit.radius;
     let moved = (fit.centre[0] * fit.centre[0] + fit.centre[1] * fit.centre[1]).sqrt();
-    if !(LEAST_DIAMETER_MM..=LARGEST_DIAMETER_MM).contains(&diameter)
+    if !(SMALLEST_PIT_MM..=LARGEST_DIAMETER_MM).contains(&diameter)
         || fit.depth < LEAST_DEPTH
         || fit.depth < LEAST_SIGNIFICANCE * fit.depth_error
-        || moved > fit.radius.max(smallest)
+        || moved > 0.3 * fit.radius + 0.3 * smallest
     {
         return None;
     }
@@ -290,6 +383,7 @@ fn accept(
         region,
         diameter_mm: f64::from(diameter),
         depth: fit.depth,
+        shape: fit.shape,
     })
 }
 

@@ -33,8 +33,7 @@ struct View<'a> {
 /// A point in the camera: picture point in pixels and depth.
 fn project(camera: &Camera, p: [f64; 3]) -> Option<[f64; 3]> {
     let m = &camera.camera_from_mesh;
-    let [x, y, z] =
-        [0, 4, 8].map(|r| m[r] * p[0] + m[r + 1] * p[1] + m[r + 2] * p[2] + m[r + 3]);
+    let [x, y, z] = [0, 4, 8].map(|r| m[r] * p[0] + m[r + 1] * p[1] + m[r + 2] * p[2] + m[r + 3]);
     if z <= 1e-6 {
         return None;
     }
@@ -48,11 +47,7 @@ fn project(camera: &Camera, p: [f64; 3]) -> Option<[f64; 3]> {
     }
     let du = u * radial + 2.0 * p1 * u * v + p2 * (r2 + 2.0 * u * u);
     let dv = v * radial + p1 * (r2 + 2.0 * v * v) + 2.0 * p2 * u * v;
-    Some([
-        camera.fx * du + camera.cx,
-        camera.fy * dv + camera.cy,
-        z,
-    ])
+    Some([camera.fx * du + camera.cx, camera.fy * dv + camera.cy, z])
 }
 
 fn to_source(mesh: &Mesh, p: Vec3) -> [f64; 3] {
@@ -65,21 +60,14 @@ impl<'a> View<'a> {
         let size = |n: usize| ((n as f64 * scale).ceil() as usize).max(1);
         let depth = rasterize_view(mesh, size(pixels.width), size(pixels.height), |p| {
             let q = project(camera, to_source(mesh, p))?;
-            Some([
-                (q[0] * scale) as f32,
-                (q[1] * scale) as f32,
-                q[2] as f32,
-            ])
+            Some([(q[0] * scale) as f32, (q[1] * scale) as f32, q[2] as f32])
         });
         let m = &camera.camera_from_mesh;
         // The camera lies at -R^T t in the mesh's own axes; turned back into its frame.
         let own = [0, 1, 2].map(|k| -(m[k] * m[3] + m[4 + k] * m[7] + m[8 + k] * m[11]));
         let rows = mesh.source_from_mesh;
-        let centre = [0, 1, 2].map(|k| {
-            (0..3)
-                .map(|r| f64::from(rows[r][k]) * own[r])
-                .sum::<f64>() as f32
-        });
+        let centre =
+            [0, 1, 2].map(|k| (0..3).map(|r| f64::from(rows[r][k]) * own[r]).sum::<f64>() as f32);
         Self {
             camera,
             pixels,
@@ -123,7 +111,10 @@ fn colour(pixels: &Pixels, x: f64, y: f64) -> [f32; 3] {
     let fx = (x - 0.5).clamp(0.0, (pixels.width - 1) as f64);
     let fy = (y - 0.5).clamp(0.0, (pixels.height - 1) as f64);
     let (x0, y0) = (fx as usize, fy as usize);
-    let (x1, y1) = ((x0 + 1).min(pixels.width - 1), (y0 + 1).min(pixels.height - 1));
+    let (x1, y1) = (
+        (x0 + 1).min(pixels.width - 1),
+        (y0 + 1).min(pixels.height - 1),
+    );
     let (tx, ty) = ((fx - x0 as f64) as f32, (fy - y0 as f64) as f32);
     [0, 1, 2].map(|c| {
         let at = |x: usize, y: usize| {
@@ -313,17 +304,23 @@ pub(crate) fn on_surface(
         })
         .collect();
     let small = whole_atlas(mesh, LOOK_PX)?;
-    let shown = [Light::White, Light::CrossPolarised, Light::ParallelPolarised]
-        .iter()
-        .find_map(|l| views.iter().find(|(light, _)| light == l))
-        .or(views.first());
+    let shown = [
+        Light::White,
+        Light::CrossPolarised,
+        Light::ParallelPolarised,
+    ]
+    .iter()
+    .find_map(|l| views.iter().find(|(light, _)| light == l))
+    .or(views.first());
     let Some((light, list)) = shown else {
-        return Err(AnalysisError::NothingToMeasure("no camera picture".to_owned()));
+        return Err(AnalysisError::NothingToMeasure(
+            "no camera picture".to_owned(),
+        ));
     };
     let look = whole_picture(&small, &blend(&small, *light, list).0);
     let landmarks = match &scan.landmarks {
         Some(points) => Some(points.clone()),
-        None => face::on_mesh(mesh, Some(&look))?,
+        None => face::on_mesh(mesh, Some(&look))?.map(|f| f.points_mm),
     };
     let ground = photos
         .iter()
@@ -349,7 +346,11 @@ pub(crate) fn on_surface(
     }
     let counts: Vec<usize> = coverage
         .iter()
-        .map(|s| (0..atlas.len()).filter(|&i| s[i] && atlas.is_measured(i)).count())
+        .map(|s| {
+            (0..atlas.len())
+                .filter(|&i| s[i] && atlas.is_measured(i))
+                .count()
+        })
         .collect();
     let most = counts.iter().copied().max().unwrap_or(0);
     if most == 0 {
@@ -473,7 +474,8 @@ mod tests {
         mesh.triangles
             .extend(front.triangles.iter().map(|t| t.map(|i| i + 4)));
         mesh.uvs = mesh.uvs.iter().map(|u| [u[0] * 0.5, u[1]]).collect();
-        mesh.uvs.extend(front.uvs.iter().map(|u| [0.5 + u[0] * 0.5, u[1]]));
+        mesh.uvs
+            .extend(front.uvs.iter().map(|u| [0.5 + u[0] * 0.5, u[1]]));
         mesh.uv_triangles
             .extend(front.uv_triangles.iter().map(|t| t.map(|i| i + 4)));
         let pixels = Pixels {
@@ -493,6 +495,11 @@ mod tests {
                 .count();
             n as f64 / (88.0 * 40.0)
         };
-        assert!(share(0) < 0.05 && share(64) > 0.95, "{} {}", share(0), share(64));
+        assert!(
+            share(0) < 0.05 && share(64) > 0.95,
+            "{} {}",
+            share(0),
+            share(64)
+        );
     }
 }

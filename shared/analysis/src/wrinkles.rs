@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use crate::chart::charts;
 use crate::curves::{Linking, link};
 use crate::groove::{Groove, Signal};
+use crate::places::Places;
 use crate::planes::{median, quantile};
+use crate::pores::{Pits, without_pits};
 use crate::profile::Shapes;
 use crate::ridges::{RidgePoint, respond};
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
@@ -17,14 +19,16 @@ use crate::{Context, Outcome};
 /// Shorter lines are not counted as wrinkles.
 const LEAST_LENGTH_MM: f64 = 4.5;
 const LEAST_WIDTH_MM: f64 = 0.25;
-const LARGEST_WIDTH_MM: f64 = 4.0;
+const LARGEST_WIDTH_MM: f64 = 2.6;
+/// Length over width of what is a line.
+const LEAST_SLENDERNESS: f64 = 3.5;
 /// A relief shows wrinkles of at least this depth.
 const LEAST_DEPTH_MM: f64 = 0.012;
 /// A picture shows wrinkles of at least this optical density.
-const LEAST_DENSITY: f64 = 0.012;
+const LEAST_DENSITY: f64 = 0.025;
 /// A row of pores is not a wrinkle.
-const LEAST_EVENNESS: f64 = 0.3;
-const MOST_CHROMATIC: f32 = 0.5;
+const LEAST_EVENNESS: f64 = 0.42;
+const MOST_CHROMATIC: f32 = 0.4;
 /// Coarser rasters show no wrinkles of the widths that are asked for.
 const COARSEST_MM_PER_PX: f64 = 1.0;
 /// Filter scales for widths of 0.3 to 2 mm at half depth.
@@ -43,45 +47,21 @@ pub(crate) struct Wrinkle {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     wrinkles: Vec<Wrinkle>,
-    /// Cells of 2 mm and the centre points in them with their reach, sorted.
-    cells: Vec<([i32; 3], [f32; 4])>,
-}
-
-const CELL_MM: f64 = 2.0;
-
-fn cell(p: [f64; 3]) -> [i32; 3] {
-    p.map(|c| (c / CELL_MM).floor() as i32)
+    places: Places,
 }
 
 impl Lines {
     fn new(wrinkles: Vec<Wrinkle>) -> Self {
-        let mut cells = vec![];
-        for w in &wrinkles {
-            let reach = (0.5 * w.groove.width_mm + 0.1).min(CELL_MM) as f32;
-            for p in &w.groove.path_mm {
-                cells.push((cell(*p), [p[0] as f32, p[1] as f32, p[2] as f32, reach]));
-            }
-        }
-        cells.sort_by(|a, b| a.0.cmp(&b.0));
-        Self { wrinkles, cells }
+        let places = Places::new(wrinkles.iter().flat_map(|w| {
+            let reach = 0.5 * w.groove.width_mm + 0.1;
+            w.groove.path_mm.iter().map(move |p| (*p, reach))
+        }));
+        Self { wrinkles, places }
     }
 
     /// Whether a point of the surface lies in a wrinkle.
     pub(crate) fn cover(&self, p: [f64; 3]) -> bool {
-        let c = cell(p);
-        let at = p.map(|v| v as f32);
-        (c[0] - 1..=c[0] + 1).any(|x| {
-            (c[1] - 1..=c[1] + 1).any(|y| {
-                let from = self.cells.partition_point(|e| e.0 < [x, y, c[2] - 1]);
-                self.cells[from..]
-                    .iter()
-                    .take_while(|e| e.0 <= [x, y, c[2] + 1])
-                    .any(|(_, q)| {
-                        let d: f32 = (0..3).map(|k| (q[k] - at[k]) * (q[k] - at[k])).sum();
-                        d <= q[3] * q[3]
-                    })
-            })
-        })
+        self.places.cover(p)
     }
 }
 
@@ -90,6 +70,7 @@ pub(crate) fn find(
     ctx: &Context<'_>,
     structure: Option<&Structure>,
     table: &DensityTable,
+    pits: &Pits,
 ) -> Lines {
     let Some(size) = ctx.atlas.median_mm_per_px() else {
         return Lines::default();
@@ -114,7 +95,19 @@ pub(crate) fn find(
         ),
         (None, None) => return Lines::default(),
     };
-    let lines = traced(ctx, signal, size as f32, relief);
+    // Lines are looked for where the pits are taken out, and measured on what is there.
+    let smooth = without_pits(ctx, pits, signal.data);
+    let lines = traced(
+        ctx,
+        Signal {
+            data: smooth.as_deref().unwrap_or(signal.data),
+            sign: signal.sign,
+        },
+        size as f32,
+        relief,
+    );
+    drop(smooth);
+    let places = pits.places(ctx);
     let shapes = Shapes::new();
     let wrinkles = lines
         .par_iter()
@@ -126,7 +119,7 @@ pub(crate) fn find(
                 line,
                 if relief { 0.55 } else { 0.8 },
             )?;
-            accept(ctx, table, &shapes, groove, relief)
+            accept(ctx, table, &shapes, &places, groove, relief)
         })
         .collect();
     Lines::new(without_doubles(wrinkles))
@@ -213,6 +206,7 @@ fn accept(
     ctx: &Context<'_>,
     table: &DensityTable,
     shapes: &Shapes,
+    pits: &Places,
     groove: Groove,
     relief: bool,
 ) -> Option<Wrinkle> {
@@ -224,8 +218,9 @@ fn accept(
     if groove.length_mm < LEAST_LENGTH_MM
         || groove.depth < least
         || !(LEAST_WIDTH_MM..=LARGEST_WIDTH_MM).contains(&groove.width_mm)
-        || groove.length_mm < 2.5 * groove.width_mm
+        || groove.length_mm < LEAST_SLENDERNESS * groove.width_mm
         || groove.evenness < LEAST_EVENNESS
+        || is_row(&groove, pits)
     {
         return None;
     }
@@ -265,6 +260,20 @@ fn accept(
         region,
         length_by_region: by_region,
     })
+}
+
+/// Whether a groove is only as deep as it is because of the pits on it.
+fn is_row(groove: &Groove, pits: &Places) -> bool {
+    let (mut between, mut n, mut all) = (0.0, 0.0, 0.0);
+    for (p, d) in groove.path_mm.iter().zip(&groove.depths) {
+        all += d;
+        if !pits.cover(*p) {
+            between += d;
+            n += 1.0;
+        }
+    }
+    let count = groove.depths.len() as f64;
+    n > 0.1 * count && between / n < 0.4 * all / count
 }
 
 /// The rise of each channel's density in a groove against 1.5 widths beside it.
@@ -413,35 +422,30 @@ pub(crate) fn measure(ctx: &Context<'_>, structure: Option<&Structure>, lines: &
         if mm2 <= 0.0 {
             continue;
         }
-        let own: Vec<&Wrinkle> = lines
+        let count = lines
             .wrinkles
             .iter()
             .filter(|w| region == Region::Face || w.region == region)
-            .collect();
-        let (mut length, mut area) = (0.0, 0.0);
+            .count();
+        let (mut length, mut area, mut deep) = (0.0, 0.0, 0.0);
         for w in &lines.wrinkles {
             let l = w.length_by_region[region.index()];
             length += l;
             area += l * w.groove.width_mm;
+            deep += l * w.groove.depth;
         }
         let depth = if ctx.relief.is_none() {
             Measure::not_measured(
                 names[3],
                 "no relief, and no mesh fine enough to carry wrinkle depth",
             )
-        } else if own.is_empty() {
+        } else if length <= 0.0 {
             Measure::not_measured(names[3], "no wrinkle found")
         } else {
-            judged(Measure::computed(
-                names[3],
-                own.iter().map(|w| w.groove.depth).sum::<f64>() / own.len() as f64,
-            ))
+            judged(Measure::computed(names[3], deep / length))
         };
         out.measures.extend([
-            (
-                region,
-                judged(Measure::computed(names[0], own.len() as f64)),
-            ),
+            (region, judged(Measure::computed(names[0], count as f64))),
             (
                 region,
                 judged(Measure::computed(names[1], length / (mm2 / 100.0))),
