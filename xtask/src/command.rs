@@ -7,7 +7,10 @@ use anyhow::{Context, Result, bail};
 
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+        .to_path_buf()
 }
 
 /// Runs a command in the root and fails when it does.
@@ -19,8 +22,10 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 pub(crate) fn run_in(folder: &Path, command: &mut Command) -> Result<()> {
     let shown = shown(command);
     eprintln!("$ {shown}");
-    let status =
-        command.current_dir(folder).status().with_context(|| format!("cannot start `{shown}`"))?;
+    let status = command
+        .current_dir(folder)
+        .status()
+        .with_context(|| format!("cannot start `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` ended with {status}");
     }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::{cache, command, wasm};
+use crate::{cache, command, npm, wasm};
 
 const WORKER_BUILD: &str = "0.8.7";
 /// An emulation of S3 that checks signatures, from PyPI.
@@ -41,7 +41,7 @@ pub(crate) fn build() -> Result<()> {
     let worker_build = cache::cargo_tool("worker-build", "worker-build", WORKER_BUILD)?;
     let version = wasm_bindgen_version(&folder)?;
     let wasm_bindgen = cache::cargo_tool("wasm-bindgen-cli", "wasm-bindgen", &version)?;
-    let npm = npm_packages(&folder)?;
+    let programs = npm::packages(&folder)?;
     // The three variables keep worker-build from downloading programs.
     command::run_in(
         &folder,
@@ -49,18 +49,18 @@ pub(crate) fn build() -> Result<()> {
             .command(worker_build)?
             .arg("--release")
             .env("WASM_BINDGEN_BIN", wasm_bindgen)
-            .env("ESBUILD_BIN", npm.join("esbuild"))
-            .env("WASM_OPT_BIN", npm.join("wasm-opt")),
+            .env("ESBUILD_BIN", programs.join("esbuild"))
+            .env("WASM_OPT_BIN", programs.join("wasm-opt")),
     )
 }
 
 /// Runs the Worker on this machine, reloading on changes, as `edge/README.md` says.
 pub(crate) fn dev() -> Result<()> {
     let folder = folder();
-    let npm = npm_packages(&folder)?;
+    let programs = npm::packages(&folder)?;
     command::run_in(
         &folder,
-        Command::new(npm.join("wrangler"))
+        Command::new(programs.join("wrangler"))
             .args(["dev", "--env", "dev"])
             .env("WRANGLER_SEND_METRICS", "false"),
     )
@@ -69,8 +69,8 @@ pub(crate) fn dev() -> Result<()> {
 /// Deploys the Worker to a stage.
 pub(crate) fn deploy(stage: &str, dry_run: bool) -> Result<()> {
     let folder = folder();
-    let npm = npm_packages(&folder)?;
-    let mut wrangler = Command::new(npm.join("wrangler"));
+    let programs = npm::packages(&folder)?;
+    let mut wrangler = Command::new(programs.join("wrangler"));
     wrangler
         .args(["deploy", "--env", stage])
         .env("WRANGLER_SEND_METRICS", "false");
@@ -96,23 +96,6 @@ fn wasm_bindgen_version(folder: &Path) -> Result<String> {
         })
         .map(|version| version.trim_matches('"').to_owned())
         .context("edge/Cargo.lock names no version of wasm-bindgen")
-}
-
-/// Installs the npm packages of the lock file, if they are not there yet.
-fn npm_packages(folder: &Path) -> Result<PathBuf> {
-    let lock = std::fs::read(folder.join("package-lock.json"))?;
-    let installed = folder.join("node_modules/.installed-lock.json");
-    if std::fs::read(&installed).ok().as_deref() != Some(&lock) {
-        if !command::exists("npm") {
-            bail!("`npm` was not found: install Node.js 20 or later with npm");
-        }
-        command::run_in(
-            folder,
-            Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
-        )?;
-        std::fs::write(&installed, lock)?;
-    }
-    Ok(folder.join("node_modules/.bin"))
 }
 
 fn ministack() -> Result<PathBuf> {

@@ -1,8 +1,10 @@
 //! Sets up what the tests need and runs them; builds what is not a plain crate.
 
+mod browser;
 mod cache;
 mod command;
 mod edge;
+mod npm;
 mod parts;
 mod wasm;
 
@@ -10,7 +12,10 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Set-up, tests and benchmarks of Dermalia")]
+#[command(
+    name = "cargo xtask",
+    about = "Set-up, tests and benchmarks of Dermalia"
+)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -69,13 +74,22 @@ fn main() -> Result<()> {
         Task::Models => command::cargo(&["build", "--release", "--package", "dermalia-landmarks"]),
         Task::Edge { what: Edge::Build } => edge::build(),
         Task::Edge { what: Edge::Dev } => edge::dev(),
-        Task::Edge { what: Edge::Deploy { stage, dry_run } } => edge::deploy(&stage, dry_run),
+        Task::Edge {
+            what: Edge::Deploy { stage, dry_run },
+        } => edge::deploy(&stage, dry_run),
         Task::Bench { what } => {
             let example = match what {
                 Bench::Speed => "speed",
                 Bench::Accuracy => "accuracy",
             };
-            command::cargo(&["run", "--release", "--package", "dermalia-analysis", "--example", example])
+            command::cargo(&[
+                "run",
+                "--release",
+                "--package",
+                "dermalia-analysis",
+                "--example",
+                example,
+            ])
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{cache, command, edge, wasm};
+use crate::{browser, cache, command, edge, wasm};
 
 struct Part {
     name: &'static str,
@@ -14,23 +14,65 @@ struct Part {
 }
 
 const PARTS: &[Part] = &[
-    Part { name: "tools", about: "what must be on the machine", run: tools },
-    Part { name: "format", about: "rustfmt", run: format },
-    Part { name: "lint", about: "clippy, warnings denied", run: lint },
-    Part { name: "deny", about: "licences, sources and duplicates of dependencies", run: deny },
-    Part { name: "test", about: "unit, property, golden and end-to-end tests", run: test },
-    Part { name: "wasm", about: "signed links for the edge's target", run: wasm::check_link },
-    Part { name: "edge", about: "the Worker in its real runtime, with an emulated S3", run: edge::test },
+    Part {
+        name: "tools",
+        about: "what must be on the machine",
+        run: tools,
+    },
+    Part {
+        name: "format",
+        about: "rustfmt",
+        run: format,
+    },
+    Part {
+        name: "lint",
+        about: "clippy, warnings denied",
+        run: lint,
+    },
+    Part {
+        name: "deny",
+        about: "licences, sources and duplicates of dependencies",
+        run: deny,
+    },
+    Part {
+        name: "test",
+        about: "unit, property, golden and end-to-end tests",
+        run: test,
+    },
+    Part {
+        name: "browser",
+        about: "the served report in Chromium, accessibility included",
+        run: browser::test,
+    },
+    Part {
+        name: "wasm",
+        about: "signed links for the edge's target",
+        run: wasm::check_link,
+    },
+    Part {
+        name: "edge",
+        about: "the Worker in its real runtime, with an emulated S3",
+        run: edge::test,
+    },
 ];
 
 /// Runs the parts (all, or those named) and prints the time of each.
 pub(crate) fn run(only: &[String]) -> Result<()> {
-    if let Some(unknown) = only.iter().find(|o| PARTS.iter().all(|p| p.name != o.as_str())) {
+    if let Some(unknown) = only
+        .iter()
+        .find(|o| PARTS.iter().all(|p| p.name != o.as_str()))
+    {
         let names: Vec<_> = PARTS.iter().map(|p| p.name).collect();
-        bail!("there is no part `{unknown}`; there are {}", names.join(", "));
+        bail!(
+            "there is no part `{unknown}`; there are {}",
+            names.join(", ")
+        );
     }
     let mut times: Vec<(&str, Duration)> = vec![];
-    for part in PARTS.iter().filter(|p| only.is_empty() || only.iter().any(|o| o == p.name)) {
+    for part in PARTS
+        .iter()
+        .filter(|p| only.is_empty() || only.iter().any(|o| o == p.name))
+    {
         eprintln!("\n== {}: {}", part.name, part.about);
         let start = Instant::now();
         (part.run)().map_err(|e| e.context(format!("part `{}` failed", part.name)))?;
@@ -62,7 +104,14 @@ fn format() -> Result<()> {
 
 fn lint() -> Result<()> {
     command::cargo(&[
-        "clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings",
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
     ])
 }
 
@@ -74,5 +123,11 @@ fn deny() -> Result<()> {
 }
 
 fn test() -> Result<()> {
-    command::cargo(&["test", "--release", "--workspace", "--locked", "--no-fail-fast"])
+    command::cargo(&[
+        "test",
+        "--release",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+    ])
 }

@@ -1,0 +1,71 @@
+//! The pages in a real browser, served by the real program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{command, npm};
+
+/// Names under which Chromium is installed.
+const BROWSERS: [&str; 4] = [
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+    "/snap/bin/chromium",
+];
+
+/// Part of the test command: the demo, opened in Chromium.
+pub(crate) fn test() -> Result<()> {
+    let browser = browser()?;
+    let folder = command::root().join("tests/browser");
+    npm::packages(&folder)?;
+    command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| command::root().join("target"), PathBuf::from);
+    command::run_in(
+        &folder,
+        Command::new("node")
+            .args(["--test", "--test-reporter=spec", "report.test.mjs"])
+            .env("DERMALIA_BIN", target.join("release/dermalia"))
+            .env("CHROMIUM_BIN", browser),
+    )
+}
+
+/// The browser named by CHROMIUM_BIN, an installed one, or Debian's, installed now.
+fn browser() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("CHROMIUM_BIN") {
+        return Ok(named.into());
+    }
+    let installed = || {
+        BROWSERS
+            .iter()
+            .map(Path::new)
+            .find(|p| p.exists())
+            .map(Path::to_path_buf)
+    };
+    if let Some(browser) = installed() {
+        return Ok(browser);
+    }
+    if command::exists("apt-get") {
+        let apt = |args: &[&str]| {
+            command::run(
+                Command::new("apt-get")
+                    .args(args)
+                    .env("DEBIAN_FRONTEND", "noninteractive"),
+            )
+        };
+        apt(&["update", "--quiet"])?;
+        apt(&[
+            "install",
+            "--yes",
+            "--quiet",
+            "--no-install-recommends",
+            "chromium",
+        ])?;
+        if let Some(browser) = installed() {
+            return Ok(browser);
+        }
+    }
+    bail!("no Chromium was found: install it, or name it in CHROMIUM_BIN");
+}
