@@ -1,6 +1,8 @@
 //! From a scan to a working raster: which pictures are used, where they lie, and which
 //! face they show.
 
+use std::borrow::Cow;
+
 use dermalia_findings::BaseTexture;
 use dermalia_landmarks::FaceMap;
 use dermalia_scan::manifest::{Light, Space};
@@ -85,8 +87,25 @@ pub(crate) fn on_atlas(
         .map(|p| [p.2.width, p.2.height])
         .chain(levels.iter().map(|l| [l.width, l.height]));
     let full_px = sizes.fold([1, 1], |m, s| [m[0].max(s[0]), m[1].max(s[1])]);
-    let raster = rasterize_uv(mesh, full_px[0], full_px[1]);
+    let mut mesh = Cow::Borrowed(mesh);
     let mut warnings = vec![];
+    let landmarks = match &scan.landmarks {
+        Some(points) => Some(points.clone()),
+        None => crate::face::on_mesh(&mesh, best_for_display(&pictures).map(|p| &p.2))?.map(
+            |found| {
+                if found.texture_upside_down {
+                    turn_atlas(mesh.to_mut());
+                    warnings.push(
+                        "the mesh counts v against its format: the texture was turned upside down to fit the face"
+                            .to_owned(),
+                    );
+                }
+                found.points_mm
+            },
+        ),
+    };
+    let mesh = mesh.as_ref();
+    let raster = rasterize_uv(mesh, full_px[0], full_px[1]);
     let covered = raster
         .triangle
         .iter()
@@ -103,10 +122,6 @@ pub(crate) fn on_atlas(
             100.0 * raster.overlapping_px as f64 / covered as f64
         ));
     }
-    let landmarks = match &scan.landmarks {
-        Some(points) => Some(points.clone()),
-        None => crate::face::on_mesh(mesh, best_for_display(&pictures).map(|p| &p.2))?,
-    };
     let (bits, has_face) = label(mesh, &raster, landmarks.as_deref(), &mut warnings);
     let base = thumbnails::base_of(best_for_display(&pictures).map(|p| &p.2), full_px);
     let atlas = crop(mesh, raster, bits, Scale::Stated)?;
@@ -128,6 +143,13 @@ pub(crate) fn on_atlas(
         has_face,
         warnings,
     })
+}
+
+/// Turns the atlas the other way up, for a mesh whose v does not run as its format says.
+fn turn_atlas(mesh: &mut Mesh) {
+    for uv in &mut mesh.uvs {
+        uv[1] = 1.0 - uv[1];
+    }
 }
 
 /// Labels by the landmarks, or the whole surface with a warning.
