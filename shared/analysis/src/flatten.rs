@@ -2,8 +2,9 @@
 //!
 //! Light moves optical density along (1, 1, 1) only. The linear form that neither
 //! chromophore moves reads it, and its low pass is the illumination. All skin is brought
-//! to the face's median illumination: without a light standard there is no absolute one,
-//! and the median is what an even light of the same total would give.
+//! to the illumination that the upper quarter of the face receives: without a light
+//! standard there is no absolute one, exposures are set for the skin that faces the lamp,
+//! and light falls off from there. Under even light every choice is the same.
 
 use crate::baseline::low_pass;
 use crate::chromophores::{Directions, cell_noise, plane};
@@ -13,10 +14,13 @@ use crate::field::{Field, weighted_quantile};
 /// Finer than the slope of a cheek, coarser than any fold.
 const REACH_MM: f32 = 6.0;
 
+/// The quantile of the illumination that stands for full light.
+const LIT: f64 = 0.75;
+
 /// The illumination of every cell.
 #[derive(Debug, Clone)]
 pub(crate) struct Illumination {
-    /// Optical density above that of the median illumination; positive is darker.
+    /// Optical density above that of full light; positive is darker.
     pub(crate) density: Vec<f32>,
     /// Half the range of 90 % of the skin, as a factor of the light less 1.
     pub(crate) unevenness: f64,
@@ -32,9 +36,9 @@ impl Illumination {
             .map(|i| (density[i], weight[i] * field.area_mm2[i]))
             .collect();
         let mut at = |q: f64| weighted_quantile(&mut levels, q).unwrap_or(0.0);
-        let (low, middle, high) = (at(0.05), at(0.5), at(0.95));
+        let (low, lit, high) = (at(0.05), at(1.0 - LIT), at(0.95));
         for d in &mut density {
-            *d -= middle;
+            *d -= lit;
         }
         Self {
             density,
@@ -46,7 +50,7 @@ impl Illumination {
 /// The colour of a stretch of skin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Level {
-    /// Optical density in R, G, B at the median illumination.
+    /// Optical density in R, G, B at full light.
     pub(crate) density: [f64; 3],
     /// The same in CIELAB.
     pub(crate) lab: Lab,
@@ -125,7 +129,7 @@ mod tests {
                 (i / side < side / 2) == top
             })
             .unwrap();
-            let want = lab_from_density(colour(m, 0.65).map(f64::from));
+            let want = lab_from_density(colour(m, 0.475).map(f64::from));
             let error = ita_deg(found.lab).unwrap() - ita_deg(want).unwrap();
             assert!(error.abs() < 0.3, "{error}");
         }

@@ -2,7 +2,7 @@
 
 use crate::baseline::{baseline, noise_below};
 use crate::extent::{Increment, measure};
-use crate::field::{Field, Smoother};
+use crate::field::{Field, Smoother, quantile};
 use crate::segments::{NO_BASIN, Rules, basins};
 use rayon::prelude::*;
 
@@ -92,6 +92,7 @@ where
             let fresh = fresh
                 .into_iter()
                 .filter(|one| one.area_mm2 >= search.area_mm2 && one.height >= 0.5 * search.height)
+                .filter(|one| stands_out(one, &smooth, search.sigmas))
                 .filter(|one| accept(one));
             merge(field, &mut increments, fresh);
         }
@@ -105,6 +106,27 @@ where
         };
     }
     found
+}
+
+/// Whether an increment stands out of the noise of its own surroundings: where there is
+/// little light the noise is higher than that of the face.
+fn stands_out(one: &Increment, smooth: &[f32], sigmas: f32) -> bool {
+    let mut around: Vec<f32> = one.around.iter().map(|&c| smooth[c as usize]).collect();
+    let Some(middle) = quantile(&mut around, 0.5) else {
+        return false;
+    };
+    let mut below: Vec<f32> = around
+        .iter()
+        .map(|v| middle - v)
+        .filter(|d| *d >= 0.0)
+        .collect();
+    let noise = quantile(&mut below, 0.5).map_or(0.0, |d| 1.4826 * d);
+    let peak = one
+        .inside
+        .iter()
+        .map(|&c| smooth[c as usize])
+        .fold(f32::MIN, f32::max);
+    peak - middle >= 0.9 * sigmas * noise
 }
 
 /// Adds what a coarser smoothing found. What is known already stays, unless it is a piece

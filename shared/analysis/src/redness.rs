@@ -102,7 +102,7 @@ fn red_areas(
 /// Directions of the increments of red areas that no pigment shares.
 fn blood_evidence(field: &Field, red: &[RedArea], melanin: &[f32]) -> Vec<[f32; 3]> {
     red.iter()
-        .filter(|r| r.contrast_a > 1.5)
+        .filter(|r| r.contrast_a > 2.5)
         .filter(|r| mean(melanin, &r.increment.inside).abs() < 0.25 * r.increment.height)
         .filter_map(|r| {
             let c = chroma(density_step(field, &r.increment)?);

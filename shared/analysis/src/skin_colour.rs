@@ -368,7 +368,9 @@ impl Report<'_> {
         }
         let (mut count, mut area, mut contrast) = (0.0, 0.0, 0.0);
         for spot in &self.features.spots {
-            area += spot.increment.area_mm2 * self.share(&spot.increment, region);
+            if self.region(&spot.increment).is_some() {
+                area += spot.increment.area_mm2 * self.share(&spot.increment, region);
+            }
             if self.counts_in(&spot.increment, region) {
                 count += 1.0;
                 contrast += spot.contrast_de00;
@@ -409,12 +411,12 @@ impl Report<'_> {
         out.push(match self.scale_fault() {
             Some(reason) => Measure::not_measured(MeasureName::RedAreaFraction, reason),
             None => {
-                let area: f64 = self
-                    .features
-                    .red_areas
-                    .iter()
-                    .map(|r| r.increment.area_mm2 * self.share(&r.increment, region))
-                    .sum();
+                let mut area = 0.0;
+                for red in &self.features.red_areas {
+                    if self.region(&red.increment).is_some() {
+                        area += red.increment.area_mm2 * self.share(&red.increment, region);
+                    }
+                }
                 let m = Measure::computed(MeasureName::RedAreaFraction, area / net_mm2);
                 self.limited_redness(self.limited(m))
             }
@@ -424,13 +426,12 @@ impl Report<'_> {
 
     /// How much of an increment lies in a region.
     fn share(&self, one: &Increment, region: Region) -> f64 {
-        if region == Region::Face {
-            return 1.0;
-        }
         let inside = one
             .inside
             .iter()
-            .filter(|&&c| self.regions[c as usize] == Some(region))
+            .filter(|&&c| {
+                self.regions[c as usize].is_some_and(|r| region == Region::Face || r == region)
+            })
             .count();
         inside as f64 / one.inside.len().max(1) as f64
     }

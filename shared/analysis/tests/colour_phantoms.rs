@@ -1,0 +1,67 @@
+//! Spots, red areas and skin tone on phantoms against their truth.
+#![allow(missing_docs)]
+
+use dermalia_analysis::{Analysis, Options, analyze};
+use dermalia_findings::{Feature, MeasureName, Region};
+use dermalia_phantom::score::Score;
+use dermalia_phantom::{Lighting, Melanin, Phantom, PhantomOptions, Tone};
+use dermalia_scan::manifest::Light;
+use dermalia_scan::{Limits, Scan};
+
+fn measured(options: &PhantomOptions) -> (Analysis, Score) {
+    let phantom = Phantom::generate(options).unwrap();
+    let scan = Scan::read_files(phantom.files.clone(), &Limits::default()).unwrap();
+    let analysis = analyze(&scan, &Options::default()).unwrap();
+    let score = Score::of(&analysis.findings, &phantom.truth);
+    (analysis, score)
+}
+
+fn options(tone: Tone, melanin: Melanin, lighting: Lighting, seed: u64) -> PhantomOptions {
+    PhantomOptions {
+        seed,
+        size_px: 1536,
+        tone,
+        melanin,
+        lighting,
+        lights: vec![Light::White, Light::CrossPolarised],
+        relief: false,
+        ..PhantomOptions::default()
+    }
+}
+
+#[test]
+fn spots_red_areas_and_tone_of_light_and_dark_skin() {
+    for (tone, melanin, lighting, seed) in [
+        (Tone::Light, Melanin::Falling, Lighting::Even, 3),
+        (Tone::Intermediate, Melanin::Tsumura, Lighting::Uneven, 4),
+        (Tone::Dark, Melanin::Falling, Lighting::Even, 5),
+    ] {
+        let (_, score) = measured(&options(tone, melanin, lighting, seed));
+        let what = format!("{tone:?} {melanin:?} {lighting:?}");
+        assert!(score.spots.f1 >= 0.85, "{what}: {:?}", score.spots);
+        assert!(score.red_areas.f1 >= 0.85, "{what}: {:?}", score.red_areas);
+        let bias = score.spots.size_bias.unwrap();
+        assert!(bias.abs() < 0.06, "{what}: spots {bias}");
+        let bias = score.red_areas.size_bias.unwrap();
+        assert!(bias.abs() < 0.08, "{what}: red areas {bias}");
+        let ita = score.measure(Region::Face, MeasureName::Ita).unwrap();
+        let error = ita.difference().unwrap();
+        assert!(error.abs() < 1.5, "{what}: ITA {error}");
+    }
+}
+
+#[test]
+fn clean_skin_has_next_to_no_features() {
+    for tone in [Tone::Light, Tone::Dark] {
+        let mut o = options(tone, Melanin::Falling, Lighting::Uneven, 6);
+        o.clean = true;
+        let (analysis, _) = measured(&o);
+        let coloured = analysis
+            .findings
+            .features
+            .iter()
+            .filter(|f| matches!(f, Feature::Spot { .. } | Feature::RedArea { .. }))
+            .count();
+        assert!(coloured <= 1, "{tone:?}: {coloured}");
+    }
+}
