@@ -110,21 +110,32 @@ impl Database {
     fn prepare(connection: rusqlite::Result<Connection>) -> Result<Self, PortError> {
         let prepare = |mut connection: Connection| -> Result<Connection, Failure> {
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+            // Set once, it stays in the file; setting it again would wait for every writer.
+            let journal: String =
+                connection.pragma_query_value(None, "journal_mode", |r| r.get(0))?;
+            if !journal.eq_ignore_ascii_case("wal") {
+                connection.pragma_update(None, "journal_mode", "WAL")?;
+            }
             // FULL: a commit is on the disk before it is confirmed.
             connection.pragma_update(None, "synchronous", "FULL")?;
             // What is deleted is overwritten: records hold names and addresses.
             connection.pragma_update(None, "secure_delete", "ON")?;
-            let found: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
-            if found != 0 && found != SCHEMA_VERSION {
+            let version = |connection: &Connection| -> rusqlite::Result<i64> {
+                connection.pragma_query_value(None, "user_version", |r| r.get(0))
+            };
+            if version(&connection)? == 0 {
+                let transaction =
+                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                transaction.execute_batch(SCHEMA)?;
+                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+                transaction.commit()?;
+            }
+            let found = version(&connection)?;
+            if found != SCHEMA_VERSION {
                 return Err(Failure::Damaged(format!(
                     "expected schema version {SCHEMA_VERSION}, got {found}"
                 )));
             }
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            transaction.commit()?;
             Ok(connection)
         };
         let connection = connection

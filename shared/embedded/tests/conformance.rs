@@ -253,3 +253,27 @@ async fn leftovers_of_a_crash_go() {
         "a damaged object is not served"
     );
 }
+
+/// Another process looks into the database while this one writes without a pause.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_waits_for_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let policy = QueuePolicy::default();
+    let (_, clock) = clock();
+    let first = Database::open(&path).unwrap();
+    let queue = SqliteQueue::new(first, "q", policy, Arc::clone(&clock));
+    let writing = tokio::spawn(async move {
+        for n in 0..200 {
+            queue.send(&n.to_string(), 0).await.unwrap();
+        }
+    });
+    let mut opened = 0;
+    while !writing.is_finished() || opened == 0 {
+        let beside = Database::open(&path).unwrap();
+        let queue = SqliteQueue::new(beside, "other", policy, Arc::clone(&clock));
+        queue.send("beside", 0).await.unwrap();
+        opened += 1;
+    }
+    writing.await.unwrap();
+}
