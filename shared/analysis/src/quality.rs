@@ -111,7 +111,9 @@ fn clipped(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
         all += 1;
         bad += u64::from(match &picture.samples {
             Samples::Eight(v) => v[3 * i..3 * i + 3].iter().any(|&c| c == 0 || c == 255),
-            Samples::Sixteen(v) => v[3 * i..3 * i + 3].iter().any(|&c| c < 128 || c > 65_407),
+            Samples::Sixteen(v) => v[3 * i..3 * i + 3]
+                .iter()
+                .any(|c| !(128..=65_407).contains(c)),
         });
     }
     bad as f64 / all.max(1) as f64

@@ -109,7 +109,7 @@ fn pointed(points: &[Point], guess: f32) -> Option<f32> {
         return None;
     }
     let top = libm::exp(c + 0.5 * (bx * x + by * y));
-    (0.6..1.4).contains(&top).then(|| guess * top as f32)
+    (0.6..1.4).contains(&top).then_some(guess * top as f32)
 }
 
 #[cfg(test)]
