@@ -7,7 +7,10 @@ use std::sync::OnceLock;
 /// The root of the workspace.
 #[must_use]
 pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_path_buf)
+        .unwrap_or_default()
 }
 
 /// The `dermalia` program, built from this tree.
@@ -21,7 +24,15 @@ pub fn dermalia() -> &'static Path {
     BUILT.get_or_init(|| {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "--release", "--package", "dermalia", "--message-format", "json"])
+            .args([
+                "build",
+                "--quiet",
+                "--release",
+                "--package",
+                "dermalia",
+                "--message-format",
+                "json",
+            ])
             .current_dir(workspace())
             .output();
         let output = match built {

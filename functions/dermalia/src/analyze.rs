@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use dermalia_analysis::{Options, Stage};
-use dermalia_report::{Artifact, render_artifacts};
+use dermalia_report::{Artifact, MODEL_FILE, render_artifacts};
 use dermalia_scan::{Limits, MANIFEST_NAME, Scan};
 use serde_json::json;
 
@@ -26,6 +26,11 @@ pub(crate) fn run(args: &AnalyzeArgs, output: &Output) -> Result<(), Failure> {
 }
 
 fn measure(args: &AnalyzeArgs, output: &Output) -> Result<(), Failure> {
+    // What was mistyped is said before anything is worked out.
+    fs::metadata(&args.bundle).with_context(|| format!("cannot read {}", args.bundle.display()))?;
+    if args.out.exists() && !args.out.is_dir() {
+        return Err(anyhow!("{} is not a folder", args.out.display()).into());
+    }
     let limits = Limits::default();
     let start = Instant::now();
     let working = output.working("reading the bundle");
@@ -58,6 +63,7 @@ fn measure(args: &AnalyzeArgs, output: &Output) -> Result<(), Failure> {
     let artifacts = render_artifacts(&analysis.findings, &analysis.maps, &analysis.base, mesh)
         .context("the pictures cannot be made")?;
     write(&args.out, &artifacts)?;
+    remove_stale(&args.out, &artifacts)?;
     working.finish_and_clear();
     output.step(
         "write",
@@ -93,6 +99,27 @@ pub(crate) fn write(out: &Path, artifacts: &[Artifact]) -> anyhow::Result<()> {
         fs::write(&partial, &artifact.bytes)
             .and_then(|()| fs::rename(&partial, &path))
             .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Removes what an earlier analysis left in the folder and this one does not have, such as
+/// the heat map of a parameter that this scan cannot carry: the report would show it.
+fn remove_stale(out: &Path, artifacts: &[Artifact]) -> anyhow::Result<()> {
+    let ours = |name: &str| {
+        name == MODEL_FILE
+            || (name.ends_with(".webp")
+                && (name.starts_with("heat_") || name.starts_with("still_")))
+    };
+    let unreadable = || format!("cannot read {}", out.display());
+    for entry in fs::read_dir(out).with_context(unreadable)? {
+        let path = entry.with_context(unreadable)?.path();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
+            continue;
+        };
+        if ours(name) && !artifacts.iter().any(|a| a.name == name) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Parser)]
 #[command(name = "dermalia", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// Print one JSON object a result (and a step) instead of text, for machines.
+    /// Print each step and result as one line of JSON instead of text, for machines.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -36,9 +36,13 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Measure the skin on one scan bundle.
     ///
-    /// Writes findings.json, a heat map a parameter, still pictures and scan.glb.
+    /// Writes findings.json, a heat map for each measured parameter, still pictures and
+    /// scan.glb. What an earlier run left in the folder is replaced.
     Analyze(AnalyzeArgs),
     /// Write the report page from what `analyze` wrote.
+    ///
+    /// Writes report.html in the chosen language and the other one beside it, the patient's
+    /// copy of the findings (data.json) and scan.glb.
     Report(ReportArgs),
     /// Write a synthetic scan with exactly known truth.
     ///
@@ -48,7 +52,8 @@ pub(crate) enum Command {
     ///
     /// Scans arrive over HTTP (PUT /upload/PRACTICE/SCAN/FILE, manifest.json last) or as
     /// folders and archives put into DATA/incoming/PRACTICE/. Every state is on disk: a
-    /// process that is killed at any moment continues where it was when started again.
+    /// process that is killed at any moment continues where it was when started again. E-mails
+    /// are written to DATA/outbox/.
     Serve(ServeArgs),
     /// Issue, show or revoke the signed link of a scan.
     #[command(subcommand)]
@@ -58,7 +63,7 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct DemoArgs {
     /// Which synthetic patient.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
     /// Side of the synthetic scan's pictures in pixels.
     #[arg(long, default_value_t = 2048, value_name = "PX", value_parser = clap::value_parser!(u32).range(512..=8192))]
@@ -112,8 +117,8 @@ pub(crate) struct ReportArgs {
 
 #[derive(Args)]
 pub(crate) struct PhantomArgs {
-    /// Same seed, same bytes.
-    #[arg(long, default_value_t = 1)]
+    /// Which synthetic patient: same seed, same bytes.
+    #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
     /// Where it goes; made if it is not there.
     #[arg(long, value_name = "DIR")]

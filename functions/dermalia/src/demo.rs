@@ -1,6 +1,6 @@
 //! `dermalia demo`: the main job on a synthetic scan, from the upload to the link.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
@@ -16,11 +16,35 @@ use crate::serve::{Cloud, ServeOptions, stop_signal};
 
 pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<(), Failure> {
     let scratch = tempfile::tempdir().context("no temporary folder can be made")?;
-    let data: PathBuf = args
-        .data
-        .clone()
-        .unwrap_or_else(|| scratch.path().join("data"));
-    let bundle = scratch.path().join("bundle");
+    // Ctrl-C must not leave the temporary folder behind, whenever it comes.
+    let cloud = tokio::select! {
+        cloud = steps(args, output, scratch.path()) => cloud?,
+        stopped = stop_signal() => {
+            stopped.context("signals cannot be received")?;
+            return Err(anyhow!("stopped before the report was there").into());
+        }
+    };
+    if !args.no_serve {
+        output.note("Open the link in a browser. Ctrl-C ends the demo.");
+        stop_signal().await.context("signals cannot be received")?;
+    }
+    // What is being worked on ends by itself; a hanging connection must not keep us.
+    if tokio::time::timeout(Duration::from_secs(10), cloud.shutdown())
+        .await
+        .is_err()
+    {
+        output.note("Stopped before everything had ended.");
+    }
+    scratch
+        .close()
+        .context("the temporary folder cannot be removed")?;
+    Ok(())
+}
+
+/// Everything up to the link.
+async fn steps(args: &DemoArgs, output: &Output, scratch: &Path) -> Result<Cloud, Failure> {
+    let data: PathBuf = args.data.clone().unwrap_or_else(|| scratch.join("data"));
+    let bundle = scratch.join("bundle");
 
     let start = Instant::now();
     let working = output.working("painting a synthetic face");
@@ -95,18 +119,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<(), Failure>
         return Err(anyhow!("the scan ended as {phase}: {reason}").into());
     };
     output.result(&format!("\n{link}"), &json!({ "link": link }));
-    if !args.no_serve {
-        output.note("Open the link in a browser. Ctrl-C ends the demo.");
-        stop_signal().await.context("signals cannot be received")?;
-    }
-    // What is being worked on ends by itself; a hanging connection must not keep us.
-    if tokio::time::timeout(Duration::from_secs(10), cloud.shutdown())
-        .await
-        .is_err()
-    {
-        output.note("Stopped before everything had ended.");
-    }
-    Ok(())
+    Ok(cloud)
 }
 
 /// The present time with its offset, to the second.

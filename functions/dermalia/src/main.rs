@@ -10,10 +10,12 @@ mod report;
 mod serve;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
@@ -39,13 +41,19 @@ fn main() -> ExitCode {
         Command::Phantom(args) => phantom::run(&args, &output),
         Command::Demo(args) => service("error", demo::run(&args, &output)),
         Command::Serve(args) => service("info", async {
-            Ok(serve::serve(ServeOptions {
+            let options = ServeOptions {
                 data: args.data,
                 listen: args.listen,
                 public_url: args.public_url,
                 workers: 1,
-            })
-            .await?)
+            };
+            let ready = |address: SocketAddr| {
+                output.result(
+                    &format!("Listening on http://{address}. Ctrl-C ends it."),
+                    &json!({ "address": address }),
+                );
+            };
+            Ok(serve::serve(options, ready).await?)
         }),
         Command::Link(command) => service("warn", link::run(&command, &output)),
     };
@@ -68,9 +76,12 @@ fn service(level: &str, work: impl Future<Output = Result<(), Failure>>) -> Resu
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("the service cannot be started")?
-        .block_on(work)
+        .context("the service cannot be started")?;
+    let done = runtime.block_on(work);
+    // What still runs was given up on; every state is on disk.
+    runtime.shutdown_background();
+    done
 }

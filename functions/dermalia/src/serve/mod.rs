@@ -29,10 +29,15 @@ pub(crate) struct ServeOptions {
     pub(crate) workers: usize,
 }
 
-/// Runs until Ctrl-C or SIGTERM, then ends what is being worked on and stops.
-pub(crate) async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+/// Runs until Ctrl-C or SIGTERM, then ends what is being worked on and stops. `ready` is
+/// told the address once uploads are taken.
+pub(crate) async fn serve(
+    options: ServeOptions,
+    ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
     let cloud = Cloud::start(&options).await?;
     tracing::info!(address = %cloud.address(), "ready");
+    ready(cloud.address());
     stop_signal().await.context("signals cannot be received")?;
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
