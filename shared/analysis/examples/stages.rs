@@ -1,14 +1,14 @@
 //! Times each stage of the analysis of a phantom and scores it against its truth.
 //!
 //! `stages [seed=1] [size=4096] [tone=2] [lighting=0] [contrast=1] [noise=1] [hard] [clean]
-//! [norelief] [jpeg] [tsumura] [recapture=N] [verbose]`
+//! [patch [side=60] [radius=0]] [norelief] [jpeg] [tsumura] [recapture=N] [verbose]`
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::time::Instant;
 
 use dermalia_analysis::{Options, Stage, analyze};
 use dermalia_phantom::score::Score;
-use dermalia_phantom::{ImageFormat, Lighting, Melanin, Phantom, PhantomOptions, Tone};
+use dermalia_phantom::{Base, ImageFormat, Lighting, Melanin, Phantom, PhantomOptions, Tone};
 use dermalia_scan::{Limits, Scan};
 
 fn main() {
@@ -32,6 +32,14 @@ fn main() {
         hard: has("hard"),
         clean: has("clean"),
         relief: !has("norelief"),
+        base: if has("patch") {
+            Base::Patch {
+                side_mm: number("side", 60.0),
+                radius_mm: (number("radius", 0.0) > 0.0).then(|| number("radius", 0.0)),
+            }
+        } else {
+            Base::Face { levels: 3 }
+        },
         recapture: (number("recapture", 0.0) > 0.0).then(|| number("recapture", 0.0) as u64),
         contrast_scale: number("contrast", 1.0),
         noise_scale: number("noise", 1.0),
@@ -84,6 +92,17 @@ fn main() {
                 m.found.unwrap_or(f64::NAN)
             );
         }
+    }
+    for r in &phantom.truth.regions {
+        let found = analysis.findings.region(r.region);
+        println!(
+            "{:<18} net {:>7.2} {:>7.2} cm2, excluded {:>6.2} {:>6.2} cm2",
+            r.region.as_str(),
+            r.area_cm2,
+            found.and_then(|f| f.area_cm2).unwrap_or(f64::NAN),
+            r.excluded_cm2,
+            found.and_then(|f| f.excluded_cm2).unwrap_or(f64::NAN)
+        );
     }
     if has("features") {
         for f in &analysis.findings.features {

@@ -11,22 +11,26 @@ pub(crate) struct Candidate {
     pub(crate) px: [f32; 2],
     /// Scale of the filter.
     pub(crate) sigma_mm: f32,
-    /// Response over the noise of its scale.
+    /// Response of the filter.
+    pub(crate) response: f32,
+    /// Response over the noise of its scale, in its chart.
     pub(crate) score: f32,
+    /// Which scale.
+    pub(crate) scale: usize,
     /// Small over large curvature: 1 is round, 0 a line.
     pub(crate) roundness: f32,
 }
 
 /// Maxima over space and scale of the scale-normalised Laplacian of Gaussian
 /// (Lindeberg 1998, doi 10.1023/A:1008045108935) of a plane where positive is deep.
-/// `least` bounds the response over the noise of its scale.
+/// `least` bounds the response over the noise of its scale, which is returned, too.
 pub(crate) fn candidates(
     chart: &Chart,
     plane: &Plane,
     atlas: &Atlas,
     sigmas_mm: &[f32],
     least: f32,
-) -> Vec<Candidate> {
+) -> (Vec<Candidate>, Vec<f32>) {
     let responses: Vec<Plane> = sigmas_mm
         .iter()
         .map(|s| {
@@ -70,13 +74,15 @@ pub(crate) fn candidates(
                 found.push(Candidate {
                     px,
                     sigma_mm: sigmas_mm[k],
+                    response: v,
                     score: v / noise[k],
+                    scale: k,
                     roundness: roundness(plane, x, y, &kernels[k]),
                 });
             }
         }
     }
-    found
+    (found, noise)
 }
 
 /// Robust standard deviation of a response over the measured part of a chart.

@@ -30,6 +30,8 @@ const COARSEST_MM_PER_PX: f64 = 0.15;
 const SIGMAS_MM: [f32; 6] = [0.09, 0.125, 0.175, 0.25, 0.35, 0.5];
 /// Responses below this many times the noise are not looked at.
 const LEAST_SCORE: f32 = 3.8;
+/// No part of a face has more noise than this many times the usual.
+const MOST_NOISE: f32 = 1.4;
 /// The depth must be this many times its own standard error.
 const LEAST_SIGNIFICANCE: f32 = 5.5;
 /// And at least this optical density.
@@ -243,14 +245,27 @@ fn pits(ctx: &Context<'_>, structure: &Structure, table: &DensityTable, size: f3
     let atlas = ctx.atlas;
     let step = size.clamp(0.05, 0.12);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
-    let mut found: Vec<Candidate> = charts(atlas, step, 18.0, 2.2)
+    let charts = charts(atlas, step, 18.0, 2.2);
+    let (parts, noises): (Vec<Vec<Candidate>>, Vec<Vec<f32>>) = charts
         .par_iter()
         .map(|chart| {
             let plane = chart.sample(atlas, &structure.density);
-            candidates(chart, &plane, atlas, &sigmas, LEAST_SCORE)
+            candidates(chart, &plane, atlas, &sigmas, 0.5 * LEAST_SCORE)
         })
-        .collect::<Vec<_>>()
-        .concat();
+        .unzip();
+    let usual: Vec<f32> = (0..sigmas.len())
+        .map(|k| median(&mut noises.iter().map(|n| n[k]).collect::<Vec<f32>>()))
+        .collect();
+    let mut found: Vec<Candidate> = parts
+        .into_iter()
+        .flatten()
+        .map(|c| Candidate {
+            // Where pores stand close, they themselves are most of the spread.
+            score: c.score.max(c.response / (MOST_NOISE * usual[c.scale])),
+            ..c
+        })
+        .filter(|c| c.score >= LEAST_SCORE)
+        .collect();
     found.sort_by(|a, b| {
         (a.px[1], a.px[0])
             .partial_cmp(&(b.px[1], b.px[0]))

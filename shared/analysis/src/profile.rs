@@ -1,8 +1,8 @@
 //! Profiles of pits and grooves: widths at half depth that do not depend on the pixel.
 //!
-//! A profile is `depth * exp(-ln 2 (r / R)^n)`: at `R` it is half as deep, whatever the
-//! shape `n` (2 is a Gaussian, larger is flatter with steeper walls). It is fitted to
-//! the unfiltered samples, so that neither a filter nor the raster widens it.
+//! A profile is `depth * exp(-ln 2 (r / R)^n)` (n = 2 is a Gaussian, larger is flatter with
+//! steeper walls) or a raised cosine: at `R` each is half as deep. It is fitted to the
+//! unfiltered samples, so that neither a filter nor the raster widens it.
 
 use crate::iso25178::solve;
 
@@ -24,7 +24,33 @@ pub(crate) struct PitFit {
 /// A sample: position in a local isometric frame in millimetres, and value.
 pub(crate) type Sample = [f32; 3];
 
-const SHAPES: [f64; 4] = [1.6, 2.0, 3.0, 5.0];
+/// The shapes that are tried, the Gaussian first.
+const SHAPES: [Shape; 5] = [
+    Shape::Power(2.0),
+    Shape::Cosine,
+    Shape::Power(1.5),
+    Shape::Power(3.0),
+    Shape::Power(5.0),
+];
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    /// `exp(-ln 2 r^n)`
+    Power(f64),
+    /// `(1 + cos(pi r / 2)) / 2` out to 2
+    Cosine,
+}
+
+impl Shape {
+    /// The profile at a squared relative radius.
+    fn at(self, q: f64) -> f64 {
+        match self {
+            Self::Power(n) => libm::exp(-core::f64::consts::LN_2 * libm::pow(q, n / 2.0)),
+            Self::Cosine if q >= 4.0 => 0.0,
+            Self::Cosine => 0.5 + 0.5 * libm::cos(core::f64::consts::FRAC_PI_2 * q.sqrt()),
+        }
+    }
+}
+
 const LAST: f32 = 12.0;
 const PER_UNIT: f32 = 128.0;
 
@@ -37,19 +63,12 @@ impl Shapes {
     pub(crate) fn new() -> Self {
         let entries = (LAST * PER_UNIT) as usize + 2;
         Self {
-            tables: SHAPES.map(|n| {
+            tables: SHAPES.map(|shape| {
                 (0..entries)
-                    .map(|i| {
-                        let q = i as f64 / f64::from(PER_UNIT);
-                        libm::exp(-core::f64::consts::LN_2 * libm::pow(q, n / 2.0)) as f32
-                    })
+                    .map(|i| shape.at(i as f64 / f64::from(PER_UNIT)) as f32)
                     .collect()
             }),
         }
-    }
-
-    pub(crate) const fn count() -> usize {
-        SHAPES.len()
     }
 
     /// Value and slope of a profile at a squared relative radius.
@@ -65,23 +84,30 @@ impl Shapes {
 
     /// Fits a round pit on a plane to samples; `radius` is a first guess.
     pub(crate) fn fit_pit(&self, samples: &[Sample], radius: f32) -> Option<PitFit> {
-        let mut best: Option<(f64, PitFit)> = None;
-        for shape in 0..Self::count() {
-            if let Some((rest, fit)) = self.fit_shape(samples, radius, shape)
-                && best.is_none_or(|(b, _)| rest < b)
+        let mut best = self.fit_shape(samples, radius, [0.0; 2], 0)?;
+        let (radius, centre) = (best.1.radius, best.1.centre);
+        for shape in 1..SHAPES.len() {
+            if let Some(other) = self.fit_shape(samples, radius, centre, shape)
+                && other.0 < best.0
             {
-                best = Some((rest, fit));
+                best = other;
             }
         }
-        best.map(|(_, fit)| fit)
+        Some(best.1)
     }
 
     /// Gauss-Newton over depth, plane, radius and centre.
-    fn fit_shape(&self, samples: &[Sample], start: f32, shape: usize) -> Option<(f64, PitFit)> {
+    fn fit_shape(
+        &self,
+        samples: &[Sample],
+        start: f32,
+        from: [f32; 2],
+        shape: usize,
+    ) -> Option<(f64, PitFit)> {
         if samples.len() < 12 {
             return None;
         }
-        let (mut radius, mut centre) = (start, [0.0_f32; 2]);
+        let (mut radius, mut centre) = (start, from);
         let mut damping = 1e-3;
         let mut rest = f64::INFINITY;
         let mut kept: Option<(f64, f32, [f32; 2], [f64; 4], f64)> = None;
@@ -142,7 +168,7 @@ impl Shapes {
                 kept = Some((sum, radius, centre, linear, spread));
                 rest = sum;
                 damping = (damping * 0.3_f64).max(1e-6);
-                if gain < 1e-6 * sum {
+                if gain < 1e-4 * sum {
                     break;
                 }
             } else {
