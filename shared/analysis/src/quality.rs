@@ -4,7 +4,7 @@ use dermalia_findings::Quality;
 use dermalia_scan::Samples;
 use dermalia_scan::manifest::{Light, SkinState};
 
-use crate::atlas::{Atlas, label};
+use crate::atlas::{Atlas, Scale, label};
 use crate::colour::density_8;
 use crate::registration::{Context, RegisteredPicture};
 
@@ -88,6 +88,11 @@ pub(crate) fn measure(context: &Context<'_>, unevenness: Option<f64>) -> Quality
             100.0 * MOST_HIDDEN
         ));
     }
+    // The picture's own pixels, where the raster is finer; an assumed scale is not stated.
+    let own = sharp.map_or(1.0, |p| f64::from(p.magnification.max(1.0)));
+    let mm_per_px = mm_per_px
+        .filter(|_| atlas.scale != Scale::Unknown)
+        .map(|mm| mm * own);
     if let Some(mm) = mm_per_px.filter(|mm| *mm > PORE_MM_PER_PX) {
         warnings.push(format!(
             "A pixel is {mm:.2} mm wide on the skin; pores need {PORE_MM_PER_PX} mm or less."
