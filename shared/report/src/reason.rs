@@ -20,6 +20,10 @@ pub(crate) enum ReasonKind {
     FromMesh,
     /// Parts of the picture are used twice.
     AtlasOverlap,
+    /// The texture lay upside down on the mesh.
+    TurnedTexture,
+    /// A photograph without a surface.
+    MeasuredFlat,
     /// Only a device's probe can measure it, and there is no such value.
     NoDeviceValue,
     /// No picture under a light that shows it.
@@ -88,6 +92,8 @@ const WORDS: &[(ReasonKind, &[&str])] = &[
     ),
     (ReasonKind::FromShading, &["from shading"]),
     (ReasonKind::FromMesh, &["from the mesh"]),
+    (ReasonKind::TurnedTexture, &["upside down"]),
+    (ReasonKind::MeasuredFlat, &["measured flat"]),
     (ReasonKind::AtlasOverlap, &["atlas"]),
     (
         ReasonKind::NoLight,

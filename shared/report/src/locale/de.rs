@@ -324,6 +324,8 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
         },
         ReasonKind::FromShading => "Ohne Höhendaten ist dies aus Licht und Schatten bestimmt.".to_owned(),
         ReasonKind::FromMesh => "Ohne Höhenbild ist dies aus dem 3D-Modell selbst bestimmt.".to_owned(),
+        ReasonKind::TurnedTexture => "Das Hautbild lag im 3D-Modell auf dem Kopf; es wurde passend zum Gesicht gedreht.".to_owned(),
+        ReasonKind::MeasuredFlat => "Ein Foto zeigt keine Tiefe: Von der Kamera abgewandte Haut zählt kleiner, als sie ist.".to_owned(),
         ReasonKind::AtlasOverlap => "Teile des Hautbilds sind im 3D-Modell mehrfach belegt.".to_owned(),
         ReasonKind::NoScale => "Der Maßstab der Aufnahme ist nicht bekannt.".to_owned(),
         ReasonKind::ScaleEstimated => "Der Maßstab ist aus der Größe der Iris geschätzt.".to_owned(),

@@ -322,6 +322,8 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
         },
         ReasonKind::FromShading => "Without height data, this is told from light and shade.".to_owned(),
         ReasonKind::FromMesh => "Without a height map, this is told from the 3D model itself.".to_owned(),
+        ReasonKind::TurnedTexture => "The skin picture was stored upside down for the 3D model; it was turned to fit the face.".to_owned(),
+        ReasonKind::MeasuredFlat => "A photograph shows no depth: skin turned away from the camera counts smaller than it is.".to_owned(),
         ReasonKind::AtlasOverlap => "Parts of the skin picture are used more than once in the 3D model.".to_owned(),
         ReasonKind::NoScale => "The scale of the picture is not known.".to_owned(),
         ReasonKind::ScaleEstimated => "The scale is estimated from the size of the iris.".to_owned(),

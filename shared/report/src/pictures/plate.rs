@@ -346,16 +346,62 @@ fn finish<'a>(pixel: &mut Pixel, strengths: impl Iterator<Item = &'a mut [f32; 2
     }
 }
 
-/// A photograph as it is, at most `most` pixels a side.
+/// Room around the measured part of a photograph, as a share of its longer side.
+const PHOTO_MARGIN: f32 = 0.3;
+
+/// The part of a photograph that shows what was measured, with some room: left, top, right
+/// and bottom in pixels; all of it where nothing was measured.
+fn measured_part(base: &BaseTexture, maps: &[ParameterMap]) -> [usize; 4] {
+    let mut part: Option<[f32; 4]> = None;
+    for map in maps {
+        for (i, _) in map.strength.iter().enumerate().filter(|(_, s)| **s > 0) {
+            let (x, y) = ((i % map.width) as f32, (i / map.width) as f32);
+            let (w, h) = (map.width as f32, map.height as f32);
+            let own = [x / w, y / h, (x + 1.0) / w, (y + 1.0) / h];
+            let p = part.get_or_insert(own);
+            *p = [
+                p[0].min(own[0]),
+                p[1].min(own[1]),
+                p[2].max(own[2]),
+                p[3].max(own[3]),
+            ];
+        }
+    }
+    let (w, h) = (base.width as f32, base.height as f32);
+    let Some([left, top, right, bottom]) = part.map(|p| [p[0] * w, p[1] * h, p[2] * w, p[3] * h])
+    else {
+        return [0, 0, base.width, base.height];
+    };
+    let margin = PHOTO_MARGIN * (right - left).max(bottom - top);
+    [
+        (left - margin).max(0.0) as usize,
+        (top - margin).max(0.0) as usize,
+        ((right + margin).ceil() as usize).min(base.width),
+        ((bottom + margin).ceil() as usize).min(base.height),
+    ]
+}
+
+fn cut(base: &BaseTexture, [left, top, right, bottom]: [usize; 4]) -> BaseTexture {
+    let rows = (top..bottom).map(|y| 3 * (y * base.width + left)..3 * (y * base.width + right));
+    BaseTexture {
+        width: right - left,
+        height: bottom - top,
+        rgb: rows.flat_map(|row| base.rgb[row].iter().copied()).collect(),
+    }
+}
+
+/// The measured part of a photograph as it is, at most `most` pixels a side.
 pub(super) fn of_photo(base: &BaseTexture, maps: &[ParameterMap], most: usize) -> Plate {
     let linear = linear_table();
-    let block = reduce::block_for(base.width.max(base.height), most);
-    let small = reduce::texture(base, block);
+    let part = measured_part(base, maps);
+    let [left, top, right, bottom] = part;
+    let block = reduce::block_for((right - left).max(bottom - top), most);
+    let small = reduce::texture(&cut(base, part), block);
     let small_maps: Vec<ParameterMap> = maps
         .iter()
         .map(|m| reduce::map(m, (block * m.width / base.width).max(1)))
         .collect();
-    let median = median_luminance(&small, &small_maps.iter().collect::<Vec<_>>(), &linear);
+    let median = median_luminance(base, &maps.iter().collect::<Vec<_>>(), &linear);
     let (width, height) = (small.width, small.height);
     let pixels = small
         .rgb
@@ -376,9 +422,12 @@ pub(super) fn of_photo(base: &BaseTexture, maps: &[ParameterMap], most: usize) -
             (0..width * height)
                 .into_par_iter()
                 .map(|i| {
+                    let place = |at: usize, from: usize, side: usize| {
+                        (from as f32 + (at as f32 + 0.5) * block as f32) / side as f32
+                    };
                     let uv = [
-                        ((i % width) as f32 + 0.5) / width as f32,
-                        1.0 - ((i / width) as f32 + 0.5) / height as f32,
+                        place(i % width, left, base.width),
+                        1.0 - place(i / width, top, base.height),
                     ];
                     let [s, m] = strength_at(map, uv);
                     [if m > 0.0 { s / m } else { 0.0 }, m]
