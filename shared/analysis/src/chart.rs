@@ -33,7 +33,7 @@ impl Chart {
     }
 
     /// The chart point of an atlas point.
-    pub(crate) fn from_atlas(&self, p: [f32; 2]) -> [f32; 2] {
+    pub(crate) fn chart_point(&self, p: [f32; 2]) -> [f32; 2] {
         let [r, d] = self.steps;
         let (x, y) = (p[0] - self.origin[0], p[1] - self.origin[1]);
         let det = r[0] * d[1] - d[0] * r[1];
@@ -51,7 +51,7 @@ impl Chart {
                 let i = y * atlas.width + x;
                 atlas
                     .is_measured(i)
-                    .then(|| (i, self.from_atlas([x as f32 + 0.5, y as f32 + 0.5])))
+                    .then(|| (i, self.chart_point([x as f32 + 0.5, y as f32 + 0.5])))
             })
         })
     }
@@ -221,7 +221,7 @@ fn chart_of(atlas: &Atlas, tile: [usize; 4], step_mm: f32, margin_mm: f32) -> Op
     // The symmetric root of the metric maps pixels to millimetres without turning them.
     let det = (e * g - f * f).max(0.0).sqrt();
     let t = (e + g + 2.0 * det).sqrt();
-    if !(det > 0.0 && t > 0.0) || !t.is_finite() {
+    if !(det > 0.0 && t > 0.0 && t.is_finite()) {
         return None;
     }
     let root = [[(e + det) / t, f / t], [f / t, (g + det) / t]];
@@ -281,7 +281,7 @@ mod tests {
             let c = chart.to_atlas(30.0, 50.0);
             assert!(((b[0] - a[0]) * 0.2 - 1.0).abs() < 1e-4 && (b[1] - a[1]).abs() < 1e-4);
             assert!(((c[1] - a[1]) * 0.1 - 1.0).abs() < 1e-4 && (c[0] - a[0]).abs() < 1e-4);
-            let back = chart.from_atlas(a);
+            let back = chart.chart_point(a);
             assert!((back[0] - 30.0).abs() < 1e-3 && (back[1] - 40.0).abs() < 1e-3);
         }
     }

@@ -90,7 +90,7 @@ fn remove(ctx: &Context<'_>, shapes: &Shapes, p: &Pore, signal: &mut [f32]) {
     let window = 2.4 * radius;
     let det = m.pixel_area_mm2();
     let (rx, ry) = (window * m.g.sqrt() / det, window * m.e.sqrt() / det);
-    if !(rx * ry < 1e4) {
+    if rx.is_nan() || ry.is_nan() || rx * ry > 1e4 {
         return;
     }
     let (x0, y0) = (p.px[0] as f32, p.px[1] as f32);

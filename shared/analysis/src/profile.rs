@@ -110,7 +110,7 @@ impl Shapes {
         let (mut radius, mut centre) = (start, from);
         let mut damping = 1e-3;
         let mut rest = f64::INFINITY;
-        let mut kept: Option<(f64, f32, [f32; 2], [f64; 4], f64)> = None;
+        let mut kept: Option<Step> = None;
         for round in 0..12 {
             // Depth and plane are linear: solved exactly for each radius and centre.
             let mut normal = [[0.0_f64; 5]; 4];
@@ -165,7 +165,13 @@ impl Shapes {
             let spread = (template.1 - template.0 * template.0 / n).max(1e-12);
             if sum < rest {
                 let gain = rest - sum;
-                kept = Some((sum, radius, centre, linear, spread));
+                kept = Some(Step {
+                    sum,
+                    radius,
+                    centre,
+                    depth,
+                    spread,
+                });
                 rest = sum;
                 damping = (damping * 0.3_f64).max(1e-6);
                 if gain < 1e-4 * sum {
@@ -173,12 +179,12 @@ impl Shapes {
                 }
             } else {
                 damping *= 10.0;
-                let (_, r, c, _, _) = kept?;
+                let before = kept?;
                 if round > 0 && damping > 1e3 {
                     break;
                 }
-                radius = r;
-                centre = c;
+                radius = before.radius;
+                centre = before.centre;
             }
             for a in 0..3 {
                 gradient[a][a] *= 1.0 + damping;
@@ -192,19 +198,31 @@ impl Shapes {
                 return None;
             }
         }
-        let (sum, radius, centre, linear, spread) = kept?;
-        let error = (sum / (samples.len() as f64 - 7.0) / spread).sqrt();
+        let last = kept?;
+        let error = (last.sum / (samples.len() as f64 - 7.0) / last.spread).sqrt();
         Some((
-            sum,
+            last.sum,
             PitFit {
-                centre,
-                radius,
-                depth: linear[0] as f32,
+                centre: last.centre,
+                radius: last.radius,
+                depth: last.depth as f32,
                 depth_error: error as f32,
                 shape,
             },
         ))
     }
+}
+
+/// The best step of a fit so far.
+#[derive(Clone, Copy)]
+struct Step {
+    /// Of squared residuals.
+    sum: f64,
+    radius: f32,
+    centre: [f32; 2],
+    depth: f64,
+    /// Of the squared template about its mean.
+    spread: f64,
 }
 
 #[cfg(test)]

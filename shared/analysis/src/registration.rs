@@ -29,7 +29,7 @@ impl Window {
     }
 
     /// The point of a whole picture of another size under the middle of a pixel.
-    pub(crate) fn to_picture(&self, x: usize, y: usize, width: usize, height: usize) -> [f32; 2] {
+    pub(crate) fn to_picture(self, x: usize, y: usize, width: usize, height: usize) -> [f32; 2] {
         [
             ((x + self.origin_px[0]) as f64 + 0.5) * width as f64 / self.full_px[0] as f64,
             ((y + self.origin_px[1]) as f64 + 0.5) * height as f64 / self.full_px[1] as f64,

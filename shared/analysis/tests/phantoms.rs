@@ -1,4 +1,5 @@
 //! The analysis of phantoms against their exactly known truth, and against itself.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dermalia_analysis::{Analysis, Options, analyze};
 use dermalia_findings::{MeasureName, Region};
