@@ -1,5 +1,14 @@
 //! `dermalia serve` as a scanner, a practice and a patient meet it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test ends where something is missing"
+)]
+
+#[allow(dead_code, reason = "not every test uses all of it")]
 mod service;
 
 use std::fs;

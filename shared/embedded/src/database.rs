@@ -93,7 +93,7 @@ impl Database {
         // Created here for its mode; the log beside it takes the same.
         match crate::files::create_private_file(path, b"") {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(PortError::retry("database", "open", error.kind()));
+                Err(PortError::retry("database", "open", error.kind()))
             }
             _ => Self::prepare(Connection::open(path)),
         }

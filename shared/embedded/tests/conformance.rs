@@ -1,5 +1,13 @@
 //! The embedded ports against the conformance suite.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test ends where something is missing"
+)]
+
 use std::fs;
 use std::sync::Arc;
 

@@ -333,6 +333,7 @@ mod tests {
                 key: a.to_owned(),
                 version: b.to_owned(),
                 algorithm: c.to_owned(),
+                uploaded_at_ms: 0,
             }
             .run_id()
         };

@@ -1,5 +1,13 @@
 //! Every file in the workspace's `events` folder is parsed, by what its name says it is.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test ends where something is missing"
+)]
+
 use std::fs;
 use std::path::PathBuf;
 

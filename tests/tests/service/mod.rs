@@ -77,7 +77,6 @@ impl Drop for Service {
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    #[allow(dead_code, reason = "not every test looks at them")]
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
