@@ -17,6 +17,8 @@ pub(crate) struct Search {
     pub(crate) sigmas: f32,
     /// The least surface.
     pub(crate) area_mm2: f64,
+    /// The largest surface: beyond it, a part of the face is another colour.
+    pub(crate) most_mm2: f64,
 }
 
 /// The features of a plane.
@@ -92,6 +94,7 @@ where
             let fresh = fresh
                 .into_iter()
                 .filter(|one| one.area_mm2 >= search.area_mm2 && one.height >= 0.5 * search.height)
+                .filter(|one| one.area_mm2 <= search.most_mm2 && is_whole(field, one, &weight))
                 .filter(|one| stands_out(one, &smooth, search.sigmas))
                 .filter(|one| accept(one));
             merge(field, &mut increments, fresh);
@@ -106,6 +109,28 @@ where
         };
     }
     found
+}
+
+/// Whether most of an outline runs over skin. What is cut off by a mask is more often the
+/// edge of what is masked, such as a lip or a lash, than a feature, and has no size.
+fn is_whole(field: &Field, one: &Increment, weight: &[f32]) -> bool {
+    let set: std::collections::BTreeSet<u32> = one.inside.iter().copied().collect();
+    let (w, h) = (field.width as isize, field.height as isize);
+    let (mut outline, mut cut) = (0_u32, 0_u32);
+    for &c in &one.inside {
+        let (x, y) = (c as isize % w, c as isize / w);
+        for (dx, dy) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
+            let (nx, ny) = (x + dx, y + dy);
+            let beyond = nx < 0 || ny < 0 || nx >= w || ny >= h;
+            let next = (ny * w + nx) as u32;
+            if !beyond && set.contains(&next) {
+                continue;
+            }
+            outline += 1;
+            cut += u32::from(beyond || weight[next as usize] <= 0.0);
+        }
+    }
+    f64::from(cut) <= 0.25 * f64::from(outline)
 }
 
 /// Whether an increment stands out of the noise of its own surroundings: where there is

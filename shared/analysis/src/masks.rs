@@ -140,7 +140,7 @@ fn not_skin(field: &Field, regions: &[Option<Region>], edge: &[bool]) -> Option<
     let pale = |i: usize, limit: f32| {
         seen(i) && saturation[i] < limit && broad_shade[i] > reference.shade - 0.1
     };
-    for patch in patches(field, |i| pale(i, 0.70), |i| pale(i, 0.82)) {
+    for patch in patches(field, |i| pale(i, 0.74), |i| pale(i, 0.86)) {
         if surface(field, &patch) >= 40.0 {
             spread(field, &patch, 0.8, &mut mask);
         }

@@ -22,6 +22,7 @@ const SEARCH: Search = Search {
     height: 0.018,
     sigmas: 6.0,
     area_mm2: 0.3,
+    most_mm2: 320.0,
 };
 const LEAST_DE00: f64 = 1.0;
 /// A line thinner than this is a hair or a wrinkle.
