@@ -417,7 +417,7 @@ fn a_refused_bundle_says_why_and_leaves_nothing() {
                 let file = fs::File::create(dir.join("huge.png")).unwrap();
                 file.set_len(1 << 33).unwrap();
             },
-            "packed_too_large",
+            "unpacked_too_large",
             Value::Null,
             &["bytes", "at most"],
         ),
