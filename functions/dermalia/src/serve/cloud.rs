@@ -154,7 +154,7 @@ impl Cloud {
     }
 
     /// Waits until a scan is delivered, refused or failed; `on_phase` hears of every new
-    /// phase that is seen.
+    /// phase, one that went by between two looks included.
     pub(crate) async fn wait_for(
         &self,
         scan: &ScanKey,
@@ -166,6 +166,9 @@ impl Cloud {
             if let Some(record) = self.local.records.get(scan).await? {
                 let phase = record.phase();
                 if seen != Some(phase) {
+                    if phase == Phase::Delivered && seen != Some(Phase::Reported) {
+                        on_phase(Phase::Reported);
+                    }
                     on_phase(phase);
                     seen = Some(phase);
                 }
