@@ -3,7 +3,11 @@
 //! None of it is part of this project; the tests look for it beside the project and say
 //! loudly when it is not there.
 
-#![allow(missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends where something is missing"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
