@@ -1,5 +1,5 @@
-//! Wall time of each stage of one analysis, and its peak of memory, with one and with two
-//! threads; prints Markdown.
+//! Wall time of each stage of one analysis, its time on the processor and its peak of
+//! memory, with one and with two threads; prints Markdown.
 //!
 //! `speed [size_px=4096]`: a face with three lights and relief. Each thread count has a
 //! process of its own, so that the peak is its own and holds no phantom's making.
@@ -18,9 +18,11 @@ use dermalia_scan::{Limits, Scan};
 /// Names the bundle to a measuring process.
 const BUNDLE: &str = "DERMALIA_SPEED_BUNDLE";
 
-/// Stages with their seconds, the whole last, and the peak in MiB where it is known.
+/// Stages with their seconds, the whole last; time on the processor and the peak of
+/// memory where the system tells them.
 struct Run {
     stages: Vec<(String, f64)>,
+    cpu_s: Option<f64>,
     peak_mib: Option<f64>,
 }
 
@@ -41,6 +43,18 @@ fn peak_mib() -> Option<f64> {
     let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib / 1024.0)
+}
+
+/// Seconds this process has spent on processors, where the system tells. Unlike wall time
+/// it says something on a busy machine, too.
+fn cpu_s() -> Option<f64> {
+    const TICKS_PER_S: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name in brackets can hold spaces; the state follows it.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some((user + system) / TICKS_PER_S)
 }
 
 /// Analyses a bundle and prints one line a stage, to be read by [`child`].
@@ -66,6 +80,9 @@ fn measure(bundle: &Path) -> Result<(), Box<dyn Error>> {
     for (name, seconds) in stages {
         println!("{seconds}\t{name}");
     }
+    if let Some(seconds) = cpu_s() {
+        println!("{seconds}\tcpu");
+    }
     if let Some(mib) = peak_mib() {
         println!("{mib}\tpeak");
     }
@@ -86,15 +103,16 @@ fn child(bundle: &Path, threads: usize) -> Result<Run, Box<dyn Error>> {
     }
     let mut run = Run {
         stages: vec![],
+        cpu_s: None,
         peak_mib: None,
     };
     for line in String::from_utf8(output.stdout)?.lines() {
         let (value, name) = line.split_once('\t').ok_or("a line without a name")?;
         let value: f64 = value.parse()?;
-        if name == "peak" {
-            run.peak_mib = Some(value);
-        } else {
-            run.stages.push((name.to_owned(), value));
+        match name {
+            "cpu" => run.cpu_s = Some(value),
+            "peak" => run.peak_mib = Some(value),
+            _ => run.stages.push((name.to_owned(), value)),
         }
     }
     Ok(run)
@@ -136,6 +154,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("| --- | ---: | ---: | ---: |");
     for ((name, a), (_, b)) in one.stages.iter().zip(&two.stages) {
         println!("| {name} | {a:.3} | {b:.3} | {:.2} |", a / b.max(1e-9));
+    }
+    if let (Some(a), Some(b)) = (one.cpu_s, two.cpu_s) {
+        println!("| on the processor, s | {a:.2} | {b:.2} | |");
     }
     if let (Some(a), Some(b)) = (one.peak_mib, two.peak_mib) {
         println!("| peak of memory, MiB | {a:.0} | {b:.0} | |");
