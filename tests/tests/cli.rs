@@ -1,6 +1,13 @@
 //! The command line as a user and a script meet it: the real program, its files, its exit
 //! codes and what it prints.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the functions that the tests share are test code, too"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

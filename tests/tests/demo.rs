@@ -1,5 +1,12 @@
 //! `dermalia demo` as somebody meets it who has just cloned the project.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the functions that the tests share are test code, too"
+)]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
