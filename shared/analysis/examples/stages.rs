@@ -11,6 +11,19 @@ use dermalia_phantom::score::Score;
 use dermalia_phantom::{Base, ImageFormat, Lighting, Melanin, Phantom, PhantomOptions, Tone};
 use dermalia_scan::{Limits, Scan};
 
+/// Processor time of all threads, where the system tells it.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or("").split(' ').collect();
+    let ticks = |i: usize| {
+        fields
+            .get(i)
+            .and_then(|f| f.parse::<f64>().ok())
+            .unwrap_or(0.0)
+    };
+    (ticks(12) + ticks(13)) / 100.0
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| args.iter().any(|a| a == name);
@@ -57,7 +70,17 @@ fn main() {
     let scan = Scan::read_files(phantom.files, &Limits::default()).unwrap();
     println!("read {:?}", started.elapsed());
     let started = Instant::now();
-    let print = |s: Stage| println!("  {:<12} {:>8.3} s", s.name, s.took.as_secs_f64());
+    let last = std::sync::Mutex::new(cpu_seconds());
+    let print = |s: Stage| {
+        let (now, mut last) = (cpu_seconds(), last.lock().unwrap());
+        println!(
+            "  {:<12} {:>8.3} s wall {:>8.3} s processor",
+            s.name,
+            s.took.as_secs_f64(),
+            now - *last
+        );
+        *last = now;
+    };
     let analysis = analyze(
         &scan,
         &Options {

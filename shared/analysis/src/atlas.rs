@@ -226,7 +226,41 @@ impl Atlas {
     }
 }
 
+/// Surface points pixel by pixel; remembers the triangle it stands on.
+pub(crate) struct Walker<'a> {
+    atlas: &'a Atlas,
+    triangle: u32,
+    frame: Option<Frame>,
+}
+
+impl Walker<'_> {
+    /// The surface point of a pixel's middle, as [`Atlas::surface_point`].
+    pub(crate) fn at(&mut self, x: usize, y: usize) -> Option<[f64; 3]> {
+        let t = self.atlas.triangle[y * self.atlas.width + x];
+        if t != self.triangle {
+            self.triangle = t;
+            self.frame = if t == NO_TRIANGLE {
+                None
+            } else {
+                self.atlas.frame(t)
+            };
+        }
+        let f = self.frame.as_ref()?;
+        let (dx, dy) = (x as f64 + 0.5 - f.at[0], y as f64 + 0.5 - f.at[1]);
+        Some([0, 1, 2].map(|k| f.origin[k] + f.right[k] * dx + f.down[k] * dy))
+    }
+}
+
 impl Atlas {
+    /// Walks the surface points of pixels.
+    pub(crate) fn walker(&self) -> Walker<'_> {
+        Walker {
+            atlas: self,
+            triangle: NO_TRIANGLE,
+            frame: None,
+        }
+    }
+
     /// The surface steps that one pixel to the right and one down make at a point, in
     /// millimetres, in the frame of [`Atlas::mesh`].
     pub(crate) fn steps_mm(&self, x: f64, y: f64) -> Option<[[f64; 3]; 2]> {

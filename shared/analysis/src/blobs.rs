@@ -2,7 +2,7 @@
 
 use crate::Atlas;
 use crate::chart::Chart;
-use crate::planes::{Plane, gaussian_kernel, laplacian, median};
+use crate::planes::{Plane, along_columns, along_rows, gaussian_kernel, median};
 
 /// A maximum of the scale-normalised Laplacian.
 #[derive(Debug, Clone, Copy)]
@@ -31,17 +31,7 @@ pub(crate) fn candidates(
     sigmas_mm: &[f32],
     least: f32,
 ) -> (Vec<Candidate>, Vec<f32>) {
-    let responses: Vec<Plane> = sigmas_mm
-        .iter()
-        .map(|s| {
-            let sigma = s / chart.step_mm;
-            let mut l = laplacian(plane, sigma);
-            for v in &mut l.data {
-                *v *= -sigma * sigma;
-            }
-            l
-        })
-        .collect();
+    let responses = laplacians(chart, plane, sigmas_mm);
     let noise: Vec<f32> = responses
         .iter()
         .map(|r| spread(chart, atlas, r).max(1e-7))
@@ -83,6 +73,37 @@ pub(crate) fn candidates(
         }
     }
     (found, noise)
+}
+
+/// Minus the scale-normalised Laplacian at each scale, the smallest first; each smoothing
+/// goes on from the one before.
+fn laplacians(chart: &Chart, plane: &Plane, sigmas_mm: &[f32]) -> Vec<Plane> {
+    let (w, h) = (plane.width, plane.height);
+    let mut smooth = plane.clone();
+    let mut rows = Plane::new(w, h);
+    let mut done = 0.0_f32;
+    sigmas_mm
+        .iter()
+        .map(|s| {
+            let sigma = s / chart.step_mm;
+            let more = (sigma * sigma - done * done).max(0.0).sqrt();
+            done = sigma;
+            let kernel = gaussian_kernel(more.max(0.3), 0);
+            along_rows(&smooth, &kernel, &mut rows);
+            along_columns(&rows, &kernel, &mut smooth);
+            let mut out = Plane::new(w, h);
+            for y in 1..h.saturating_sub(1) {
+                let row = |k: usize| &smooth.data[k * w..(k + 1) * w];
+                let (up, here, down) = (row(y - 1), row(y), row(y + 1));
+                let line = &mut out.data[y * w..(y + 1) * w];
+                for x in 1..w - 1 {
+                    let around = up[x] + down[x] + here[x - 1] + here[x + 1];
+                    line[x] = (4.0 * here[x] - around) * sigma * sigma;
+                }
+            }
+            out
+        })
+        .collect()
 }
 
 /// Robust standard deviation of a response over the measured part of a chart.
@@ -175,6 +196,39 @@ fn roundness(plane: &Plane, x: usize, y: usize, kernels: &[Vec<f32>; 3]) -> f32 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A Gaussian pit answers at its own scale with half its depth.
+    #[test]
+    fn a_pit_answers_at_its_scale() {
+        let mesh = dermalia_surface::Mesh::sheet(12.0, 12.0);
+        let raster = dermalia_surface::rasterize_uv(&mesh, 200, 200);
+        let bits = crate::labels::whole_surface(&raster.triangle);
+        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
+        let source: Vec<f32> = (0..atlas.len())
+            .map(|i| {
+                let (x, y) = ((i % 200) as f32 - 99.5, (i / 200) as f32 - 99.5);
+                let r2 = (x * x + y * y) * 0.06 * 0.06;
+                0.2 * (-r2 / (2.0 * 0.175 * 0.175)).exp()
+            })
+            .collect();
+        let chart = &crate::chart::charts(&atlas, 0.06, 12.0, 1.0)[0];
+        let plane = chart.sample(&atlas, &source);
+        let (found, _) = candidates(
+            chart,
+            &plane,
+            &atlas,
+            &[0.09, 0.125, 0.175, 0.25, 0.35],
+            3.0,
+        );
+        let best = found
+            .iter()
+            .max_by(|a, b| a.response.total_cmp(&b.response))
+            .unwrap();
+        assert_eq!(best.scale, 2);
+        assert!((best.response - 0.1).abs() < 0.005, "{best:?}");
+        assert!((best.px[0] - 100.0).abs() < 0.1 && (best.px[1] - 100.0).abs() < 0.1);
+        assert!(best.roundness > 0.97);
+    }
 
     #[test]
     fn a_disc_is_round_and_an_ellipse_has_its_ratio() {

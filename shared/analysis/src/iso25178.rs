@@ -37,36 +37,62 @@ where
         return None;
     }
     let mean = first / weight;
-    let (mut m1, mut m2, mut m3, mut m4) = (0.0, 0.0, 0.0, 0.0);
-    let (mut sp, mut sv) = (0.0_f64, 0.0_f64);
+    let mut moments = Moments::default();
     for (z, w) in valid {
-        let d = z - mean;
-        let d2 = d * d;
-        m1 += w * d.abs();
-        m2 += w * d2;
-        m3 += w * d2 * d;
-        m4 += w * d2 * d2;
-        sp = sp.max(d);
-        sv = sv.max(-d);
+        moments.add_point(z - mean, w);
     }
-    let sq = (m2 / weight).sqrt();
-    let (ssk, sku) = if sq > 0.0 {
-        (
-            m3 / weight / (sq * sq * sq),
-            m4 / weight / (sq * sq * sq * sq),
-        )
-    } else {
-        (0.0, 0.0)
-    };
-    Some(HeightParameters {
-        sa: m1 / weight,
-        sq,
-        sp,
-        sv,
-        sz: sp + sv,
-        ssk,
-        sku,
-    })
+    moments.parameters()
+}
+
+/// Sums for the height parameters of points whose mean is zero; sums of parts add up.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moments {
+    weight: f64,
+    absolute: f64,
+    powers: [f64; 3],
+    highest: f64,
+    deepest: f64,
+}
+
+impl Moments {
+    pub(crate) fn add_point(&mut self, z: f64, weight: f64) {
+        let z2 = z * z;
+        self.weight += weight;
+        self.absolute += weight * z.abs();
+        self.powers[0] += weight * z2;
+        self.powers[1] += weight * z2 * z;
+        self.powers[2] += weight * z2 * z2;
+        self.highest = self.highest.max(z);
+        self.deepest = self.deepest.max(-z);
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.weight += other.weight;
+        self.absolute += other.absolute;
+        for k in 0..3 {
+            self.powers[k] += other.powers[k];
+        }
+        self.highest = self.highest.max(other.highest);
+        self.deepest = self.deepest.max(other.deepest);
+    }
+
+    pub(crate) fn parameters(&self) -> Option<HeightParameters> {
+        if self.weight <= 0.0 {
+            return None;
+        }
+        let [m2, m3, m4] = self.powers.map(|p| p / self.weight);
+        let sq = m2.sqrt();
+        let over = |m: f64, d: f64| if d > 0.0 { m / d } else { 0.0 };
+        Some(HeightParameters {
+            sa: self.absolute / self.weight,
+            sq,
+            sp: self.highest,
+            sv: self.deepest,
+            sz: self.highest + self.deepest,
+            ssk: over(m3, sq * sq * sq),
+            sku: over(m4, m2 * m2),
+        })
+    }
 }
 
 /// Removes the least-squares plane of a raster in place; missing points are not finite.

@@ -143,21 +143,6 @@ impl Derivatives {
     }
 }
 
-/// The Laplacian of a Gaussian-smoothed plane, per pixel.
-pub(crate) fn laplacian(src: &Plane, sigma_px: f32) -> Plane {
-    let [k0, k2] = [0, 2].map(|o| gaussian_kernel(sigma_px, o));
-    let mut rows = Plane::new(src.width, src.height);
-    let (mut a, mut b) = (rows.clone(), rows.clone());
-    along_rows(src, &k0, &mut rows);
-    along_columns(&rows, &k2, &mut a);
-    along_rows(src, &k2, &mut rows);
-    along_columns(&rows, &k0, &mut b);
-    for (v, w) in a.data.iter_mut().zip(&b.data) {
-        *v += w;
-    }
-    a
-}
-
 /// The median of numbers; 0 without any. Reorders them.
 pub(crate) fn median(values: &mut [f32]) -> f32 {
     quantile(values, 0.5)
@@ -202,7 +187,6 @@ mod tests {
         ] {
             assert!((got - want).abs() < 1e-3, "{got} {want}");
         }
-        assert!((laplacian(&paraboloid(), 1.7).data[i] - 0.8).abs() < 2e-3);
     }
 
     #[test]

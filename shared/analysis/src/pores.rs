@@ -243,7 +243,7 @@ pub(crate) fn measure(
 
 fn pits(ctx: &Context<'_>, structure: &Structure, table: &DensityTable, size: f32) -> Vec<Pore> {
     let atlas = ctx.atlas;
-    let step = size.clamp(0.05, 0.12);
+    let step = size.clamp(0.065, 0.12);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
     let charts = charts(atlas, step, 18.0, 2.2);
     let (parts, noises): (Vec<Vec<Candidate>>, Vec<Vec<f32>>) = charts

@@ -86,6 +86,10 @@ impl Shapes {
     pub(crate) fn fit_pit(&self, samples: &[Sample], radius: f32) -> Option<PitFit> {
         let mut best = self.fit_shape(samples, radius, [0.0; 2], 0)?;
         let (radius, centre) = (best.1.radius, best.1.centre);
+        // Nothing that stands out this little is worth the other shapes.
+        if best.1.depth < 3.0 * best.1.depth_error {
+            return Some(best.1);
+        }
         for shape in 1..SHAPES.len() {
             if let Some(other) = self.fit_shape(samples, radius, centre, shape)
                 && other.0 < best.0

@@ -7,7 +7,7 @@
 use dermalia_findings::{Confidence, Measure, MeasureName, Parameter, ParameterMap, Region};
 use rayon::prelude::*;
 
-use crate::iso25178::{HeightParameters, height_parameters, solve};
+use crate::iso25178::{HeightParameters, Moments, solve};
 use crate::{Context, Outcome};
 
 const NAMES: [MeasureName; 5] = [
@@ -29,56 +29,159 @@ fn monomials(p: [f64; 3]) -> [f64; TERMS] {
     [1.0, x, y, z, x * x, x * y, y * y, x * z, y * z, z * z]
 }
 
-/// A point of the relief: place, height in um, surface in mm2.
+/// Lengths are taken over this, so that the normal equations are well conditioned.
+const UNIT_MM: f64 = 50.0;
+/// Rows that are summed together; the sums are then added in order.
+const STRIP_ROWS: usize = 64;
+
+/// Sums for the least-squares form of a region.
 #[derive(Clone, Copy)]
-struct Point {
-    mm: [f32; 3],
-    um: f32,
-    mm2: f32,
+struct Normal {
+    rows: [[f64; TERMS + 1]; TERMS],
+    points: usize,
 }
 
-/// Removes the form from points of a region and gives their height parameters.
-fn roughness(mut points: Vec<Point>) -> Option<HeightParameters> {
-    if points.len() < LEAST_POINTS {
-        return None;
-    }
-    let (mut weight, mut centre) = (0.0_f64, [0.0_f64; 3]);
-    for p in &points {
-        weight += f64::from(p.mm2);
-        for k in 0..3 {
-            centre[k] += f64::from(p.mm2) * f64::from(p.mm[k]);
-        }
-    }
-    if weight <= 0.0 {
-        return None;
-    }
-    let centre = centre.map(|c| c / weight);
-    // Coordinates of about one keep the normal equations well conditioned.
-    let unit = weight.sqrt();
-    let place = |p: &Point| monomials([0, 1, 2].map(|k| (f64::from(p.mm[k]) - centre[k]) / unit));
-    let stride = (points.len() / 60_000).max(1);
-    let mut normal = [[0.0_f64; TERMS + 1]; TERMS];
-    for p in points.iter().step_by(stride) {
-        let (b, w) = (place(p), f64::from(p.mm2));
+impl Normal {
+    const ZERO: Self = Self {
+        rows: [[0.0; TERMS + 1]; TERMS],
+        points: 0,
+    };
+
+    fn add_point(&mut self, b: &[f64; TERMS], um: f64, mm2: f64) {
+        self.points += 1;
         for r in 0..TERMS {
-            for c in 0..TERMS {
-                normal[r][c] += w * b[r] * b[c];
+            let w = mm2 * b[r];
+            for c in r..TERMS {
+                self.rows[r][c] += w * b[c];
             }
-            normal[r][TERMS] += w * b[r] * f64::from(p.um);
+            self.rows[r][TERMS] += w * um;
         }
     }
-    // A touch of ridge: on a flat patch the powers of z carry nothing.
-    let trace = normal[0][0];
-    for (r, row) in normal.iter_mut().enumerate() {
-        row[r] += 1e-9 * trace;
+
+    fn add(&mut self, other: &Self) {
+        self.points += other.points;
+        for r in 0..TERMS {
+            for c in 0..=TERMS {
+                self.rows[r][c] += other.rows[r][c];
+            }
+        }
     }
-    let form = solve(normal)?;
-    for p in &mut points {
-        let b = place(p);
-        let f: f64 = (0..TERMS).map(|k| form[k] * b[k]).sum();
-        p.um -= f as f32;
+
+    fn form(&self) -> Option<[f64; TERMS]> {
+        if self.points < LEAST_POINTS {
+            return None;
+        }
+        let mut rows = self.rows;
+        for r in 1..TERMS {
+            for c in 0..r {
+                rows[r][c] = rows[c][r];
+            }
+        }
+        // A touch of ridge: on a flat patch the powers of z carry nothing.
+        let trace = rows[0][0];
+        for (r, row) in rows.iter_mut().enumerate().skip(1) {
+            row[r] += 1e-9 * trace;
+        }
+        solve(rows)
     }
-    height_parameters(points.iter().map(|p| (f64::from(p.um), f64::from(p.mm2))))
+}
+
+/// The relief's points of some rows of the atlas: region, monomials, height in um, mm2.
+fn points<'a>(
+    ctx: &'a Context<'_>,
+    height_mm: &'a [f32],
+    centre: [f64; 3],
+    rows: std::ops::Range<usize>,
+) -> impl Iterator<Item = (usize, [f64; TERMS], f64, f64)> + 'a {
+    let atlas = ctx.atlas;
+    let mut walker = atlas.walker();
+    rows.flat_map(move |y| (0..atlas.width).map(move |x| (x, y)))
+        .filter_map(move |(x, y)| {
+            let i = y * atlas.width + x;
+            let region = atlas.measured_region(i)?;
+            let um = 1000.0 * f64::from(height_mm[i]);
+            if !um.is_finite() {
+                return None;
+            }
+            let p = walker.at(x, y)?;
+            let b = monomials([0, 1, 2].map(|k| (p[k] - centre[k]) / UNIT_MM));
+            Some((region.index(), b, um, f64::from(atlas.area_mm2(i))))
+        })
+}
+
+fn strips(height: usize) -> Vec<std::ops::Range<usize>> {
+    (0..height)
+        .step_by(STRIP_ROWS)
+        .map(|y| y..(y + STRIP_ROWS).min(height))
+        .collect()
+}
+
+/// The height parameters of each region without its form, in um; `Region::Face` over all.
+fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>; 14] {
+    let face = Region::Face.index();
+    let middle = ctx.atlas.mesh.positions.len().max(1) as f64;
+    let centre = [0, 1, 2].map(|k| {
+        let sum: f64 = ctx
+            .atlas
+            .mesh
+            .positions
+            .iter()
+            .map(|p| f64::from(p[k]))
+            .sum();
+        sum / middle
+    });
+    let strips = strips(ctx.atlas.height);
+    let sums: Vec<Vec<Normal>> = strips
+        .par_iter()
+        .map(|rows| {
+            let mut normals = vec![Normal::ZERO; 14];
+            for (region, b, um, mm2) in points(ctx, height_mm, centre, rows.clone()) {
+                normals[region].add_point(&b, um, mm2);
+            }
+            normals
+        })
+        .collect();
+    let mut normals = [Normal::ZERO; 14];
+    for strip in &sums {
+        for region in 0..14 {
+            normals[region].add(&strip[region]);
+        }
+    }
+    let mut all = Normal::ZERO;
+    for n in &normals {
+        all.add(n);
+    }
+    normals[face] = all;
+    let forms = normals.map(|n| n.form());
+    // Without the form the mean is zero, so that one more pass gives every moment.
+    let moments: Vec<Vec<Moments>> = strips
+        .par_iter()
+        .map(|rows| {
+            let mut moments = vec![Moments::default(); 14];
+            for (region, b, um, mm2) in points(ctx, height_mm, centre, rows.clone()) {
+                let mut one = |r: usize| {
+                    if let Some(form) = &forms[r] {
+                        let f: f64 = (0..TERMS).map(|k| form[k] * b[k]).sum();
+                        moments[r].add_point(um - f, mm2);
+                    }
+                };
+                one(face);
+                if region != face {
+                    one(region);
+                }
+            }
+            moments
+        })
+        .collect();
+    let mut out = [None; 14];
+    for region in 0..14 {
+        let mut sum = Moments::default();
+        for strip in &moments {
+            sum.add(&strip[region]);
+        }
+        out[region] = sum.parameters();
+    }
+    out
 }
 
 /// The roughness of each region and of the face.
@@ -105,40 +208,12 @@ pub(crate) fn measure(ctx: &Context<'_>) -> Outcome {
             "{size:.2} mm per sample is too coarse for roughness (needs {COARSEST_MM_PER_PX})"
         ));
     }
-    let per_region: Vec<(Region, Option<HeightParameters>)> = Region::ALL
-        .par_iter()
-        .map(|&region| {
-            let wanted = |i: usize| {
-                atlas
-                    .measured_region(i)
-                    .is_some_and(|r| region == Region::Face || r == region)
-                    && relief.height_mm[i].is_finite()
-            };
-            let mut points = vec![];
-            for y in 0..atlas.height {
-                for x in 0..atlas.width {
-                    let i = y * atlas.width + x;
-                    if !wanted(i) {
-                        continue;
-                    }
-                    let Some(mm) = atlas.surface_point(x as f64 + 0.5, y as f64 + 0.5) else {
-                        continue;
-                    };
-                    points.push(Point {
-                        mm: mm.map(|v| v as f32),
-                        um: 1000.0 * relief.height_mm[i],
-                        mm2: atlas.area_mm2(i),
-                    });
-                }
-            }
-            (region, roughness(points))
-        })
-        .collect();
+    let per_region = roughness(ctx, &relief.height_mm);
     let mut out = Outcome {
         map: Some(map(ctx, &relief.height_mm)),
         ..Outcome::default()
     };
-    for (region, parameters) in per_region {
+    for (region, parameters) in Region::ALL.into_iter().zip(per_region) {
         let Some(p) = parameters else {
             out.measures.extend(
                 NAMES.map(|n| (region, Measure::not_measured(n, "too little relief here"))),
@@ -194,25 +269,39 @@ fn map(ctx: &Context<'_>, height_mm: &[f32]) -> ParameterMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relief::Relief;
+    use dermalia_surface::{Mesh, rasterize_uv};
 
-    /// A curved form far larger than the roughness is removed; the roughness stays.
+    /// A form far larger than the roughness is removed; the roughness stays.
     #[test]
     fn the_form_goes_and_the_roughness_stays() {
-        let mut points = vec![];
-        for j in 0..400 {
-            for i in 0..400 {
-                let (x, y) = (i as f32 * 0.1, j as f32 * 0.1);
-                let z = 0.01 * x * x;
-                let wave = 10.0 * (x * 4.0).sin() * (y * 3.0).cos();
-                points.push(Point {
-                    mm: [x, y, z],
-                    um: wave + 300.0 + 4.0 * x + 2.0 * z,
-                    mm2: 0.01,
-                });
-            }
-        }
-        let p = roughness(points).unwrap();
+        let mesh = Mesh::sheet(40.0, 40.0);
+        let raster = rasterize_uv(&mesh, 400, 400);
+        let bits = crate::labels::whole_surface(&raster.triangle);
+        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
+        let height_mm: Vec<f32> = (0..atlas.len())
+            .map(|i| {
+                let (x, y) = ((i % 400) as f32 * 0.1, (i / 400) as f32 * 0.1);
+                let wave = 0.01 * (x * 4.0).sin() * (y * 3.0).cos();
+                wave + 0.3 + 0.004 * x + 0.0005 * x * y
+            })
+            .collect();
+        let relief = Relief {
+            height_mm,
+            magnification: 1.0,
+            mm_per_sample: None,
+        };
+        let ctx = Context {
+            atlas: &atlas,
+            pictures: &[],
+            relief: Some(&relief),
+            skin: dermalia_scan::manifest::SkinState::Unknown,
+        };
+        let p = roughness(&ctx, &relief.height_mm)[Region::Face.index()].unwrap();
         assert!((p.sq / 5.0 - 1.0).abs() < 0.02, "{p:?}");
-        assert!(p.ssk.abs() < 0.05);
+        assert!((p.sa / (10.0 * 4.0 / 9.869_604) - 1.0).abs() < 0.02);
+        assert!(p.ssk.abs() < 0.05 && (p.sz / 20.0 - 1.0).abs() < 0.05);
+        let face = measure(&ctx);
+        assert_eq!(face.measures.len(), 14 * 5);
     }
 }
