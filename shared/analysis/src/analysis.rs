@@ -141,15 +141,15 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
 }
 
 /// Chooses the pictures that are measured: those in the atlas, else camera photographs
-/// on the surface, else one flat photograph.
+/// on the surface, else flat pictures.
 fn prepare(
     scan: &Scan,
     options: &Options<'_>,
     clock: &mut Clock<'_>,
 ) -> Result<Prepared, AnalysisError> {
     let limits = &options.limits;
-    let levels = preparation::decode_relief(scan, limits)?;
     let textures = preparation::decode(scan, Space::Texture, limits)?;
+    let levels = preparation::decode_relief(scan, &[Space::Texture], limits)?;
     clock.lap("decode");
     if let Some(mesh) = scan.mesh.as_ref().filter(|m| m.has_atlas())
         && (!textures.is_empty() || levels.is_some())
@@ -158,21 +158,34 @@ fn prepare(
         clock.lap("register");
         return Ok(prepared);
     }
-    if let Some(mesh) = &scan.mesh {
-        let cameras = preparation::decode(scan, Space::Camera, limits)?;
-        if !cameras.is_empty() {
-            let prepared = projection::on_surface(scan, mesh, &cameras)?;
-            clock.lap("project");
-            return Ok(prepared);
-        }
+    // Without a surface, what lies in its atlas is still in register with itself.
+    if !textures.is_empty() {
+        let prepared = photo::flat(scan, textures, levels, true)?;
+        clock.lap("register");
+        return Ok(prepared);
+    }
+    let cameras = preparation::decode(scan, Space::Camera, limits)?;
+    if !cameras.is_empty() {
+        let prepared = match &scan.mesh {
+            Some(mesh) => projection::on_surface(scan, mesh, &cameras)?,
+            None => photo::flat(scan, cameras, None, false)?,
+        };
+        clock.lap("project");
+        return Ok(prepared);
     }
     let photos = preparation::decode(scan, Space::Photo, limits)?;
     if !photos.is_empty() {
-        let prepared = photo::flat(scan, photos)?;
+        let levels = preparation::decode_relief(scan, &[Space::Photo], limits)?;
+        let prepared = photo::flat(scan, photos, levels, false)?;
         clock.lap("photograph");
         return Ok(prepared);
     }
+    if let Some(mesh) = &scan.mesh {
+        let prepared = preparation::on_mesh_alone(scan, mesh)?;
+        clock.lap("register");
+        return Ok(prepared);
+    }
     Err(AnalysisError::NothingToMeasure(
-        "it has neither a picture on a surface nor a photograph".to_owned(),
+        "it has neither a picture nor a surface".to_owned(),
     ))
 }

@@ -51,10 +51,14 @@ pub(crate) fn decode(
         .collect()
 }
 
-/// The height map in texture space, if the bundle has one.
-pub(crate) fn decode_relief(scan: &Scan, limits: &Limits) -> Result<Option<Levels>, AnalysisError> {
+/// The height map that lies in one of `spaces`, if the bundle has one.
+pub(crate) fn decode_relief(
+    scan: &Scan,
+    spaces: &[Space],
+    limits: &Limits,
+) -> Result<Option<Levels>, AnalysisError> {
     match (&scan.relief, &scan.manifest.relief) {
-        (Some(picture), Some(entry)) if entry.space == Space::Texture => {
+        (Some(picture), Some(entry)) if spaces.contains(&entry.space) => {
             Ok(Some(picture.decode_levels(limits)?))
         }
         _ => Ok(None),
@@ -150,6 +154,39 @@ fn turn_atlas(mesh: &mut Mesh) {
     for uv in &mut mesh.uvs {
         uv[1] = 1.0 - uv[1];
     }
+}
+
+/// A mesh without any picture: only its own fine relief can be measured.
+pub(crate) fn on_mesh_alone(scan: &Scan, mesh: &Mesh) -> Result<Prepared, AnalysisError> {
+    let unrolled;
+    let mesh = if mesh.has_atlas() {
+        mesh
+    } else {
+        unrolled = crate::projection::unwrapped(mesh);
+        &unrolled
+    };
+    let area: f64 = (0..mesh.triangles.len())
+        .map(|t| f64::from(mesh.area_mm2(t)))
+        .sum();
+    // About two pixels an edge of an even mesh.
+    let edge = (2.3 * area / mesh.triangles.len().max(1) as f64).sqrt();
+    let side = (area.sqrt() / (0.5 * edge).max(0.01)).clamp(256.0, 4096.0) as usize;
+    let raster = rasterize_uv(mesh, side, side);
+    let mut warnings = vec!["the scan has a surface but no picture".to_owned()];
+    let landmarks = match &scan.landmarks {
+        Some(points) => Some(points.clone()),
+        None => crate::face::on_mesh(mesh, None)?.map(|found| found.points_mm),
+    };
+    let (bits, has_face) = label(mesh, &raster, landmarks.as_deref(), &mut warnings);
+    Ok(Prepared {
+        atlas: crop(mesh, raster, bits, Scale::Stated)?,
+        pictures: vec![],
+        relief: None,
+        base: thumbnails::base_of(None, [side, side]),
+        has_surface: true,
+        has_face,
+        warnings,
+    })
 }
 
 /// Labels by the landmarks, or the whole surface with a warning.

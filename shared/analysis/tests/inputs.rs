@@ -1,0 +1,147 @@
+//! Scans of every shape that the contract allows: a mesh alone, pictures without a mesh,
+//! camera photographs.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use dermalia_analysis::{Analysis, Options, analyze};
+use dermalia_findings::{Feature, MeasureName, Region};
+use dermalia_phantom::{Base, Phantom, PhantomOptions};
+use dermalia_scan::manifest::{Camera, Light, Space};
+use dermalia_scan::{Limits, Scan};
+use dermalia_surface::Mesh;
+
+fn patch(size_px: usize, lights: Vec<Light>) -> Scan {
+    let phantom = Phantom::generate(&PhantomOptions {
+        seed: 3,
+        size_px,
+        lights,
+        base: Base::Patch {
+            side_mm: 40.0,
+            radius_mm: None,
+        },
+        ..PhantomOptions::default()
+    })
+    .unwrap();
+    Scan::read_files(phantom.files, &Limits::default()).unwrap()
+}
+
+fn measured(scan: &Scan) -> Analysis {
+    analyze(scan, &Options::default()).unwrap()
+}
+
+fn value(analysis: &Analysis, name: MeasureName) -> Option<f64> {
+    let face = analysis.findings.region(Region::Face).unwrap();
+    face.measure(name).unwrap().value
+}
+
+/// A sheet of 30 mm with a groove 18 mm long, 0.15 mm deep, 0.8 mm wide at half depth, on
+/// a bend of 60 mm radius; points every 0.12 mm.
+fn grooved() -> Mesh {
+    let n = 250_u32;
+    let step = 0.12_f32;
+    let (mut p, mut t) = (vec![], vec![]);
+    for j in 0..=n {
+        for i in 0..=n {
+            let (x, y) = (i as f32 * step, j as f32 * step);
+            let across = (y - 15.0) / (0.8 / 2.355);
+            // Half as deep at 6 and 24 mm.
+            let along = 1.0 / (1.0 + (((x - 15.0).abs() - 9.0) / 0.4).exp());
+            let groove = 0.15 * along * (-0.5 * across * across).exp();
+            let form = -((x - 15.0) * (x - 15.0) + (y - 15.0) * (y - 15.0)) / 120.0;
+            p.push([x, y, form - groove]);
+            if i < n && j < n {
+                let a = j * (n + 1) + i;
+                t.extend([[a, a + 1, a + n + 2], [a, a + n + 2, a + n + 1]]);
+            }
+        }
+    }
+    Mesh::new(p, vec![], t, vec![]).unwrap()
+}
+
+#[test]
+fn a_fine_mesh_alone_carries_the_depth_of_a_wrinkle() {
+    let mut scan = patch(128, vec![Light::White]);
+    scan.manifest.images.clear();
+    scan.pictures.clear();
+    scan.relief = None;
+    scan.manifest.relief = None;
+    scan.landmarks = None;
+    scan.mesh = Some(grooved());
+    let analysis = measured(&scan);
+    let [
+        Feature::Wrinkle {
+            length_mm,
+            width_mm,
+            depth_mm: Some(depth_mm),
+            ..
+        },
+    ] = analysis.findings.features.as_slice()
+    else {
+        unreachable!("{:?}", analysis.findings.features)
+    };
+    assert!((length_mm / 18.0 - 1.0).abs() < 0.1, "{length_mm}");
+    assert!((width_mm / 0.8 - 1.0).abs() < 0.15, "{width_mm}");
+    assert!((depth_mm / 0.15 - 1.0).abs() < 0.15, "{depth_mm}");
+    assert!(value(&analysis, MeasureName::Sq).is_some());
+    assert_eq!(value(&analysis, MeasureName::Ita), None);
+}
+
+#[test]
+fn pictures_without_a_mesh_carry_colour_and_no_length() {
+    let with = patch(400, vec![Light::White, Light::CrossPolarised]);
+    let ita = value(&measured(&with), MeasureName::Ita).unwrap();
+    let mut without = with;
+    without.mesh = None;
+    without.landmarks = None;
+    let analysis = measured(&without);
+    assert!(!analysis.has_surface);
+    assert!((value(&analysis, MeasureName::Ita).unwrap() - ita).abs() < 0.5);
+    assert_eq!(value(&analysis, MeasureName::PoreDensity), None);
+    assert!(analysis.findings.features.is_empty());
+    let face = analysis.findings.region(Region::Face).unwrap();
+    assert_eq!(face.area_cm2, None);
+}
+
+/// The same picture as a texture and as photographed straight from the front.
+#[test]
+fn a_camera_sees_what_the_atlas_holds() {
+    let texture = patch(400, vec![Light::White]);
+    let mut camera = patch(400, vec![Light::White]);
+    camera.relief = None;
+    camera.manifest.relief = None;
+    let mesh = camera.mesh.clone().unwrap();
+    let (mut lo, mut hi) = ([f64::MAX; 3], [f64::MIN; 3]);
+    for p in &mesh.positions {
+        for k in 0..3 {
+            lo[k] = lo[k].min(f64::from(p[k]));
+            hi[k] = hi[k].max(f64::from(p[k]));
+        }
+    }
+    // Ten pixels a millimetre from 400 mm away, the patch just filling the picture.
+    let (cx, cy) = (0.5 * (lo[0] + hi[0]), 0.5 * (lo[1] + hi[1]));
+    let entry = &mut camera.manifest.images[0];
+    entry.space = Space::Camera;
+    entry.camera = Some(Camera {
+        fx: 4000.0,
+        fy: 4000.0,
+        cx: 200.0,
+        cy: 200.0,
+        camera_from_mesh: [
+            1.0, 0.0, 0.0, -cx, 0.0, -1.0, 0.0, cy, 0.0, 0.0, -1.0, 400.0, 0.0, 0.0, 0.0, 1.0,
+        ],
+        distortion: [0.0; 5],
+    });
+    let (a, b) = (measured(&texture), measured(&camera));
+    assert!(b.has_surface);
+    let close = |name: MeasureName, tolerance: f64| {
+        let (x, y) = (value(&a, name).unwrap(), value(&b, name).unwrap());
+        assert!(
+            (y / x - 1.0).abs() < tolerance,
+            "{}: {x} {y}",
+            name.as_str()
+        );
+    };
+    close(MeasureName::PoreDensity, 0.08);
+    close(MeasureName::PoreDiameterMean, 0.08);
+    close(MeasureName::Ita, 0.05);
+    assert_eq!(value(&b, MeasureName::WrinkleDepthMean), None);
+}
