@@ -20,7 +20,7 @@ pub(crate) struct Spot {
 const SEARCH: Search = Search {
     smooth_mm: [0.22, 0.5, 1.1],
     height: 0.018,
-    sigmas: 6.0,
+    sigmas: 5.5,
     area_mm2: 0.3,
     most_mm2: 320.0,
 };

@@ -7,6 +7,7 @@ use dermalia_scan::Samples;
 use dermalia_scan::manifest::{Light, SkinState};
 
 use crate::atlas::{Atlas, Scale, label};
+use crate::chromophores::cell_noise;
 use crate::colour::{density_8, density_16, erythema_index, ita_deg, melanin_index};
 use crate::extent::Increment;
 use crate::field::{CELL_MM, Extent, Field, Sample, gaussian, quantile};
@@ -19,6 +20,8 @@ use crate::registration::{Context, Outcome, RegisteredPicture};
 const COARSEST_MM_PER_PX: f64 = 0.8;
 /// How far beyond the regions skin is looked at.
 const MARGIN_MM: f32 = 4.0;
+/// Noise of blue in a cell above which a second picture helps more than its gloss harms.
+const NOISY: f64 = 0.03;
 /// Less skin than this has no colour of its own.
 const LEAST_MM2: f64 = 10.0;
 
@@ -76,7 +79,11 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let Some(px_mm) = pixel_mm(atlas) else {
         return nothing("no skin is left to measure");
     };
-    let field = skin_field(atlas, best, px_mm);
+    let mut field = skin_field(atlas, best, px_mm);
+    if cell_noise(&field)[2] > NOISY && !std::ptr::eq(best, standard) {
+        fuse(&mut field, &skin_field(atlas, standard, px_mm));
+    }
+    let field = field;
     let usable: Vec<bool> = field.weight.iter().map(|w| *w > 0.2).collect();
     let features = colour_features(&field, &usable);
 
@@ -194,6 +201,20 @@ fn skin_field(atlas: &Atlas, picture: &RegisteredPicture, px_mm: [f32; 2]) -> Fi
         }
     }
     field
+}
+
+/// Takes the mean with another picture of the same skin. Light and gloss differ between
+/// the two smoothly, chromophores do not.
+fn fuse(field: &mut Field, other: &Field) {
+    for i in 0..field.len() {
+        if field.weight[i] > 0.0 && other.weight[i] > 0.0 {
+            for k in 0..3 {
+                field.density[k][i] = 0.5 * (field.density[k][i] + other.density[k][i]);
+            }
+        } else {
+            field.weight[i] = 0.0;
+        }
+    }
 }
 
 /// The colour of a picture wherever there is surface that nothing excludes.
