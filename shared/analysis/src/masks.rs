@@ -18,6 +18,9 @@ use dermalia_scan::manifest::Light;
 /// Cells as coarse as a tuft.
 const CELL_MM: f32 = 0.35;
 
+/// From pixels of this size on no border is sharp enough to tell hair from shade.
+const SHARP_PX_MM: f32 = 0.5;
+
 /// Lights from the most telling: gloss hides hair.
 const LIGHTS: [Light; 3] = [
     Light::CrossPolarised,
@@ -46,7 +49,12 @@ pub(crate) fn colour_mask(atlas: &Atlas, pictures: &[RegisteredPicture]) -> Vec<
             *w = 0.0;
         }
     }
-    let Some(cells) = not_skin(&field, &regions, &edges(atlas, &field)) else {
+    let Some(cells) = not_skin(
+        &field,
+        &regions,
+        &edges(atlas, &field),
+        px_mm[0].max(px_mm[1]) < SHARP_PX_MM,
+    ) else {
         return blank;
     };
     (0..atlas.len())
@@ -125,7 +133,12 @@ fn mean(d: [f32; 3]) -> f32 {
     (d[0] + d[1] + d[2]) / 3.0
 }
 
-fn not_skin(field: &Field, regions: &[Option<Region>], edge: &[bool]) -> Option<Vec<bool>> {
+fn not_skin(
+    field: &Field,
+    regions: &[Option<Region>],
+    edge: &[bool],
+    sharp: bool,
+) -> Option<Vec<bool>> {
     let reference = Reference::of(field, regions)?;
     let seen = |i: usize| field.weight[i] > 0.0;
     let plane = |of: &dyn Fn([f32; 3]) -> f32, sigma_mm: f32| -> Vec<f32> {
@@ -151,14 +164,62 @@ fn not_skin(field: &Field, regions: &[Option<Region>], edge: &[bool]) -> Option<
     let shade: Vec<f32> = (0..field.len()).map(|i| mean(field.at(i))).collect();
     let level = baseline(field, &shade, &field.weight);
     let fine = field.smooth(&shade, &field.weight, 0.35);
-    let dark = |i: usize, limit: f32| seen(i) && fine[i] - level[i] > limit;
-    for patch in patches(field, |i| dark(i, 0.55), |i| dark(i, 0.3)) {
+    let excess = |i: usize| if seen(i) { fine[i] - level[i] } else { 0.0 };
+    let dark = if sharp {
+        evenly_dark(field, excess)
+    } else {
+        patches(field, |i| excess(i) > 0.55, |i| excess(i) > 0.3)
+    };
+    for patch in dark {
         let area = surface(field, &patch);
         if area >= 180.0 || (area >= 1.5 && touches(field, &patch, edge)) {
             spread(field, &patch, 0.6, &mut mask);
         }
     }
     Some(mask)
+}
+
+/// Dark patches that end at once, as hair and frames do; skin in the shade, such as one side
+/// of a nose, fades over many millimetres. A patch ends where it is much paler than where it
+/// began, so that one of a nostril does not run on over the shade beside it.
+fn evenly_dark<E: Fn(usize) -> f32>(field: &Field, excess: E) -> Vec<Vec<u32>> {
+    let mut seeds: Vec<usize> = (0..field.len()).filter(|&i| excess(i) > 0.75).collect();
+    seeds.sort_by(|&a, &b| excess(b).total_cmp(&excess(a)).then(a.cmp(&b)));
+    let mut taken = vec![false; field.len()];
+    let mut out = vec![];
+    for seed in seeds {
+        if taken[seed] {
+            continue;
+        }
+        let limit = 0.65 * excess(seed);
+        let patch = flood(field, seed, |j| excess(j) > limit);
+        spread(field, &patch, 1.5, &mut taken);
+        if is_steep(field, &patch, |j| excess(j) < 0.4 * limit) {
+            out.push(patch);
+        }
+    }
+    out
+}
+
+/// Whether most cells of a patch's border have one within 1.5 mm that is outside by this
+/// condition.
+fn is_steep<F: Fn(usize) -> bool>(field: &Field, patch: &[u32], outside: F) -> bool {
+    let reach = field.cell_mm.map(|mm| (1.5 / mm).ceil() as usize);
+    let near = |cell: u32, reach: [usize; 2], found: &dyn Fn(usize) -> bool| {
+        let (x, y) = (cell as usize % field.width, cell as usize / field.width);
+        (y.saturating_sub(reach[1])..=(y + reach[1]).min(field.height - 1)).any(|ny| {
+            (x.saturating_sub(reach[0])..=(x + reach[0]).min(field.width - 1))
+                .any(|nx| found(ny * field.width + nx))
+        })
+    };
+    let not_in_patch = |i: usize| patch.binary_search(&(i as u32)).is_err();
+    let border: Vec<u32> = patch
+        .iter()
+        .copied()
+        .filter(|&c| near(c, [1, 1], &not_in_patch))
+        .collect();
+    let steep = border.iter().filter(|&&c| near(c, reach, &outside)).count();
+    2 * steep > border.len()
 }
 
 /// Connected cells of a weak condition that hold one of the strong condition.
