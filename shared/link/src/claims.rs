@@ -4,13 +4,15 @@ use core::fmt;
 use core::str::FromStr;
 
 use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The random name of a report: 128 bits, unrelated to the scan's identifier.
 ///
 /// Its text form is 32 lower-case hexadecimal digits, and that form alone is
 /// accepted: one report has one object prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ReportId([u8; 16]);
 
 /// A text that is not a report id.
@@ -55,7 +57,21 @@ impl FromStr for ReportId {
     }
 }
 
-/// Restrictions of a link beyond its expiry: eight bits, none in use yet.
+impl TryFrom<String> for ReportId {
+    type Error = InvalidReportId;
+
+    fn try_from(text: String) -> Result<Self, InvalidReportId> {
+        text.parse()
+    }
+}
+
+impl From<ReportId> for String {
+    fn from(id: ReportId) -> Self {
+        id.to_string()
+    }
+}
+
+/// Restrictions of a link beyond its expiry: eight bits, one in use.
 ///
 /// A set bit that the verifier does not know refuses the link: an older edge
 /// must not serve what a newer cloud has restricted.
@@ -65,8 +81,11 @@ pub struct Flags(u8);
 impl Flags {
     /// No restriction.
     pub const NONE: Self = Self(0);
+    /// The link opens no report: its one use is to confirm an erasure that
+    /// was asked for. It goes by e-mail to the address on file.
+    pub const CONFIRM_ERASURE: Self = Self(1);
     /// The bits that this version understands.
-    const KNOWN: u8 = 0;
+    const KNOWN: u8 = Self::CONFIRM_ERASURE.0;
 
     pub(crate) const fn from_bits(bits: u8) -> Self {
         Self(bits)
@@ -103,6 +122,6 @@ impl Claims {
     /// A newer epoch than the report's is refused too: it was never issued.
     #[must_use]
     pub fn authorises(&self, report_id: ReportId, current_epoch: u32) -> bool {
-        self.report_id == report_id && self.epoch == current_epoch && self.flags.is_understood()
+        self.report_id == report_id && self.epoch == current_epoch && self.flags == Flags::NONE
     }
 }

@@ -13,6 +13,9 @@ pub const META_STYLE_SHA256: &str = "csp-style-sha256";
 /// Object metadata of a page: the same for its inline scripts.
 pub const META_SCRIPT_SHA256: &str = "csp-script-sha256";
 
+/// Object metadata: `off` once the patient has objected to usage events.
+pub const META_USAGE: &str = "usage";
+
 /// More inline elements than any page of ours has.
 const MAX_HASHES: usize = 8;
 

@@ -1,11 +1,15 @@
 //! Which of our languages a reader prefers.
 
+use serde::{Deserialize, Serialize};
+
 /// A language in which the edge's own pages exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Language {
     /// German, the default.
+    #[serde(rename = "de")]
     German,
     /// English.
+    #[serde(rename = "en")]
     English,
 }
 

@@ -13,6 +13,9 @@
 //!   whose epoch the object no longer carries. That is how a link is revoked
 //!   at once and without a second look-up.
 //!
+//! - [`AccessMessage`] and [`RequestMessage`] are what the edge tells the
+//!   cloud.
+//!
 //! # Addresses
 //!
 //! The link itself is `/r/{token}`, with or without a slash at the end. The
@@ -27,17 +30,25 @@ mod claims;
 mod headers;
 mod keys;
 mod language;
+mod message;
 mod pages;
 mod range;
 mod route;
+mod statement;
 mod token;
+mod visitor;
 
 pub use asset::{ASSET_PREFIX, Asset, PAGE_OBJECT};
 pub use claims::{Claims, Flags, InvalidReportId, ReportId};
-pub use headers::{InlineHashes, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256};
+pub use headers::{InlineHashes, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE};
 pub use keys::{InvalidKey, KeyId, KeySet, PublicKey, SigningKey};
 pub use language::Language;
+pub use message::{
+    AccessMessage, AccessRecord, Action, InvalidMessage, InvalidSubject, ReaderRequest,
+    RequestMessage, Subject, UsageEvent,
+};
 pub use pages::{Problem, problem_page};
 pub use range::{ByteRange, RangeRequest};
 pub use route::{Answer, Body, Decision, Fetch, Header, Origin, Request, Stored, route};
 pub use token::{Refusal, TOKEN_CHARS, Token, verify};
+pub use visitor::{Browser, Device, InvalidNetwork, Network, classes_of};
