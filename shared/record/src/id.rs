@@ -111,6 +111,26 @@ pub(crate) mod report_id_text {
     }
 }
 
+/// The written form of a report id, for serde's `with`.
+pub(crate) mod report_id_text_required {
+    use super::{Deserialize, Deserializer, ReportId, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        id: &ReportId,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<ReportId, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
 macro_rules! text_form {
     ($name:ident) => {
         impl Serialize for $name {

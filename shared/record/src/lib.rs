@@ -6,6 +6,7 @@
 //! Time comes from a [`Clock`], never from the system directly.
 
 mod attempt;
+pub mod audit;
 mod clock;
 pub mod event;
 mod id;
@@ -13,12 +14,15 @@ mod keys;
 mod message;
 mod personal;
 pub mod port;
+mod practice;
 mod record;
 mod retention;
+mod sealing;
 mod settings;
 mod state;
 
 pub use attempt::{Attempt, HandleError};
+pub use audit::Audit;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dermalia_link::ReportId;
 pub use event::{EventError, UploadEvent};
@@ -29,9 +33,14 @@ pub use keys::{
 };
 pub use message::{MessageError, ReportMessage};
 pub use personal::Personal;
+pub use practice::{
+    Credential, CredentialHash, Credentials, DEFAULT_BUNDLE_DAYS, MAX_BUNDLE_DAYS, MAX_LINK_DAYS,
+    Practice, PracticeError,
+};
 pub use record::{
     Epoch, Lease, LinkGrant, Mailing, RecordError, RunId, ScanKey, ScanRecord, Source,
 };
 pub use retention::{MAX_RETENTION_MONTHS, RetentionError, expires_at_secs};
+pub use sealing::{DATA_KEY_BYTES, DataKey, Field, Sealed, Vault};
 pub use settings::Settings;
 pub use state::{ForbiddenTransition, Phase, Stage, State};

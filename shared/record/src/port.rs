@@ -2,13 +2,21 @@
 //!
 //! Every implementation passes the same conformance suite (in `dermalia-embedded`).
 
+mod accesses;
+mod audit;
+mod keys;
 mod mailer;
 mod object;
+mod practices;
 mod queue;
 mod records;
 
+pub use accesses::{AccessEntry, AccessKind, AccessStore};
+pub use audit::{Appended, AuditStore};
+pub use keys::{DataKeys, KeyWrap};
 pub use mailer::{Email, Mailer};
 pub use object::{Body, Head, Listing, Metadata, Object, ObjectStore, ObjectWrite};
+pub use practices::PracticeStore;
 pub use queue::{DeadLetter, Delivery, Depth, Queue};
 pub use records::{Cause, RecordStore, Removal, Written};
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::practice::DEFAULT_BUNDLE_DAYS;
+
 /// The terms under which a practice's scans are processed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,8 +16,16 @@ pub struct Settings {
     pub link_days: u16,
     /// Language of report and e-mail where the patient has named none.
     pub locale: String,
+    /// Whom patients ask, as the report shows it.
+    pub contact: Option<String>,
+    /// How long the raw bundle is kept after the report, in days; 0 deletes it at once.
+    pub bundle_days: u16,
+    /// Whether links ask for a code of six digits.
+    pub code_required: bool,
     /// Sender of the e-mail.
     pub sender: String,
+    /// Where answers to the e-mail go.
+    pub reply_to: Option<String>,
     /// What links begin with, without a slash at the end.
     pub base_url: String,
 }
@@ -27,6 +37,10 @@ impl Default for Settings {
             retention_months: 24,
             link_days: 14,
             locale: "de".to_owned(),
+            contact: None,
+            bundle_days: DEFAULT_BUNDLE_DAYS,
+            code_required: false,
+            reply_to: None,
             sender: "Dermalia <report@dermalia.de>".to_owned(),
             base_url: "https://report.dermalia.de".to_owned(),
         }
