@@ -2,6 +2,8 @@
 //!
 //! Each function takes a fresh, empty port and asserts; a port error ends it too.
 
+mod stores;
+
 use dermalia_record::port::{
     Body, Cause, Email, Mailer, Metadata, ObjectStore, ObjectWrite, PortError, Queue, RecordStore,
     Written,
@@ -9,6 +11,8 @@ use dermalia_record::port::{
 use dermalia_record::{
     Epoch, ManualClock, Personal, PracticeId, ReportId, ScanKey, ScanRecord, State,
 };
+
+pub use stores::{accesses, audit, practices, vault};
 
 /// Result of a check: a refused expectation panics, a failed call is passed on.
 pub type Checked = Result<(), PortError>;

@@ -13,8 +13,11 @@ pub enum DataDirError {
     #[error("data folder: {0}")]
     Io(#[from] std::io::Error),
     /// Another process works on it.
-    #[error("data folder: another process is working on it")]
-    InUse,
+    #[error("data folder {}: another process is working on it; end that one first, or name another folder", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 /// A data folder that this process alone works on, until it is dropped.
@@ -44,7 +47,9 @@ impl DataDir {
                 root: root.to_owned(),
                 _lock: lock,
             }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse {
+                folder: root.to_owned(),
+            }),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }
@@ -101,6 +106,24 @@ impl Layout {
         self.root.join("signing.key")
     }
 
+    /// The wrapped data keys: a database of its own, to be left out of backups.
+    #[must_use]
+    pub fn data_keys(&self) -> PathBuf {
+        self.root.join("keys.sqlite")
+    }
+
+    /// The key that wraps data keys.
+    #[must_use]
+    pub fn sealing_key(&self) -> PathBuf {
+        self.root.join("sealing.key")
+    }
+
+    /// The key that signs the audit log and certificates.
+    #[must_use]
+    pub fn audit_key(&self) -> PathBuf {
+        self.root.join("audit.key")
+    }
+
     /// The mails.
     #[must_use]
     pub fn outbox(&self) -> PathBuf {
@@ -123,7 +146,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("data");
         let first = DataDir::take(&root).unwrap();
-        assert!(matches!(DataDir::take(&root), Err(DataDirError::InUse)));
+        let refusal = DataDir::take(&root).unwrap_err();
+        assert!(matches!(&refusal, DataDirError::InUse { folder } if *folder == root));
+        assert!(refusal.to_string().contains(&root.display().to_string()));
         assert_eq!(
             fs::metadata(&root).unwrap().permissions().mode() & 0o777,
             0o700

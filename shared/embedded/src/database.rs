@@ -42,10 +42,43 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     receives INTEGER NOT NULL,
     reason TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS practices (
+    id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accesses (
+    report_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (report_id, kind, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS accesses_by_expiry ON accesses (expires_at);
+CREATE TABLE IF NOT EXISTS audit (
+    practice TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (practice, sequence)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS audit_by_operation ON audit (practice, operation);
+CREATE TABLE IF NOT EXISTS audit_heads (
+    practice TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS data_keys (
+    practice TEXT NOT NULL,
+    scan TEXT NOT NULL,
+    wrapped BLOB NOT NULL,
+    PRIMARY KEY (practice, scan)
+) WITHOUT ROWID;
 ";
 
 /// Raised with every change of [`SCHEMA`] that an older database cannot carry.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// A handle on the database; clones share it.
 #[derive(Clone)]

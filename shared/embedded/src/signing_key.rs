@@ -17,10 +17,10 @@ const FIRST_KEY: KeyId = KeyId::new(1);
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The file cannot be read or written.
-    #[error("signing key: {0}")]
+    #[error("key file: {0}")]
     Io(#[from] std::io::Error),
     /// Others can read it.
-    #[error("signing key: expected file mode 0600, got {mode:04o}; others may have read the key")]
+    #[error("key file: expected file mode 0600, got {mode:04o}; others may have read the key")]
     Mode {
         /// What it has.
         mode: u32,
@@ -28,6 +28,9 @@ pub enum KeyFileError {
     /// It is no key.
     #[error("signing key: expected `id:` and 64 hexadecimal digits in the file, got another form")]
     Form,
+    /// It is no sealing key.
+    #[error("sealing key: expected 64 hexadecimal digits in the file, got another form")]
+    SealingForm,
 }
 
 /// Reads the key in this file; writes a new one if there is no file.

@@ -12,11 +12,13 @@ use std::fs;
 use std::sync::Arc;
 
 use dermalia_embedded::{
-    Database, DirectoryObjects, MemoryMailer, MemoryObjects, Outbox, QueuePolicy, SqliteQueue,
-    SqliteRecords, conformance,
+    Database, DirectoryObjects, FileKeyWrap, MemoryMailer, MemoryObjects, Outbox, QueuePolicy,
+    SqliteAccesses, SqliteAudit, SqliteDataKeys, SqlitePractices, SqliteQueue, SqliteRecords,
+    conformance,
 };
+use dermalia_link::{KeyId, SigningKey};
 use dermalia_record::port::{Body, Metadata, ObjectStore, ObjectWrite, Queue, RecordStore};
-use dermalia_record::{Clock, Lease, ManualClock};
+use dermalia_record::{Audit, Clock, Lease, ManualClock, Vault};
 
 fn clock() -> (ManualClock, Arc<dyn Clock>) {
     let clock = ManualClock::at_ms(1_000_000);
@@ -92,6 +94,48 @@ async fn mailers() {
     let outbox = Outbox::open(folder.path()).unwrap();
     let count = || fs::read_dir(folder.path()).unwrap().count();
     conformance::mailer(&outbox, &count).await.unwrap();
+}
+
+#[tokio::test]
+async fn practices() {
+    let database = Database::in_memory().unwrap();
+    conformance::practices(&SqlitePractices::new(database))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn accesses() {
+    let (manual, clock) = clock();
+    let store = SqliteAccesses::new(Database::in_memory().unwrap(), clock);
+    conformance::accesses(&store, &manual).await.unwrap();
+}
+
+fn audit_of(database: &Database) -> Audit {
+    Audit {
+        store: Arc::new(SqliteAudit::new(database.clone())),
+        key: Arc::new(SigningKey::from_seed(KeyId::new(1), &[9; 32])),
+        clock: clock().1,
+    }
+}
+
+#[tokio::test]
+async fn audit() {
+    let database = Database::in_memory().unwrap();
+    conformance::audit(&audit_of(&database)).await.unwrap();
+}
+
+#[tokio::test]
+async fn vault() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrap = FileKeyWrap::load_or_create(&folder.path().join("sealing.key")).unwrap();
+    let path = folder.path().join("keys.sqlite");
+    let keys = SqliteDataKeys::new(Database::open(&path).unwrap());
+    let vault = Vault {
+        keys: Arc::new(keys),
+        wrap: Arc::new(wrap),
+    };
+    conformance::vault(&vault).await.unwrap();
 }
 
 /// Two writers that race over one version: exactly one wins each round.

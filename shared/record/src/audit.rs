@@ -276,7 +276,9 @@ pub enum VerifyError {
         got: u64,
     },
     /// An entry does not carry the hash of the one before it: one of the two was changed.
-    #[error("{practice}: entry {sequence} does not follow the one before it: one of the two was changed")]
+    #[error(
+        "{practice}: entry {sequence} does not follow the one before it: one of the two was changed"
+    )]
     Changed {
         /// Whose log.
         practice: PracticeId,
@@ -284,7 +286,9 @@ pub enum VerifyError {
         sequence: u64,
     },
     /// The last entry is not the one that the head was signed over.
-    #[error("{practice}: truncated or changed at its end: the head names entry {expected}, the log ends with {got}")]
+    #[error(
+        "{practice}: truncated or changed at its end: the head names entry {expected}, the log ends with {got}"
+    )]
     End {
         /// Whose log.
         practice: PracticeId,
@@ -295,7 +299,9 @@ pub enum VerifyError {
     },
     /// The log does not contain a head that was noted: an older or another log was put in
     /// its place.
-    #[error("{practice}: entry {sequence} is not the one whose hash was noted: the log was replaced")]
+    #[error(
+        "{practice}: entry {sequence} is not the one whose hash was noted: the log was replaced"
+    )]
     Older {
         /// Whose log.
         practice: PracticeId,

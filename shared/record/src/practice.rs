@@ -252,7 +252,10 @@ impl Settings {
             link_days: practice.link_days,
             code_required: practice.code_required,
             locale: practice.locale.clone(),
-            sender: practice.sender.clone().unwrap_or_else(|| self.sender.clone()),
+            sender: practice
+                .sender
+                .clone()
+                .unwrap_or_else(|| self.sender.clone()),
             reply_to: practice.reply_to.clone().or_else(|| self.reply_to.clone()),
             base_url: self.base_url.clone(),
         }
