@@ -35,6 +35,7 @@ mod pages;
 mod range;
 mod route;
 mod statement;
+mod statement;
 mod token;
 mod visitor;
 
