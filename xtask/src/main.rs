@@ -4,6 +4,7 @@ mod browser;
 mod cache;
 mod command;
 mod edge;
+mod interop;
 mod npm;
 mod parts;
 mod wasm;

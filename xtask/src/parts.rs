@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{browser, cache, command, edge, wasm};
+use crate::{browser, cache, command, edge, interop, wasm};
 
 struct Part {
     name: &'static str,
@@ -43,6 +43,11 @@ const PARTS: &[Part] = &[
         name: "browser",
         about: "the served report in Chromium, accessibility included",
         run: browser::test,
+    },
+    Part {
+        name: "interop",
+        about: "the exports against validators that others wrote",
+        run: interop::test,
     },
     Part {
         name: "wasm",

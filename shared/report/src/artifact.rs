@@ -4,6 +4,7 @@ use dermalia_findings::{BaseTexture, Findings, ParameterMap};
 use dermalia_surface::Mesh;
 use rayon::prelude::*;
 
+use crate::fhir::{FhirInput, fhir_bundle};
 use crate::glb::{ModelError, write_glb};
 use crate::page::{Assets, Picture, PracticeView, ReportInput, render_html};
 use crate::pictures::{self, PictureError};
@@ -13,6 +14,8 @@ use crate::{Locale, data_copy};
 pub const FINDINGS_FILE: &str = "findings.json";
 /// The patient's own copy of the data.
 pub const DATA_FILE: &str = "data.json";
+/// The same for the software of a practice, as HL7 FHIR R4.
+pub const FHIR_FILE: &str = "fhir.json";
 /// The head with its skin.
 pub const MODEL_FILE: &str = "scan.glb";
 /// The page.
@@ -48,7 +51,9 @@ pub fn content_type(name: &str) -> Option<&'static str> {
     let (_, ending) = name.rsplit_once('.')?;
     Some(match ending {
         "html" => "text/html; charset=utf-8",
+        "json" if name == FHIR_FILE => "application/fhir+json",
         "json" => "application/json",
+        "pdf" => "application/pdf",
         "webp" => "image/webp",
         "glb" => "model/gltf-binary",
         _ => return None,
@@ -188,8 +193,8 @@ pub struct ReportRequest<'a> {
     pub asset_prefix: &'a str,
 }
 
-/// The files that the patient's link reaches: the page in each language, the data copy
-/// and the model. `artifacts` is what [`render_artifacts`] made, in any order; files of
+/// The files that the patient's link reaches: the page in each language, the data copy,
+/// the FHIR bundle and the model. `artifacts` is what [`render_artifacts`] made, in any order; files of
 /// other names are passed over.
 ///
 /// # Errors
@@ -254,6 +259,17 @@ pub fn render_report(
         name: DATA_FILE.to_owned(),
         content_type: "application/json",
         bytes: data_copy::around(&String::from_utf8_lossy(stored))?,
+    });
+    out.push(Artifact {
+        name: FHIR_FILE.to_owned(),
+        content_type: "application/fhir+json",
+        bytes: fhir_bundle(&FhirInput {
+            findings: &findings,
+            practice: request.practice,
+            locale: first,
+            pictures: &pictures,
+            page: Some(REPORT_FILE),
+        })?,
     });
     out.extend(model.cloned());
     Ok(out)

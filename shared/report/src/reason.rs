@@ -88,7 +88,13 @@ const WORDS: &[(ReasonKind, &[&str])] = &[
     ),
     (
         ReasonKind::NoDeviceValue,
-        &["probe", "device", "hydration", "corneometer"],
+        &[
+            "probe",
+            "device",
+            "hydration",
+            "corneometer",
+            "a photograph cannot",
+        ],
     ),
     (ReasonKind::FromShading, &["from shading"]),
     (ReasonKind::FromMesh, &["from the mesh"]),

@@ -313,7 +313,13 @@ fn one_analysis_leaves_its_files_and_the_report_is_made_of_them() {
     let names: Vec<&str> = report.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(
         names,
-        ["report.html", "report.en.html", "data.json", "scan.glb"]
+        [
+            "report.html",
+            "report.en.html",
+            "data.json",
+            "fhir.json",
+            "scan.glb"
+        ]
     );
     let page = String::from_utf8(report[0].bytes.clone()).unwrap();
     assert!(page.contains("href=\"report.en.html\"") && page.contains("href=\"scan.glb\""));

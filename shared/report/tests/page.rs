@@ -148,6 +148,36 @@ fn german_has_its_own_numbers_and_no_english_sentence() {
 /// A reason that nobody foresaw is passed on in English to English readers only by the
 /// data copy, and never as English on a German page.
 #[test]
+fn without_spots_the_tone_is_told_once_and_with_its_sign() {
+    let mut findings = fixture::findings();
+    for region in &mut findings.regions {
+        for measure in &mut region.measures {
+            if measure.name.as_str().starts_with("spot_") {
+                *measure = Measure::not_measured(measure.name, "no white picture");
+            }
+        }
+    }
+    let html = render_html(&input(&findings, Locale::En));
+    assert!(
+        html.contains(r#"<span class="number">40.2°</span>"#),
+        "the sign stands apart"
+    );
+    let section = &html[html.find(r#"id="pigmentation""#).unwrap()..];
+    let lead = text(&format!(
+        "<body>{}",
+        &section[..section
+            .find("<figure")
+            .or(section.find("<details"))
+            .unwrap()]
+    ));
+    assert_eq!(
+        lead.matches("40.2°").count(),
+        2,
+        "number and sentence: {lead}"
+    );
+}
+
+#[test]
 fn unforeseen_reasons_do_not_leak_into_another_language() {
     let mut findings = fixture::findings();
     for region in &mut findings.regions {

@@ -115,7 +115,7 @@ pub(super) fn privacy(context: &Context<'_>) -> Markup {
         section.privacy id="privacy" aria-labelledby="privacy-title" {
             h2 id="privacy-title" { (m.privacy_title) }
             @if downloads.iter().any(|(href, _)| href.is_some()) {
-                h3 { (m.downloads_title) }
+                h3.downloads-title { (m.downloads_title) }
                 ul.downloads {
                     @for (href, text) in downloads {
                         @if let Some(href) = href { li { a href=(href) download { (text) } } }

@@ -241,7 +241,11 @@ fn sentences(messages: &Messages, lead: &Measure, face: &RegionFindings) -> Vec<
     };
     let is_zero = lead.value == Some(0.0);
     let device = lead.source == Source::Device;
+    let tone = valued(face, MeasureName::Ita)
+        .and_then(|ita| Some((m.tone)(tone_band(ita.value?), &told(ita)?)));
     let mut out = vec![match lead.name {
+        // The sentence about the tone tells the angle itself.
+        MeasureName::Ita => return tone.into_iter().collect(),
         MeasureName::WrinkleLengthDensity if is_zero => m.no_wrinkles.to_owned(),
         MeasureName::WrinkleLengthDensity => {
             let count = valued(face, MeasureName::WrinkleCount).and_then(told);
@@ -260,11 +264,8 @@ fn sentences(messages: &Messages, lead: &Measure, face: &RegionFindings) -> Vec<
         MeasureName::Sa => (m.texture)(&amount),
         name => (m.other_headline)((m.measure)(name).name, &amount),
     }];
-    if lead.name.parameter() == Parameter::Pigmentation
-        && let Some(ita) = valued(face, MeasureName::Ita)
-        && let Some(angle) = told(ita)
-    {
-        out.push((m.tone)(tone_band(ita.value.unwrap_or_default()), &angle));
+    if lead.name.parameter() == Parameter::Pigmentation {
+        out.extend(tone);
     }
     if lead.name == MeasureName::Hydration {
         out.extend(hydration_band(m, lead, lead));

@@ -258,7 +258,7 @@ fn glance_row(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
                 Some((number, unit)) => {
                     a href={ "#" (headline.parameter.as_str()) } {
                         span.name { (text.name) }
-                        span.value { (number) @if !unit.is_empty() { @if unit != "°" { " " } span.unit { (unit) } } }
+                        span.value { (number) @if unit == "°" { "°" } @else if !unit.is_empty() { " " span.unit { (unit) } } }
                         span.phrase { (headline.phrase(m)) } " "
                         (confidence_badge(m, headline))
                     }

@@ -21,8 +21,8 @@ pub(super) fn section(context: &Context<'_>, headline: &Headline<'_>) -> Markup 
             div.lead {
                 h2 id={ (id) "-title" } { (text.name) }
                 p.figure-line {
-                    span.number { (number) }
-                    @if !unit.is_empty() { @if unit != "°" { " " } span.unit { (unit) } }
+                    span.number { (number) @if unit == "°" { "°" } }
+                    @if !unit.is_empty() && unit != "°" { " " span.unit { (unit) } }
                     @if let Some(measure) = headline.measure { " " (badge(m, measure.confidence)) }
                 }
                 @for (i, sentence) in headline.sentences.iter().enumerate() {

@@ -138,7 +138,8 @@ fn encode_webp(
     check("picture", (width, height), channels, pixels.len())?;
     let mut config = webp::WebPConfig::new().map_err(|()| failed("no configuration".to_owned()))?;
     config.quality = quality;
-    config.method = 2;
+    // The fastest method: others make files a tenth smaller in two to four times the time.
+    config.method = 0;
     // Threads would not change the bytes, but the encoder runs beside others here.
     config.thread_level = 0;
     webp::Encoder::new(pixels, layout, width as u32, height as u32)

@@ -59,14 +59,19 @@ pub(super) fn map(map: &ParameterMap, block: usize) -> ParameterMap {
     if block <= 1 {
         return map.clone();
     }
+    // The level whose cube is nearest begins half a level below it.
+    let begins: [f64; 255] = std::array::from_fn(|l| {
+        let level = l as f64 + 0.5;
+        if l == 0 { 0.0 } else { level * level * level }
+    });
     let (width, height, strength) = blocks(map.width, map.height, block, |xs, ys| {
         let area = xs.len() * ys.len();
-        let (mut n, mut sum) = (0_usize, 0.0_f64);
+        let (mut n, mut sum) = (0_usize, 0_u64);
         for y in ys {
             for &level in &map.strength[y * map.width + xs.start..y * map.width + xs.end] {
                 if level > 0 {
                     n += 1;
-                    let l = f64::from(level);
+                    let l = u64::from(level);
                     sum += l * l * l;
                 }
             }
@@ -74,7 +79,8 @@ pub(super) fn map(map: &ParameterMap, block: usize) -> ParameterMap {
         if 2 * n < area || n == 0 {
             0
         } else {
-            (libm::cbrt(sum / n as f64) + 0.5).clamp(1.0, 255.0) as u8
+            let mean = sum as f64 / n as f64;
+            begins.partition_point(|b| *b <= mean).max(1) as u8
         }
     });
     ParameterMap {

@@ -1,0 +1,474 @@
+// The patient's own head, to be turned: WebGL 2 without a library. It reads exactly the
+// binary glTF that this product writes, and asks for it only when somebody wants to see it.
+// Everything it can do is also a native button; without script or WebGL the stills remain.
+
+const section = document.getElementById('viewer');
+const canvas = section?.querySelector('canvas');
+const gl = canvas?.getContext('webgl2', { antialias: true, alpha: false, powerPreference: 'low-power' });
+if (gl) start();
+
+function start() {
+  const texts = JSON.parse(section.dataset.texts);
+  const opening = section.querySelector('.viewer-open');
+  const status = section.querySelector('[role=status]');
+  const say = (text) => { status.textContent = text; };
+  section.hidden = false;
+  opening.addEventListener('click', async () => {
+    opening.disabled = true;
+    say(texts.loading);
+    try {
+      const answer = await fetch(section.dataset.model);
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      const viewer = new Viewer(await readModel(await answer.arrayBuffer()), texts, say);
+      section.classList.add('is-open');
+      section.querySelector('.viewer-tools').hidden = false;
+      opening.hidden = true;
+      viewer.open();
+      say('');
+    } catch {
+      opening.disabled = false;
+      say(texts.failed);
+    }
+  });
+}
+
+// A GLB with one primitive: quantised positions, normals and atlas coordinates, the skin as
+// WebP, and the features as records of twenty bytes.
+async function readModel(buffer) {
+  const view = new DataView(buffer);
+  if (view.getUint32(0, true) !== 0x46546c67 || view.getUint32(4, true) !== 2) throw new Error('no GLB');
+  const textBytes = view.getUint32(12, true);
+  const json = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 20, textBytes)));
+  const base = 20 + textBytes + 8;
+  const part = (index) => {
+    const { byteOffset = 0, byteLength, byteStride } = json.bufferViews[index];
+    return { at: base + byteOffset, bytes: byteLength, stride: byteStride ?? 0 };
+  };
+  const primitive = json.meshes[0].primitives[0];
+  const accessor = (index) => {
+    const a = json.accessors[index];
+    return { ...part(a.bufferView), type: a.componentType, normalized: a.normalized ?? false, count: a.count };
+  };
+  const node = json.nodes[0];
+  const model = {
+    buffer,
+    position: accessor(primitive.attributes.POSITION),
+    normal: accessor(primitive.attributes.NORMAL),
+    uv: primitive.attributes.TEXCOORD_0 === undefined ? null : accessor(primitive.attributes.TEXCOORD_0),
+    indices: accessor(primitive.indices),
+    scale: node.scale?.[0] ?? 1,
+    offset: node.translation ?? [0, 0, 0],
+    low: json.accessors[primitive.attributes.POSITION].min,
+    high: json.accessors[primitive.attributes.POSITION].max,
+    skin: null,
+    features: [],
+  };
+  if (json.images) {
+    const { at, bytes } = part(json.images[0].bufferView);
+    model.skin = await createImageBitmap(new Blob([new Uint8Array(buffer, at, bytes)], { type: 'image/webp' }));
+  }
+  const found = json.meshes[0].extras?.features;
+  if (found) {
+    const { at } = part(found.bufferView);
+    for (let i = 0; i < found.count; i += 1) {
+      const p = at + 20 * i;
+      const real = (k) => view.getFloat32(p + 8 + 4 * k, true);
+      model.features.push({
+        kind: view.getUint8(p),
+        region: view.getUint8(p + 1),
+        at: [0, 1, 2].map((k) => view.getUint16(p + 2 + 2 * k, true)),
+        sizes: [real(0), real(1), real(2)],
+      });
+    }
+  }
+  return model;
+}
+
+const VERTEX = `#version 300 es
+in vec3 position; in vec3 normal; in vec2 uv;
+uniform mat4 view; uniform mat4 projection;
+out vec3 place; out vec3 facing; out vec3 eye; out vec2 at;
+void main() {
+  vec4 seen = view * vec4(position, 1.0);
+  place = position; facing = mat3(view) * normal; eye = seen.xyz; at = uv;
+  gl_Position = projection * seen;
+}`;
+
+const FRAGMENT = `#version 300 es
+precision highp float;
+in vec3 place; in vec3 facing; in vec3 eye; in vec2 at;
+uniform sampler2D skin; uniform sampler2D heat;
+uniform float overlay; uniform vec4 mark; uniform float unit;
+out vec4 colour;
+void main() {
+  vec3 n = normalize(facing);
+  if (!gl_FrontFacing) n = -n;
+  float key = max(dot(n, normalize(vec3(-0.42, 0.52, 0.74))), 0.0);
+  float fill = max(dot(n, normalize(vec3(0.68, 0.10, 0.72))), 0.0);
+  float light = 0.34 + 0.55 * key + 0.24 * fill;
+  vec3 own = pow(texture(skin, at).rgb, vec3(2.2));
+  float tone = clamp(sqrt(dot(own, vec3(0.2126, 0.7152, 0.0722)) / 0.32), 0.2, 1.3);
+  vec3 natural = own * light * 1.12;
+  vec4 film = texture(heat, at);
+  vec3 form = vec3(0.42, 0.415, 0.408) * tone * light;
+  vec3 painted = mix(form, pow(film.rgb, vec3(2.2)) * (0.52 + 0.48 * min(tone * light, 1.15)), film.a);
+  painted = mix(mix(form, vec3(0.76, 0.74, 0.70), 0.42), painted, smoothstep(0.05, 0.25, film.a));
+  vec3 c = mix(natural, painted, overlay);
+  if (mark.w > 0.0) {
+    float away = abs(distance(place, mark.xyz) - mark.w);
+    c = mix(c, vec3(1.0), 1.0 - smoothstep(0.55 * unit, 0.75 * unit, away));
+    c = mix(c, vec3(0.01, 0.05, 0.06), 1.0 - smoothstep(0.25 * unit, 0.4 * unit, away));
+  }
+  colour = vec4(pow(c, vec3(1.0 / 2.2)), 1.0);
+}`;
+
+class Viewer {
+  constructor(model, texts, say) {
+    Object.assign(this, { model, texts, say, overlay: 0, shown: null, heats: new Map(), chosen: -1 });
+    this.unit = 0.001 / model.scale;
+    this.centre = [0, 1, 2].map((k) => (model.low[k] + model.high[k]) / 2);
+    const size = [0, 1, 2].map((k) => model.high[k] - model.low[k]);
+    this.fit = 1.16 * Math.max(size[1], 1.1 * size[0]) / (2 * Math.tan(FIELD / 2)) + size[2] / 2;
+    this.home();
+    this.prepare();
+    this.listen();
+    const still = matchMedia('(prefers-reduced-motion: reduce)');
+    this.moves = () => !still.matches;
+  }
+
+  home() {
+    this.yaw = 0;
+    this.pitch = 0;
+    this.distance = this.fit;
+  }
+
+  open() {
+    this.ask();
+    if (this.moves()) this.turnTo(0, 0, { from: [-0.6, 0.12], ms: 1400 });
+  }
+
+  prepare() {
+    const program = link(VERTEX, FRAGMENT);
+    gl.useProgram(program);
+    this.at = Object.fromEntries(['view', 'projection', 'skin', 'heat', 'overlay', 'mark', 'unit']
+      .map((name) => [name, gl.getUniformLocation(program, name)]));
+    const { model } = this;
+    gl.bindVertexArray(gl.createVertexArray());
+    [['position', 3], ['normal', 3], ['uv', 2]].forEach(([name, width]) => {
+      const from = model[name];
+      const place = gl.getAttribLocation(program, name);
+      if (!from || place < 0) return;
+      gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+      gl.bufferData(gl.ARRAY_BUFFER, new Uint8Array(model.buffer, from.at, from.bytes), gl.STATIC_DRAW);
+      gl.enableVertexAttribArray(place);
+      gl.vertexAttribPointer(place, width, from.type, from.normalized, from.stride, 0);
+    });
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER,
+      new Uint8Array(model.buffer, model.indices.at, model.indices.bytes), gl.STATIC_DRAW);
+    this.skin = model.skin ? texture(model.skin) : plain([184, 173, 163, 255]);
+    this.none = plain([0, 0, 0, 0]);
+    gl.enable(gl.DEPTH_TEST);
+    gl.uniform1i(this.at.skin, 0);
+    gl.uniform1i(this.at.heat, 1);
+    gl.uniform1f(this.at.unit, this.unit);
+    this.drawn = null;
+  }
+
+  // Draws once, before the next frame, however often it is asked for.
+  ask() {
+    this.drawn ??= requestAnimationFrame(() => { this.drawn = null; this.draw(); });
+  }
+
+  matrices() {
+    const [cy, sy, cp, sp] = [Math.cos(this.yaw), Math.sin(this.yaw), Math.cos(this.pitch), Math.sin(this.pitch)];
+    const [x, y, z] = this.centre;
+    const r = [[cy, 0, sy], [sp * sy, cp, -sp * cy], [-cp * sy, sp, cp * cy]];
+    const shift = r.map((row) => -(row[0] * x + row[1] * y + row[2] * z));
+    return { r, shift: [shift[0], shift[1], shift[2] - this.distance] };
+  }
+
+  draw() {
+    const ratio = Math.min(devicePixelRatio || 1, 2);
+    const [w, h] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+    if (w === 0 || h === 0) return;
+    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+    gl.viewport(0, 0, w, h);
+    const back = getComputedStyle(canvas).backgroundColor.match(/[\d.]+/g).map((c) => Number(c) / 255);
+    gl.clearColor(back[0], back[1], back[2], 1);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    const { r, shift } = this.matrices();
+    gl.uniformMatrix4fv(this.at.view, false, [
+      r[0][0], r[1][0], r[2][0], 0, r[0][1], r[1][1], r[2][1], 0, r[0][2], r[1][2], r[2][2], 0, ...shift, 1]);
+    const f = 1 / Math.tan(FIELD / 2);
+    const [near, far] = [this.fit * 0.05, this.fit * 4];
+    const wide = Math.max(1, h / w);
+    gl.uniformMatrix4fv(this.at.projection, false, [
+      f * (h / w) / wide, 0, 0, 0, 0, f / wide, 0, 0,
+      0, 0, (far + near) / (near - far), -1, 0, 0, (2 * far * near) / (near - far), 0]);
+    this.wide = wide;
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D, this.skin);
+    gl.activeTexture(gl.TEXTURE1);
+    gl.bindTexture(gl.TEXTURE_2D, this.heats.get(this.shown) ?? this.none);
+    gl.uniform1f(this.at.overlay, this.heats.has(this.shown) ? 1 : 0);
+    const feature = this.model.features[this.chosen];
+    gl.uniform4f(this.at.mark, ...(feature?.at ?? [0, 0, 0]), feature ? this.radius(feature) : 0);
+    gl.drawElements(gl.TRIANGLES, this.model.indices.count, this.model.indices.type, 0);
+    canvas.dataset.frames = Number(canvas.dataset.frames ?? 0) + 1;
+  }
+
+  // The ring around a feature, in the model's own unit.
+  radius({ kind, sizes }) {
+    const mm = [sizes[0] / 2, sizes[0] / 2, Math.sqrt(sizes[0] / Math.PI), Math.sqrt(sizes[0] / Math.PI)][kind];
+    return (Math.min(mm, 12) + 1.6) * this.unit;
+  }
+
+  async show(name) {
+    this.chosen = -1;
+    this.wanted = name;
+    if (name && !this.heats.has(name)) {
+      this.say(this.texts.loading);
+      try {
+        const answer = await fetch(section.dataset.heat.replace('*', name));
+        if (!answer.ok) throw new Error(`status ${answer.status}`);
+        const picture = await createImageBitmap(await answer.blob(), { premultiplyAlpha: 'none' });
+        gl.activeTexture(gl.TEXTURE1);
+        this.heats.set(name, texture(picture));
+      } catch {
+        this.say(this.texts.failed);
+        return;
+      }
+    }
+    // Somebody may have chosen another one meanwhile.
+    if (this.wanted !== name) return;
+    this.shown = name;
+    this.say('');
+    this.ask();
+  }
+
+  // The features that belong to what is shown, the largest first.
+  listed() {
+    const kind = ['wrinkles', 'pores', 'pigmentation', 'redness'].indexOf(this.shown);
+    const { features } = this.model;
+    return features.map((f, i) => i)
+      .filter((i) => (this.shown ? features[i].kind === kind : features[i].kind !== 1))
+      .sort((a, b) => features[a].kind - features[b].kind || features[b].sizes[0] - features[a].sizes[0] || a - b);
+  }
+
+  choose(index, place, count) {
+    this.chosen = index;
+    const feature = this.model.features[index];
+    this.ask();
+    if (!feature) { this.say(this.texts.nothing); return; }
+    const digits = (v, n) => new Intl.NumberFormat(document.documentElement.lang,
+      { minimumFractionDigits: n, maximumFractionDigits: n }).format(v);
+    const [a, b, c] = feature.sizes;
+    const words = this.texts.kinds[feature.kind]
+      .replace('{a}', digits(a, feature.kind === 1 ? 2 : 1))
+      .replace('{b}', digits(b, feature.kind === 0 ? 2 : 1));
+    const depth = feature.kind === 0 && Number.isFinite(c) ? this.texts.depth.replace('{c}', digits(c, 2)) : '';
+    const which = count ? this.texts.which.replace('{n}', place).replace('{of}', count) : '';
+    this.say(`${which}${this.texts.regions[feature.region]}: ${words}${depth}.`);
+  }
+
+  step(by) {
+    const all = this.listed();
+    if (all.length === 0) { this.say(this.texts.nothing); return; }
+    const now = all.indexOf(this.chosen);
+    const next = now < 0 ? (by > 0 ? 0 : all.length - 1) : (now + by + all.length) % all.length;
+    this.choose(all[next], next + 1, all.length);
+    const [x, , z] = this.model.features[all[next]].at.map((v, k) => v - this.centre[k]);
+    const y = this.model.features[all[next]].at[1] - this.centre[1];
+    const depth = z + this.fit * 0.18;
+    this.turnTo(-Math.atan2(x, depth) * 0.9, Math.max(-0.6, Math.min(0.6, Math.atan2(y, depth) * 0.5)));
+  }
+
+  turnTo(yaw, pitch, { from = [this.yaw, this.pitch], ms = 500 } = {}) {
+    cancelAnimationFrame(this.turning);
+    const finish = () => { [this.yaw, this.pitch] = [yaw, pitch]; this.ask(); };
+    if (!this.moves()) { finish(); return; }
+    const begin = performance.now();
+    const frame = (now) => {
+      const t = Math.min(1, Math.max(0, (now - begin) / ms));
+      if (t === 1) { finish(); return; }
+      const ease = 1 - (1 - t) ** 3;
+      this.yaw = from[0] + (yaw - from[0]) * ease;
+      this.pitch = from[1] + (pitch - from[1]) * ease;
+      this.ask();
+      this.turning = requestAnimationFrame(frame);
+    };
+    this.turning = requestAnimationFrame(frame);
+  }
+
+  turn(yaw, pitch) {
+    cancelAnimationFrame(this.turning);
+    this.yaw = Math.max(-2.4, Math.min(2.4, this.yaw + yaw));
+    this.pitch = Math.max(-1.2, Math.min(1.2, this.pitch + pitch));
+    this.ask();
+  }
+
+  zoom(factor) {
+    this.distance = Math.max(this.fit * 0.3, Math.min(this.fit * 1.6, this.distance / factor));
+    this.ask();
+  }
+
+  // Where a point of the canvas meets the head, by the nearest triangle along the ray.
+  hit(px, py) {
+    const box = canvas.getBoundingClientRect();
+    const slope = Math.tan(FIELD / 2) * this.wide;
+    const x = ((px - box.left) / box.width * 2 - 1) * slope * (box.width / box.height);
+    const y = (1 - (py - box.top) / box.height * 2) * slope;
+    const { r, shift } = this.matrices();
+    const back = (v) => [0, 1, 2].map((k) => r[0][k] * v[0] + r[1][k] * v[1] + r[2][k] * v[2]);
+    const [eye, ray] = [back(shift.map((s) => -s)), back([x, y, -1])];
+    const { buffer, position, indices } = this.model;
+    const points = new DataView(buffer, position.at, position.bytes);
+    const corners = indices.type === gl.UNSIGNED_SHORT
+      ? new Uint16Array(buffer, indices.at, indices.count) : new Uint32Array(buffer, indices.at, indices.count);
+    const read = position.type === gl.FLOAT ? (o) => points.getFloat32(o, true) : (o) => points.getUint16(o, true);
+    const [size, stride] = position.type === gl.FLOAT ? [4, position.stride || 12] : [2, position.stride || 6];
+    const corner = (i, k) => read(corners[i] * stride + k * size);
+    let nearest = Infinity;
+    for (let i = 0; i < corners.length; i += 3) {
+      const a = [corner(i, 0), corner(i, 1), corner(i, 2)];
+      const u = [0, 1, 2].map((k) => corner(i + 1, k) - a[k]);
+      const v = [0, 1, 2].map((k) => corner(i + 2, k) - a[k]);
+      const p = cross(ray, v);
+      const det = dot(u, p);
+      if (Math.abs(det) < 1e-9) continue;
+      const s = [0, 1, 2].map((k) => eye[k] - a[k]);
+      const bu = dot(s, p) / det;
+      if (bu < 0 || bu > 1) continue;
+      const q = cross(s, u);
+      const bv = dot(ray, q) / det;
+      if (bv < 0 || bu + bv > 1) continue;
+      const t = dot(v, q) / det;
+      if (t > 0 && t < nearest) nearest = t;
+    }
+    return nearest === Infinity ? null : eye.map((e, k) => e + nearest * ray[k]);
+  }
+
+  // The feature nearest to where somebody tapped, within reach of a finger.
+  tap(px, py) {
+    const point = this.hit(px, py);
+    let [best, reach] = [-1, 0];
+    if (point) {
+      for (const i of this.listed()) {
+        const f = this.model.features[i];
+        const away = Math.hypot(...f.at.map((c, k) => c - point[k])) - this.radius(f);
+        if (away < 3 * this.unit && (best < 0 || away < reach)) [best, reach] = [i, away];
+      }
+    }
+    this.choose(best);
+  }
+
+  listen() {
+    const pointers = new Map();
+    let moved = 0;
+    canvas.addEventListener('pointerdown', (e) => {
+      canvas.setPointerCapture(e.pointerId);
+      pointers.set(e.pointerId, [e.clientX, e.clientY]);
+      moved = 0;
+    });
+    canvas.addEventListener('pointermove', (e) => {
+      const last = pointers.get(e.pointerId);
+      if (!last) return;
+      const others = [...pointers].filter(([id]) => id !== e.pointerId).map(([, at]) => at);
+      const [dx, dy] = [e.clientX - last[0], e.clientY - last[1]];
+      moved += Math.abs(dx) + Math.abs(dy);
+      if (others.length > 0) {
+        const before = Math.hypot(last[0] - others[0][0], last[1] - others[0][1]);
+        const after = Math.hypot(e.clientX - others[0][0], e.clientY - others[0][1]);
+        if (before > 0 && after > 0) this.zoom(after / before);
+      } else {
+        this.turn(dx * 0.008, e.pointerType === 'touch' ? 0 : dy * 0.008);
+      }
+      pointers.set(e.pointerId, [e.clientX, e.clientY]);
+    });
+    const end = (e) => {
+      if (pointers.delete(e.pointerId) && e.type === 'pointerup' && moved < 6) this.tap(e.clientX, e.clientY);
+    };
+    canvas.addEventListener('pointerup', end);
+    canvas.addEventListener('pointercancel', end);
+    // The wheel scrolls the page unless the head was chosen first.
+    canvas.addEventListener('wheel', (e) => {
+      if (!e.ctrlKey && document.activeElement !== canvas) return;
+      e.preventDefault();
+      this.zoom(Math.exp(-e.deltaY * 0.0015));
+    }, { passive: false });
+    const acts = {
+      left: () => this.turn(-0.2, 0),
+      right: () => this.turn(0.2, 0),
+      up: () => this.turn(0, -0.15),
+      down: () => this.turn(0, 0.15),
+      nearer: () => this.zoom(1.2),
+      farther: () => this.zoom(1 / 1.2),
+      reset: () => { this.distance = this.fit; this.turnTo(0, 0); },
+      next: () => this.step(1),
+      previous: () => this.step(-1),
+    };
+    const keys = {
+      ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down', '+': 'nearer', '=': 'nearer',
+      '-': 'farther', Home: 'reset', PageDown: 'next', PageUp: 'previous',
+    };
+    canvas.addEventListener('keydown', (e) => {
+      const act = acts[keys[e.key]];
+      if (!act || e.ctrlKey || e.metaKey || e.altKey) return;
+      e.preventDefault();
+      act();
+    });
+    for (const button of section.querySelectorAll('button[data-act]')) {
+      button.addEventListener('click', acts[button.dataset.act]);
+    }
+    for (const choice of section.querySelectorAll('input[name=overlay]')) {
+      choice.addEventListener('change', () => this.show(choice.value));
+    }
+    new ResizeObserver(() => this.ask()).observe(canvas);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.ask());
+    canvas.addEventListener('webglcontextlost', (e) => e.preventDefault());
+    canvas.addEventListener('webglcontextrestored', () => {
+      this.heats.clear();
+      this.shown = null;
+      section.querySelector('input[name=overlay]').checked = true;
+      this.prepare();
+      this.ask();
+    });
+  }
+}
+
+const FIELD = 0.5;
+const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+
+function link(vertex, fragment) {
+  const program = gl.createProgram();
+  for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, source);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error('the shaders do not link');
+  return program;
+}
+
+function texture(picture) {
+  const made = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, made);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, picture);
+  gl.generateMipmap(gl.TEXTURE_2D);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
+  const sharper = gl.getExtension('EXT_texture_filter_anisotropic');
+  if (sharper) gl.texParameterf(gl.TEXTURE_2D, sharper.TEXTURE_MAX_ANISOTROPY_EXT, 4);
+  return made;
+}
+
+function plain(rgba) {
+  const made = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, made);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(rgba));
+  return made;
+}

@@ -1,0 +1,70 @@
+//! The exports against validators that others wrote.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::{cache, command, npm};
+
+/// Part of the test command: a synthetic scan through the real program, and its FHIR
+/// bundle through two validators, of which each finds what the other does not.
+pub(crate) fn test() -> Result<()> {
+    let folder = command::root().join("tests/interop");
+    npm::packages(&folder)?;
+    let python = python(&folder)?;
+    command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| command::root().join("target"), PathBuf::from);
+    let program = target.join("release/dermalia");
+    let scratch = target.join("interop");
+    if scratch.exists() {
+        std::fs::remove_dir_all(&scratch)?;
+    }
+    std::fs::create_dir_all(&scratch)?;
+    let run = |args: &[&str]| command::run_in(&scratch, Command::new(&program).args(args));
+    run(&[
+        "phantom", "--seed", "7", "--size", "1024", "--out", "bundle",
+    ])?;
+    run(&["analyze", "bundle", "--out", "findings"])?;
+    run(&["report", "findings", "--out", "report"])?;
+    let bundle = scratch.join("report/fhir.json");
+    command::run_in(
+        &folder,
+        Command::new("node").arg("validate_fhir.mjs").arg(&bundle),
+    )?;
+    command::run_in(
+        &folder,
+        Command::new(python).arg("validate_fhir.py").arg(&bundle),
+    )
+}
+
+/// A Python with the packages of the folder's requirements, kept in the cache.
+fn python(folder: &Path) -> Result<PathBuf> {
+    let wanted = std::fs::read(folder.join("requirements.txt"))?;
+    let root = cache::dir()?.join("interop");
+    let python = root.join("bin/python");
+    let installed = root.join("installed.txt");
+    if std::fs::read(&installed).ok().as_deref() != Some(&wanted) {
+        command::run(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&root),
+        )
+        .context("Python's venv is needed (Debian: apt-get install python3-venv)")?;
+        command::run_in(
+            folder,
+            Command::new(&python).args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--requirement",
+                "requirements.txt",
+            ]),
+        )?;
+        std::fs::write(&installed, wanted)?;
+    }
+    Ok(python)
+}
