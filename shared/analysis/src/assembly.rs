@@ -134,7 +134,9 @@ fn by_scale(m: Measure, scale: Scale) -> Measure {
         m.name,
         N::Ita | N::MelaninIndex | N::ErythemaIndex | N::AStar | N::Hydration
     );
-    if free || m.value.is_none() {
+    // A reason that quotes a length quotes an assumed one where the scale is unknown.
+    let in_mm = |m: &Measure| m.reason.as_deref().is_some_and(|r| r.contains(" mm"));
+    if free || (m.value.is_none() && !(scale == Scale::Unknown && in_mm(&m))) {
         return m;
     }
     match scale {
@@ -203,6 +205,17 @@ mod tests {
     fn without_scale_only_colours_remain() {
         let pores = Measure::computed(MeasureName::PoreDensity, 80.0);
         assert_eq!(by_scale(pores.clone(), Scale::Unknown).value, None);
+        let refused = |reason| Measure::not_measured(MeasureName::PoreDensity, reason);
+        let coarse = refused("1.20 mm/px is too coarse for pores (needs 0.15)");
+        assert_eq!(by_scale(coarse.clone(), Scale::Stated), coarse);
+        assert!(
+            by_scale(coarse, Scale::Unknown)
+                .reason
+                .unwrap()
+                .contains("no scale")
+        );
+        let hidden = refused("no skin to measure");
+        assert_eq!(by_scale(hidden.clone(), Scale::Unknown), hidden);
         assert_eq!(by_scale(pores, Scale::Iris).confidence, Confidence::Low);
         let ita = Measure::computed(MeasureName::Ita, 40.0);
         assert_eq!(by_scale(ita, Scale::Unknown).value, Some(40.0));
