@@ -9,15 +9,20 @@
 //!    back later; a dead worker's lease runs out.
 //! 3. Artefacts go to a folder of their own for each source, so a worker that fell behind
 //!    overwrites nothing. A second conditional write makes them count.
-//! 4. Only then is the report asked for, and only then the event acknowledged. A repeated
-//!    event finds the source done and repeats steps 4 alone.
+//! 4. Only then is the report asked for, the bundle taken out of `incoming/`, and only then
+//!    the event acknowledged. A repeated event finds the source done and repeats step 4
+//!    alone.
 //!
-//! A bundle that breaks the contract ends as `refused` and its files are deleted.
+//! A bundle that breaks the contract ends as `refused` and its files are deleted. Of one
+//! that keeps it, a practice that has agreed to keep raw bundles keeps a copy without image
+//! metadata and without the patient's data; the bytes that came are deleted in any case.
 
 mod bundle;
+mod kept;
 mod measurer;
 #[cfg(feature = "skin")]
 mod skin;
+mod strip;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +31,9 @@ use data_encoding::HEXLOWER;
 use dermalia_record::event::Notification;
 use dermalia_record::port::{Body, Head, Metadata, ObjectWrite, Ports, Written};
 use dermalia_record::{
-    Attempt, HandleError, Lease, Mailing, Phase, ReportMessage, RunId, ScanKey, ScanRecord,
-    Settings, Source, Stage, State, UploadEvent, expires_at_secs, findings_prefix, run_artefact,
-    run_prefix,
+    Attempt, Field, HandleError, Lease, Mailing, Phase, ReportMessage, RunId, ScanKey, ScanRecord,
+    Settings, Source, Stage, State, UploadEvent, bundle_prefix, bundles_prefix, expires_at_secs,
+    findings_prefix, run_artefact, run_prefix,
 };
 use dermalia_scan::Limits;
 
@@ -46,7 +51,7 @@ pub struct Analyze {
     pub ports: Ports,
     /// Turns a bundle into findings.
     pub measurer: Arc<dyn Measurer>,
-    /// What the practice has agreed.
+    /// What a practice that has agreed nothing else has agreed.
     pub settings: Arc<Settings>,
     /// What a bundle may cost.
     pub limits: Limits,
@@ -150,7 +155,7 @@ impl Analyze {
                 return Ok(Outcome::Refused);
             }
             (Phase::Analysed | Phase::Reported | Phase::Delivered, true) => {
-                self.finish(&record).await?;
+                self.finish(&record, upload, &trigger).await?;
                 return Ok(Outcome::AlreadyDone);
             }
             (Phase::Failed, true)
@@ -162,7 +167,7 @@ impl Analyze {
                     }
                 ) =>
             {
-                self.finish(&record).await?;
+                self.finish(&record, upload, &trigger).await?;
                 return Ok(Outcome::AlreadyDone);
             }
             _ => {}
@@ -202,9 +207,9 @@ impl Analyze {
             return Ok(record);
         }
         let now = self.ports.clock.now_secs();
+        let terms = self.ports.terms(&self.settings, &scan.practice).await?;
         // Until the manifest says when the scan was made; that was before now.
-        let provisional =
-            now.saturating_add(i64::from(self.settings.retention_months) * 31 * 86_400);
+        let provisional = now.saturating_add(i64::from(terms.retention_months) * 31 * 86_400);
         let fresh = ScanRecord::received(scan.clone(), now, provisional);
         match self.ports.records.insert(fresh).await? {
             Written::Done(record) => Ok(*record),
@@ -288,7 +293,11 @@ impl Analyze {
             }
             Err(MeasureError::Fault(reason)) => return Err(HandleError::again(reason)),
         };
-        let months = self.settings.retention_months;
+        let terms = self
+            .ports
+            .terms(&self.settings, &claimed.key.practice)
+            .await?;
+        let months = terms.retention_months;
         let expires_at_secs = match expires_at_secs(&measured.captured_at, months) {
             Ok(end) if end > self.ports.clock.now_secs() => end,
             Ok(_) => {
@@ -316,16 +325,18 @@ impl Analyze {
             };
             self.ports.objects.put(&key, object).await?;
         }
-        let next = analysed(
-            claimed,
-            measured.captured_at,
-            expires_at_secs,
-            measured.patient,
-            &run,
-        )?;
+        let next = self
+            .analysed(
+                claimed,
+                measured.captured_at,
+                expires_at_secs,
+                measured.patient,
+                &run,
+            )
+            .await?;
         match self.ports.records.update(next).await? {
             Written::Done(record) => {
-                self.finish(&record).await?;
+                self.finish(&record, upload, trigger).await?;
                 Ok(Outcome::Analysed)
             }
             Written::Conflict => {
@@ -389,29 +400,54 @@ impl Analyze {
         }
     }
 
-    /// The findings count: runs that no longer do are removed, the report is asked for.
-    async fn finish(&self, record: &ScanRecord) -> Result<(), HandleError> {
-        if let Some(run) = &record.run {
-            self.remove_other_runs(&record.key, run).await?;
-        }
+    /// The findings count: runs that no longer do are removed, the report is asked for, and
+    /// the bundle leaves `incoming/`. In this order: as long as the trigger lies there, a
+    /// repeated event comes back here.
+    async fn finish(
+        &self,
+        record: &ScanRecord,
+        upload: &UploadEvent,
+        trigger: &Head,
+    ) -> Result<(), HandleError> {
+        let Some(run) = &record.run else {
+            return Err(HandleError::give_up("analysed, but without findings"));
+        };
+        self.remove_other_runs(&record.key, run).await?;
         let message = ReportMessage {
             key: record.key.clone(),
         };
-        Ok(self.ports.reports.send(&message.to_json(), 0).await?)
+        self.ports.reports.send(&message.to_json(), 0).await?;
+        let terms = self
+            .ports
+            .terms(&self.settings, &record.key.practice)
+            .await?;
+        if terms.bundle_days > 0 {
+            kept::keep(&self.ports, upload, trigger, run, &self.limits).await?;
+        }
+        bundle::delete_raw(&self.ports, upload, trigger).await
     }
 
     async fn remove_other_runs(&self, scan: &ScanKey, run: &RunId) -> Result<(), HandleError> {
-        let (all, kept) = (findings_prefix(scan), run_prefix(scan, run));
+        let (all, bundles) = (findings_prefix(scan), bundles_prefix(scan));
+        let kept = [run_prefix(scan, run), bundle_prefix(scan, run)];
         let listing = self.ports.objects.list(&all, LISTING).await?;
-        let mut other_runs: Vec<String> = listing
+        let folder_of = |key: &str| {
+            let root = if key.starts_with(&bundles) {
+                &bundles
+            } else {
+                &all
+            };
+            let folder = key[root.len()..].split('/').next()?;
+            Some(format!("{root}{folder}/"))
+        };
+        let mut others: Vec<String> = listing
             .objects
             .iter()
-            .filter(|object| !object.key.starts_with(&kept))
-            .filter_map(|object| object.key[all.len()..].split('/').next())
-            .map(|run| format!("{all}{run}/"))
+            .filter(|object| !kept.iter().any(|prefix| object.key.starts_with(prefix)))
+            .filter_map(|object| folder_of(&object.key))
             .collect();
-        other_runs.dedup();
-        for prefix in other_runs {
+        others.dedup();
+        for prefix in others {
             self.ports.objects.delete_prefix(&prefix).await?;
         }
         Ok(())
@@ -454,33 +490,42 @@ impl Analyze {
             tracing::error!(%scan, %error, "a failure was not written into its record");
         }
     }
-}
 
-/// The record once the findings are there.
-fn analysed(
-    claimed: &ScanRecord,
-    captured_at: String,
-    expires_at_secs: i64,
-    patient: PatientData,
-    run: &RunId,
-) -> Result<ScanRecord, HandleError> {
-    let mut next = claimed.clone();
-    next.become_state(State::Analysed)
-        .map_err(|e| HandleError::give_up(e.to_string()))?;
-    next.lease = None;
-    next.captured_at = Some(captured_at);
-    next.expires_at_secs = expires_at_secs;
-    next.run = Some(run.clone());
-    // A new version of the bundle is announced anew only to a new address: the link that
-    // the patient has shows the new report.
-    if patient.email.is_some() && patient.email != claimed.email {
-        next.mailing = Mailing {
-            send_number: claimed.mailing.send_number + 1,
-            accepted: false,
-        };
+    /// The record once the findings are there.
+    async fn analysed(
+        &self,
+        claimed: &ScanRecord,
+        captured_at: String,
+        expires_at_secs: i64,
+        patient: PatientData,
+        run: &RunId,
+    ) -> Result<ScanRecord, HandleError> {
+        let vault = &self.ports.vault;
+        let known = vault
+            .open_if_any(&claimed.key, Field::Email, claimed.email.as_ref())
+            .await?;
+        let mut next = claimed.clone();
+        next.become_state(State::Analysed)
+            .map_err(|e| HandleError::give_up(e.to_string()))?;
+        next.lease = None;
+        next.captured_at = Some(captured_at);
+        next.expires_at_secs = expires_at_secs;
+        next.run = Some(run.clone());
+        next.reported_at_secs = None;
+        // A new version of the bundle is announced anew only to a new address: the link
+        // that the patient has shows the new report.
+        if patient.email.is_some() && patient.email != known {
+            next.mailing = Mailing {
+                send_number: claimed.mailing.send_number + 1,
+                accepted: false,
+            };
+        }
+        let (name, email) = (patient.first_name.as_ref(), patient.email.as_ref());
+        next.first_name = vault
+            .seal_if_any(&claimed.key, Field::FirstName, name)
+            .await?;
+        next.email = vault.seal_if_any(&claimed.key, Field::Email, email).await?;
+        next.locale = patient.locale;
+        Ok(next)
     }
-    next.first_name = patient.first_name;
-    next.email = patient.email;
-    next.locale = patient.locale;
-    Ok(next)
 }

@@ -16,15 +16,17 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use dermalia_link::{
-    InlineHashes, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, PAGE_OBJECT, SigningKey,
+    InlineHashes, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE, PAGE_OBJECT,
+    SigningKey,
 };
 use dermalia_record::port::{Body, Metadata, ObjectWrite, Ports, Written};
 use dermalia_record::{
-    Attempt, HandleError, Lease, LinkGrant, Phase, ReportId, ReportMessage, RunId, ScanKey,
-    ScanRecord, Settings, Stage, State, random_report_id, report_asset, report_prefix, run_prefix,
+    Attempt, Field, HandleError, Lease, LinkGrant, Personal, Phase, ReportId, ReportMessage, RunId,
+    ScanKey, ScanRecord, Settings, Stage, State, random_report_id, report_asset, report_prefix,
+    run_prefix,
 };
 
-pub use links::{LinkError, issue_link, link_url, revoke_links};
+pub use links::{LinkError, issue_link, link_url, mark_objects, revoke_links};
 pub use mail::{MailText, mail_text};
 #[cfg(feature = "page")]
 pub use page::PageRenderer;
@@ -47,7 +49,7 @@ pub struct Report {
     pub renderer: Arc<dyn Renderer>,
     /// Signs links.
     pub key: Arc<SigningKey>,
-    /// What the practice has agreed.
+    /// What a practice that has agreed nothing else has agreed.
     pub settings: Arc<Settings>,
     /// For how long a scan is claimed; longer than rendering and sending take.
     pub lease_ms: u64,
@@ -193,9 +195,11 @@ impl Report {
             record.report_id =
                 Some(random_report_id().map_err(|e| HandleError::again(e.to_string()))?);
         }
-        let end = self
-            .settings
-            .link_end_secs(now_secs, record.expires_at_secs);
+        let terms = self
+            .ports
+            .terms(&self.settings, &record.key.practice)
+            .await?;
+        let end = terms.link_end_secs(now_secs, record.expires_at_secs);
         record.link = match record.link {
             // A new version of the scan may end sooner; its link then does too.
             Some(link) if link.expires_at_secs > now_secs => Some(LinkGrant {
@@ -217,20 +221,37 @@ impl Report {
         let (Some(report), Some(run)) = (record.report_id, record.run.clone()) else {
             return Err(HandleError::give_up("analysed, but without findings"));
         };
+        let vault = &self.ports.vault;
+        let terms = self
+            .ports
+            .terms(&self.settings, &record.key.practice)
+            .await?;
+        let first_name = vault
+            .open_if_any(&record.key, Field::FirstName, record.first_name.as_ref())
+            .await?;
         if record.phase() == Phase::Analysed || !self.is_served(&record).await? {
-            let files = self.render(&record, &run).await?;
+            let files = self
+                .render(&record, &run, &terms, first_name.clone())
+                .await?;
             self.publish(report, &run, &record, files).await?;
             if record.phase() == Phase::Analysed {
                 record
                     .become_state(State::Reported)
                     .map_err(|e| HandleError::give_up(e.to_string()))?;
             }
+            // Kept through a new rendering of the same run.
+            let now_secs = self.ports.clock.now_secs();
+            record.reported_at_secs.get_or_insert(now_secs);
             record = self.write(record, report).await?;
         }
-        if let Some(email) = &record.email
-            && !record.mailing.accepted
-        {
-            let text = mail_text(&record, &self.settings, &self.key, email)
+        let email = match &record.email {
+            Some(sealed) if !record.mailing.accepted => {
+                vault.open(&record.key, Field::Email, sealed).await?
+            }
+            _ => None,
+        };
+        if let Some(email) = &email {
+            let text = mail_text(&record, &terms, &self.key, email, first_name.as_ref())
                 .ok_or_else(|| HandleError::give_up("reported, but without a link"))?;
             self.ports
                 .mailer
@@ -252,7 +273,8 @@ impl Report {
         match self.ports.records.update(record).await? {
             Written::Done(record) => Ok(*record),
             Written::Conflict => {
-                if self.ports.records.get(&scan).await?.is_none() {
+                let current = self.ports.records.get(&scan).await?;
+                if current.is_none_or(|record| record.phase() == Phase::Erased) {
                     self.ports
                         .objects
                         .delete_prefix(&report_prefix(report))
@@ -267,6 +289,8 @@ impl Report {
         &self,
         record: &ScanRecord,
         run: &RunId,
+        terms: &Settings,
+        first_name: Option<Personal<String>>,
     ) -> Result<Vec<ReportFile>, HandleError> {
         let prefix = run_prefix(&record.key, run);
         let listing = self.ports.objects.list(&prefix, LISTING).await?;
@@ -291,12 +315,13 @@ impl Report {
             });
         }
         let page = Page {
-            practice_name: self.settings.practice_name.clone(),
-            first_name: record.first_name.clone(),
+            practice_name: terms.practice_name.clone(),
+            practice_contact: terms.contact.clone(),
+            first_name,
             locale: record
                 .locale
                 .clone()
-                .unwrap_or_else(|| self.settings.locale.clone()),
+                .unwrap_or_else(|| terms.locale.clone()),
             expires_at_secs: record.expires_at_secs,
         };
         let renderer = Arc::clone(&self.renderer);
@@ -326,6 +351,9 @@ impl Report {
                 (META_EPOCH.to_owned(), record.epoch.number().to_string()),
                 (META_RUN.to_owned(), run.to_string()),
             ]);
+            if record.has_objected {
+                metadata.insert(META_USAGE.to_owned(), "off".to_owned());
+            }
             if file.name.ends_with(".html") {
                 let hashes = InlineHashes::of_page(&String::from_utf8_lossy(&file.bytes));
                 let style = hashes

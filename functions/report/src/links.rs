@@ -1,6 +1,6 @@
 //! Links: made, renewed, revoked.
 
-use dermalia_link::{META_EPOCH, SigningKey};
+use dermalia_link::{META_EPOCH, META_USAGE, SigningKey};
 use dermalia_record::port::{PortError, Ports, Written};
 use dermalia_record::{LinkGrant, Phase, ScanKey, ScanRecord, Settings, report_prefix};
 
@@ -84,6 +84,7 @@ pub async fn issue_link(
     scan: &ScanKey,
 ) -> Result<ScanRecord, LinkError> {
     let now = ports.clock.now_secs();
+    let settings = ports.terms(settings, &scan.practice).await?;
     let record = change(ports, scan, |record| {
         let end = settings.link_end_secs(now, record.expires_at_secs);
         record.link = Some(LinkGrant {
@@ -93,7 +94,7 @@ pub async fn issue_link(
     })
     .await?;
     // After a revocation that died halfway the objects may lag behind the record.
-    set_epoch(ports, &record).await?;
+    mark_objects(ports, &record).await?;
     Ok(record)
 }
 
@@ -108,12 +109,15 @@ pub async fn revoke_links(ports: &Ports, scan: &ScanKey) -> Result<ScanRecord, L
         record.link = None;
     })
     .await?;
-    set_epoch(ports, &record).await?;
+    mark_objects(ports, &record).await?;
     Ok(record)
 }
 
-/// Brings the record's epoch onto the objects.
-async fn set_epoch(ports: &Ports, record: &ScanRecord) -> Result<(), LinkError> {
+/// Brings the record's epoch, and whether usage events are off, onto the objects.
+///
+/// # Errors
+/// When a port fails; repeat it then.
+pub async fn mark_objects(ports: &Ports, record: &ScanRecord) -> Result<(), LinkError> {
     let Some(report) = record.report_id else {
         return Ok(());
     };
@@ -129,11 +133,16 @@ async fn set_epoch(ports: &Ports, record: &ScanRecord) -> Result<(), LinkError> 
             let Some(head) = ports.objects.head(&object.key).await? else {
                 continue;
             };
-            if head.metadata.get(META_EPOCH) == Some(&epoch) {
+            let mut metadata = head.metadata.clone();
+            metadata.insert(META_EPOCH.to_owned(), epoch.clone());
+            if record.has_objected {
+                metadata.insert(META_USAGE.to_owned(), "off".to_owned());
+            } else {
+                metadata.remove(META_USAGE);
+            }
+            if metadata == head.metadata {
                 continue;
             }
-            let mut metadata = head.metadata;
-            metadata.insert(META_EPOCH.to_owned(), epoch.clone());
             settled &= ports
                 .objects
                 .set_metadata(&object.key, &head.version, metadata)

@@ -23,6 +23,7 @@ pub fn mail_text(
     settings: &Settings,
     key: &SigningKey,
     to: &Personal<String>,
+    first_name: Option<&Personal<String>>,
 ) -> Option<MailText> {
     let url = link_url(record, settings, key)?;
     let days = (record.link?.expires_at_secs - record.link?.issued_at_secs).max(0) / 86_400;
@@ -30,7 +31,7 @@ pub fn mail_text(
         .practice_name
         .as_deref()
         .unwrap_or(record.key.practice.as_str());
-    let name = record.first_name.as_ref().map(|n| one_line(n.reveal()));
+    let name = first_name.map(|n| one_line(n.reveal()));
     let locale = record
         .locale
         .as_deref()
@@ -58,6 +59,7 @@ pub fn mail_text(
         email: Email {
             from: settings.sender.clone(),
             to: to.clone(),
+            reply_to: settings.reply_to.clone(),
             subject: texts.subject,
             text: format!("{greeting}\n\n{lead}\n\n{url}\n\n{note}\n"),
             html,
@@ -137,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    fn record(name: &str, locale: &str) -> ScanRecord {
+    fn record(locale: &str) -> ScanRecord {
         let key = ScanKey {
             practice: "praxis-nord".parse().unwrap(),
             scan: "scan-0001".parse().unwrap(),
@@ -148,7 +150,6 @@ mod tests {
             issued_at_secs: 1_000,
             expires_at_secs: 1_000 + 14 * 86_400,
         });
-        record.first_name = Some(Personal::new(name.to_owned()));
         record.locale = Some(locale.to_owned());
         record.mailing.send_number = 3;
         record
@@ -157,7 +158,9 @@ mod tests {
     fn mail(name: &str, locale: &str) -> MailText {
         let key = SigningKey::from_seed(KeyId::new(1), &[5; 32]);
         let to = Personal::new("anna@example.org".to_owned());
-        mail_text(&record(name, locale), &Settings::default(), &key, &to).unwrap()
+        let name = Personal::new(name.to_owned());
+        let settings = Settings::default();
+        mail_text(&record(locale), &settings, &key, &to, Some(&name)).unwrap()
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Renderer for PageRenderer {
         let request = ReportRequest {
             practice: PracticeView {
                 name: page.practice_name.as_deref(),
-                contact: None,
+                contact: page.practice_contact.as_deref(),
             },
             patient_first_name: page.first_name.as_ref().map(|name| name.reveal().as_str()),
             locales: &locales,

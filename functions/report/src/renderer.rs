@@ -18,6 +18,8 @@ pub struct ReportFile {
 pub struct Page {
     /// The practice's name.
     pub practice_name: Option<String>,
+    /// Whom patients ask.
+    pub practice_contact: Option<String>,
     /// For the greeting.
     pub first_name: Option<Personal<String>>,
     /// BCP 47; a language that is not there becomes the default one.

@@ -4,11 +4,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use dermalia_record::audit::{AuditEntry, AuditHead};
 use dermalia_record::port::{
-    Cause, DeadLetter, Delivery, Depth, Email, Head, Listing, Mailer, Metadata, Object,
-    ObjectStore, ObjectWrite, PortError, Ports, Queue, RecordStore, Removal, Written,
+    AccessEntry, AccessKind, AccessStore, Appended, AuditStore, Cause, DataKeys, DeadLetter,
+    Delivery, Depth, Email, Head, KeyWrap, Listing, Mailer, Metadata, Object, ObjectStore,
+    ObjectWrite, PortError, Ports, PracticeStore, Queue, RecordStore, Removal, Written,
 };
-use dermalia_record::{PracticeId, ReportId, ScanKey, ScanRecord};
+use dermalia_record::{Audit, DataKey, Practice, PracticeId, ReportId, ScanKey, ScanRecord, Vault};
 
 /// When a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +105,22 @@ impl Faults {
             uploads: Arc::new(Faulty(Arc::clone(&ports.uploads), self.clone())),
             reports: Arc::new(Faulty(Arc::clone(&ports.reports), self.clone())),
             mailer: Arc::new(Faulty(Arc::clone(&ports.mailer), self.clone())),
+            practices: Arc::new(Faulty(Arc::clone(&ports.practices), self.clone())),
+            accesses: Arc::new(Faulty(Arc::clone(&ports.accesses), self.clone())),
+            vault: Vault {
+                keys: Arc::new(Faulty(Arc::clone(&ports.vault.keys), self.clone())),
+                wrap: Arc::new(Faulty(Arc::clone(&ports.vault.wrap), self.clone())),
+            },
             clock: Arc::clone(&ports.clock),
+        }
+    }
+
+    /// The same log, each call of which counts.
+    #[must_use]
+    pub fn wrap_audit(&self, audit: &Audit) -> Audit {
+        Audit {
+            store: Arc::new(Faulty(Arc::clone(&audit.store), self.clone())),
+            ..audit.clone()
         }
     }
 
@@ -180,4 +197,38 @@ faulty! { Queue, "queue",
 
 faulty! { Mailer, "mailer",
     fn send(email: &Email, idempotency_key: &str) -> ();
+}
+
+faulty! { PracticeStore, "practices",
+    fn get(id: &PracticeId) -> Option<Practice>;
+    fn put(practice: Practice) -> Option<Practice>;
+    fn list(after: Option<&PracticeId>, max: usize) -> Vec<Practice>;
+}
+
+faulty! { AccessStore, "accesses",
+    fn put(entry: AccessEntry) -> ();
+    fn list(report: ReportId, max: usize) -> Vec<AccessEntry>;
+    fn remove(report: ReportId, kind: Option<AccessKind>) -> u64;
+    fn expire_due(max: usize) -> u64;
+    fn reports(after: Option<ReportId>, max: usize) -> Vec<ReportId>;
+}
+
+faulty! { AuditStore, "audit",
+    fn head(practice: &PracticeId) -> Option<AuditHead>;
+    fn append(entry: &AuditEntry, head: &AuditHead) -> Appended;
+    fn entries(practice: &PracticeId, after: u64, max: usize) -> Vec<AuditEntry>;
+    fn by_operation(practice: &PracticeId, operation: &str) -> Option<AuditEntry>;
+    fn practices() -> Vec<PracticeId>;
+}
+
+faulty! { KeyWrap, "key wrap",
+    fn wrap(scan: &ScanKey, key: &DataKey) -> Vec<u8>;
+    fn unwrap(scan: &ScanKey, wrapped: &[u8]) -> DataKey;
+}
+
+faulty! { DataKeys, "data keys",
+    fn get(scan: &ScanKey) -> Option<Vec<u8>>;
+    fn put_if_absent(scan: &ScanKey, wrapped: &[u8]) -> Vec<u8>;
+    fn destroy(scan: &ScanKey) -> bool;
+    fn scans(after: Option<&ScanKey>, max: usize) -> Vec<ScanKey>;
 }

@@ -21,6 +21,7 @@ mod queue;
 mod records;
 mod sealing_keys;
 mod signing_key;
+mod tallies;
 pub mod worker;
 
 pub use accesses::SqliteAccesses;
@@ -35,3 +36,4 @@ pub use queue::{QueuePolicy, SqliteQueue};
 pub use records::SqliteRecords;
 pub use sealing_keys::{FileKeyWrap, SqliteDataKeys};
 pub use signing_key::{KeyFileError, load_or_create_key};
+pub use tallies::SqliteTallies;

@@ -103,15 +103,23 @@ fn message(email: &Email, id: &str) -> Result<String, PortError> {
     if !plain_address {
         return Err(refuse("the recipient is not one plain address"));
     }
-    if email.from.chars().any(char::is_control) {
+    let reply_to = email.reply_to.as_deref().unwrap_or_default();
+    if [&email.from, reply_to]
+        .iter()
+        .any(|a| a.chars().any(char::is_control))
+    {
         return Err(refuse("the sender has control characters"));
     }
+    let reply_to = match reply_to {
+        "" => String::new(),
+        address => format!("Reply-To: {address}\r\n"),
+    };
     let date = Timestamp::from_second(email.date_secs)
         .map_err(|_| refuse("the date lies beyond the calendar"))?
         .strftime("%a, %d %b %Y %H:%M:%S +0000");
     let boundary = format!("=_{id}");
     let mut message = format!(
-        "From: {from}\r\nTo: {to}\r\nSubject: {subject}\r\nDate: {date}\r\n\
+        "From: {from}\r\n{reply_to}To: {to}\r\nSubject: {subject}\r\nDate: {date}\r\n\
          Message-ID: <{id}@dermalia.invalid>\r\nMIME-Version: 1.0\r\n\
          Auto-Submitted: auto-generated\r\n\
          Content-Type: multipart/alternative;\r\n boundary=\"{boundary}\"\r\n\r\n",
@@ -171,6 +179,7 @@ mod tests {
         Email {
             from: "Dermalia <report@dermalia.de>".to_owned(),
             to: Personal::new(to.to_owned()),
+            reply_to: Some("Praxis Nord <praxis@example.org>".to_owned()),
             subject: "Ihr Hautbericht ist da – für Anna, die eine lange Betreffzeile hat"
                 .to_owned(),
             text: "Guten Tag Anna,\n".to_owned(),
@@ -193,7 +202,8 @@ mod tests {
             0o600
         );
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains("To: anna@example.org\r\n"));
+        assert!(text.contains("\r\nTo: anna@example.org\r\n"));
+        assert!(text.contains("Reply-To: Praxis Nord <praxis@example.org>\r\n"));
         assert!(
             text.contains("Date: Thu, 14 May 2026 07:31:00 +0000\r\n"),
             "{text}"

@@ -4,6 +4,8 @@
 //! incoming/{practice}/{scan}/{file}            the raw bundle, manifest.json last
 //! incoming/{practice}/{scan}.zip               the same as an archive
 //! findings/{practice}/{scan}/{run}/{artefact}  what analysis made of it
+//! findings/{practice}/{scan}/bundle/{run}/{file}  the bundle without metadata and patient,
+//!                                              for as long as the practice has agreed
 //! reports/{report}/{asset}                     what the link can reach
 //! ```
 
@@ -14,6 +16,8 @@ use crate::record::{RunId, ScanKey};
 
 /// The file whose arrival starts the processing of a folder bundle.
 const MANIFEST: &str = "manifest.json";
+/// The folder of kept bundles among the runs; no run is named so.
+const BUNDLE: &str = "bundle";
 
 /// The longest file name that a bundle may carry, in bytes of UTF-8.
 pub(crate) const MAX_FILE_NAME_BYTES: usize = 128;
@@ -121,6 +125,46 @@ pub fn report_asset(report: ReportId, asset: &str) -> Result<String, KeyError> {
     Ok(format!("{}{asset}", report.object_prefix()))
 }
 
+/// `findings/{practice}/{scan}/bundle/`: what is kept of the raw bundles.
+#[must_use]
+pub fn bundles_prefix(scan: &ScanKey) -> String {
+    format!("{}{BUNDLE}/", findings_prefix(scan))
+}
+
+/// `findings/{practice}/{scan}/bundle/{run}/`: what is kept of the bundle of this run.
+#[must_use]
+pub fn bundle_prefix(scan: &ScanKey, run: &RunId) -> String {
+    format!("{}{run}/", bundles_prefix(scan))
+}
+
+/// The scan that an object under `findings/` or `incoming/` belongs to, and whether it is
+/// of a raw bundle.
+#[must_use]
+pub fn owner_of(key: &str) -> Option<(ScanKey, bool)> {
+    let mut parts = key.split('/');
+    let folder = parts.next()?;
+    let practice: PracticeId = parts.next()?.parse().ok()?;
+    let (scan, next) = (parts.next()?, parts.next());
+    let (scan, is_raw) = match (folder, next) {
+        ("incoming", Some(_)) => (scan, true),
+        ("incoming", None) => (scan.strip_suffix(".zip")?, true),
+        ("findings", Some(run)) => (scan, run == BUNDLE),
+        _ => return None,
+    };
+    let scan = scan.parse().ok()?;
+    Some((ScanKey { practice, scan }, is_raw))
+}
+
+/// The report that an object under `reports/` belongs to.
+#[must_use]
+pub fn report_of(key: &str) -> Option<ReportId> {
+    key.strip_prefix("reports/")?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()
+}
+
 fn check_file_name(name: &str) -> Result<(), KeyError> {
     let fits = (1..=MAX_FILE_NAME_BYTES).contains(&name.len())
         && !name.starts_with('.')
@@ -186,6 +230,26 @@ mod tests {
             report_asset(report, "report.html").unwrap(),
             format!("reports/{report}/report.html")
         );
+    }
+
+    #[test]
+    fn owners_are_told_from_keys() {
+        let run: RunId = "0123456789abcdef0123".parse().unwrap();
+        let kept = format!("{}white.jpg", bundle_prefix(&scan(), &run));
+        for (key, is_raw) in [
+            (incoming_manifest(&scan()), true),
+            (incoming_archive(&scan()), true),
+            (run_artefact(&scan(), &run, "findings.json").unwrap(), false),
+            (kept, true),
+        ] {
+            assert_eq!(owner_of(&key), Some((scan(), is_raw)), "{key}");
+        }
+        let report = ReportId::from_bytes([7; 16]);
+        let page = report_asset(report, "report.html").unwrap();
+        assert_eq!((owner_of(&page), report_of(&page)), (None, Some(report)));
+        for none in ["", "findings/praxis-nord", "incoming/x/y/z", "reports/zz/a"] {
+            assert_eq!((owner_of(none), report_of(none)), (None, None), "{none}");
+        }
     }
 
     #[test]

@@ -28,8 +28,9 @@ pub use dermalia_link::ReportId;
 pub use event::{EventError, UploadEvent};
 pub use id::{IdError, PracticeId, ScanId, random_report_id};
 pub use keys::{
-    BundleForm, KeyError, findings_prefix, incoming_archive, incoming_file, incoming_manifest,
-    incoming_prefix, report_asset, report_prefix, run_artefact, run_prefix,
+    BundleForm, KeyError, bundle_prefix, bundles_prefix, findings_prefix, incoming_archive,
+    incoming_file, incoming_manifest, incoming_prefix, owner_of, report_asset, report_of,
+    report_prefix, run_artefact, run_prefix,
 };
 pub use message::{MessageError, ReportMessage};
 pub use personal::Personal;

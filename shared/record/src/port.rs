@@ -24,6 +24,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::id::PracticeId;
+use crate::sealing::Vault;
+use crate::settings::Settings;
 
 /// Whether it is worth trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +80,8 @@ impl PortError {
     }
 }
 
-/// Everything a handler works with.
+/// Everything a handler works with. Those that also write the audit log are given an
+/// [`Audit`](crate::Audit): its key is nobody else's.
 #[derive(Clone)]
 pub struct Ports {
     /// Bundles, findings, reports.
@@ -90,6 +94,26 @@ pub struct Ports {
     pub reports: Arc<dyn Queue>,
     /// The way to the patient.
     pub mailer: Arc<dyn Mailer>,
+    /// What practices have agreed.
+    pub practices: Arc<dyn PracticeStore>,
+    /// Access records and usage events.
+    pub accesses: Arc<dyn AccessStore>,
+    /// Seals and opens personal fields.
+    pub vault: Vault,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Ports {
+    /// What a practice has agreed; the usual terms for one that has agreed nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn terms(
+        &self,
+        usual: &Settings,
+        practice: &PracticeId,
+    ) -> Result<Settings, PortError> {
+        Ok(usual.of_practice(self.practices.get(practice).await?.as_ref()))
+    }
 }

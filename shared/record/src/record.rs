@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::id::{PracticeId, ScanId, report_id_text};
-use crate::personal::Personal;
+use crate::sealing::Sealed;
 use crate::state::{ForbiddenTransition, Phase, State};
 
 /// The longest reason that a record keeps, in characters.
@@ -183,11 +183,22 @@ pub struct ScanRecord {
     /// How far the e-mail is.
     pub mailing: Mailing,
     /// The patient's first name.
-    pub first_name: Option<Personal<String>>,
+    pub first_name: Option<Sealed>,
     /// Where the link goes.
-    pub email: Option<Personal<String>>,
+    pub email: Option<Sealed>,
     /// BCP 47.
     pub locale: Option<String>,
+    /// When the report of the current run was made, in epoch seconds: the raw bundle's life
+    /// counts from it.
+    pub reported_at_secs: Option<i64>,
+    /// Whether the patient has objected to usage events (Art. 21 GDPR).
+    #[serde(default)]
+    pub has_objected: bool,
+    /// When the patient asked last for erasure through the report, in epoch seconds.
+    pub erasure_asked_at_secs: Option<i64>,
+    /// How many e-mails have asked to confirm an erasure.
+    #[serde(default)]
+    pub confirm_number: u32,
 }
 
 impl ScanRecord {
@@ -214,6 +225,10 @@ impl ScanRecord {
             first_name: None,
             email: None,
             locale: None,
+            reported_at_secs: None,
+            has_objected: false,
+            erasure_asked_at_secs: None,
+            confirm_number: 0,
         }
     }
 
@@ -275,6 +290,37 @@ impl ScanRecord {
             self.report_id?, self.mailing.send_number
         ))
     }
+
+    /// The same for the mail of that number that asks to confirm an erasure.
+    #[must_use]
+    pub fn confirm_idempotency_key(&self, number: u32) -> Option<String> {
+        Some(format!("confirm-erasure/{}/{number}", self.report_id?))
+    }
+
+    /// The keys of every mail that may have gone out about it.
+    #[must_use]
+    pub fn mail_keys(&self) -> Vec<String> {
+        let numbered = |send_number| {
+            let mailing = Mailing {
+                send_number,
+                ..self.mailing
+            };
+            let record = Self {
+                mailing,
+                ..self.clone()
+            };
+            record.mail_idempotency_key()
+        };
+        let reports = (0..=self.mailing.send_number).filter_map(numbered);
+        let confirms = (1..=self.confirm_number).filter_map(|n| self.confirm_idempotency_key(n));
+        reports.chain(confirms).collect()
+    }
+
+    /// Whether it may be read, served or processed: neither restricted nor erased.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !matches!(self.phase(), Phase::Restricted | Phase::Erased)
+    }
 }
 
 #[cfg(test)]
@@ -292,9 +338,9 @@ mod tests {
     #[test]
     fn debug_and_json() {
         let mut record = record();
-        record.first_name = Some(Personal::new("Kanarie".to_owned()));
-        record.email = Some(Personal::new("kanarie@example.org".to_owned()));
+        record.first_name = serde_json::from_str("\"s1.kanarie\"").ok();
         record.report_id = Some(ReportId::from_bytes([3; 16]));
+        assert!(record.first_name.is_some());
         assert!(!format!("{record:?}").to_lowercase().contains("kanarie"));
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<ScanRecord>(&text).unwrap(), record);

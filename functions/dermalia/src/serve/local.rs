@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use dermalia_embedded::{
-    Database, DirectoryObjects, Layout, Outbox, QueuePolicy, SqliteQueue, SqliteRecords,
-    load_or_create_key,
+    Database, DirectoryObjects, FileKeyWrap, Layout, Outbox, QueuePolicy, SqliteAccesses,
+    SqliteAudit, SqliteDataKeys, SqlitePractices, SqliteQueue, SqliteRecords, load_or_create_key,
 };
 use dermalia_link::SigningKey;
 use dermalia_record::port::Ports;
-use dermalia_record::{Clock, PracticeId, ScanKey, ScanRecord, Settings, SystemClock};
+use dermalia_record::{
+    Audit, Clock, PracticeId, ScanKey, ScanRecord, Settings, SystemClock, Vault,
+};
 use dermalia_report_function::{issue_link, link_url, revoke_links};
 
 /// The ports of a data folder with all that belongs to them.
@@ -24,6 +26,7 @@ pub(crate) struct Local {
     pub(crate) reports: SqliteQueue,
     pub(crate) outbox: Outbox,
     pub(crate) key: Arc<SigningKey>,
+    pub(crate) audit: Audit,
 }
 
 impl Local {
@@ -81,6 +84,17 @@ impl Local {
             uploads: Arc::new(uploads.clone()),
             reports: Arc::new(reports.clone()),
             mailer: Arc::new(outbox.clone()),
+            practices: Arc::new(SqlitePractices::new(database.clone())),
+            accesses: Arc::new(SqliteAccesses::new(database.clone(), Arc::clone(&clock))),
+            vault: Vault {
+                keys: Arc::new(SqliteDataKeys::new(Database::open(&layout.data_keys())?)),
+                wrap: Arc::new(FileKeyWrap::load_or_create(&layout.sealing_key())?),
+            },
+            clock: Arc::clone(&clock),
+        };
+        let audit = Audit {
+            store: Arc::new(SqliteAudit::new(database.clone())),
+            key: Arc::new(load_or_create_key(&layout.audit_key())?),
             clock,
         };
         Ok(Self {
@@ -92,6 +106,7 @@ impl Local {
             reports,
             outbox,
             key,
+            audit,
         })
     }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use dermalia_analyze::{Analyze, Artefact, Bundle, MeasureError, Measured, Measurer, PatientData};
 use dermalia_embedded::worker::{Step, step};
 use dermalia_embedded::{
-    Database, MemoryMailer, MemoryObjects, QueuePolicy, SqliteQueue, SqliteRecords,
+    Database, FileKeyWrap, MemoryMailer, MemoryObjects, QueuePolicy, SqliteAccesses,
+    SqliteDataKeys, SqlitePractices, SqliteQueue, SqliteRecords,
 };
 use dermalia_link::{KeyId, KeySet, SigningKey};
 use dermalia_record::port::{Body, Ports, Queue, RecordStore};
-use dermalia_record::{ManualClock, Personal, ScanKey, ScanRecord, Settings};
+use dermalia_record::{DataKey, ManualClock, Personal, ScanKey, ScanRecord, Settings, Vault};
 use dermalia_report_function::{Page, Renderer, Report, ReportFile};
 use dermalia_scan::Limits;
 use dermalia_upload::{Accepted, Received, Target, accept, announce};
@@ -136,7 +137,7 @@ impl Rig {
         let queue = |name| SqliteQueue::new(database.clone(), name, policy, Arc::clone(&shared));
         let queues = [queue("uploads"), queue("reports")];
         let objects = MemoryObjects::new(Arc::clone(&shared));
-        let records = SqliteRecords::new(database, Arc::clone(&shared));
+        let records = SqliteRecords::new(database.clone(), Arc::clone(&shared));
         let mailer = MemoryMailer::default();
         let ports = Ports {
             objects: Arc::new(objects.clone()),
@@ -144,6 +145,12 @@ impl Rig {
             uploads: Arc::new(queues[0].clone()),
             reports: Arc::new(queues[1].clone()),
             mailer: Arc::new(mailer.clone()),
+            practices: Arc::new(SqlitePractices::new(database.clone())),
+            accesses: Arc::new(SqliteAccesses::new(database.clone(), Arc::clone(&shared))),
+            vault: Vault {
+                keys: Arc::new(SqliteDataKeys::new(database.clone())),
+                wrap: Arc::new(FileKeyWrap::new(DataKey::from_bytes([5; 32]))),
+            },
             clock: shared,
         };
         let key = Arc::new(SigningKey::from_seed(KeyId::new(1), &[7; 32]));

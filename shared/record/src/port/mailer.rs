@@ -14,6 +14,8 @@ pub struct Email {
     pub from: String,
     /// The one recipient.
     pub to: Personal<String>,
+    /// Where answers go, if not to the sender.
+    pub reply_to: Option<String>,
     /// Subject line.
     pub subject: String,
     /// The text part.
