@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use sha2::{Digest as _, Sha256};
 
-use crate::route::Header;
+use crate::reply::Header;
 
 /// Object metadata: the epoch of the report's links, in decimal digits.
 pub const META_EPOCH: &str = "epoch";
@@ -15,6 +15,10 @@ pub const META_SCRIPT_SHA256: &str = "csp-script-sha256";
 
 /// Object metadata: `off` once the patient has objected to usage events.
 pub const META_USAGE: &str = "usage";
+
+/// Object metadata of a report with a second factor: the slow hash of its code
+/// ([`CodeHash`](crate::CodeHash)). Like the epoch it lies on every object.
+pub const META_CODE: &str = "code-argon2id";
 
 /// More inline elements than any page of ours has.
 const MAX_HASHES: usize = 8;
@@ -72,9 +76,16 @@ impl InlineHashes {
     }
 
     /// The content security policy of a page with these inline elements.
+    ///
+    /// What only a script can do, only a page with a script may do.
     pub(crate) fn policy(&self) -> String {
+        let by_script = if self.scripts.is_empty() {
+            "img-src 'self' data:"
+        } else {
+            "img-src 'self' data: blob:; connect-src 'self'"
+        };
         format!(
-            "default-src 'none'; style-src {}; script-src {}; img-src 'self' data:; \
+            "default-src 'none'; style-src {}; script-src {}; {by_script}; \
              base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
             sources(&self.styles),
             sources(&self.scripts),

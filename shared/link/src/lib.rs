@@ -12,6 +12,8 @@
 //!   fetch; [`Fetch::after_origin`] completes the latter, and refuses a link
 //!   whose epoch the object no longer carries. That is how a link is revoked
 //!   at once and without a second look-up.
+//! - What is asked for by POST (a new link, erasure, objection, a code) is
+//!   counted first: [`Next::Count`]. Reading is never counted.
 //!
 //! - [`AccessMessage`] and [`RequestMessage`] are what the edge tells the
 //!   cloud.
@@ -25,31 +27,49 @@
 //! token, which changes when a link is renewed, nor a redirect. The same
 //! files answer at `/r/{token}/{file}`.
 
+mod act;
 mod asset;
 mod claims;
+mod code;
+mod fetch;
+mod forms;
 mod headers;
+mod host;
 mod keys;
 mod language;
 mod message;
 mod pages;
+mod problem;
 mod range;
+mod reply;
+mod request;
 mod route;
+mod session;
 mod statement;
-mod statement;
+mod tally;
 mod token;
 mod visitor;
 
 pub use asset::{ASSET_PREFIX, Asset, PAGE_OBJECT};
 pub use claims::{Claims, Flags, InvalidReportId, ReportId};
-pub use headers::{InlineHashes, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE};
+pub use code::{Code, CodeHash, HashFailed, InvalidCode, InvalidCodeHash};
+pub use fetch::{Fetch, Origin, Stored};
+pub use headers::{
+    InlineHashes, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE,
+};
+pub use host::Host;
 pub use keys::{InvalidKey, KeyId, KeySet, PublicKey, SigningKey};
 pub use language::Language;
 pub use message::{
     AccessMessage, AccessRecord, Action, InvalidMessage, InvalidSubject, ReaderRequest,
     RequestMessage, Subject, UsageEvent,
 };
-pub use pages::{Problem, problem_page};
+pub use problem::{Methods, Problem, problem_page};
 pub use range::{ByteRange, RangeRequest};
-pub use route::{Answer, Body, Decision, Fetch, Header, Origin, Request, Stored, route};
+pub use reply::{Answer, Body, Count, Header, Message, Next, Reply};
+pub use request::{MAX_BODY_BYTES, Request};
+pub use route::{Decision, route};
+pub use session::{InvalidSessionKey, SESSION_COOKIE, SessionKey};
+pub use tally::{Allowance, Counted, Tally};
 pub use token::{Refusal, TOKEN_CHARS, Token, verify};
 pub use visitor::{Browser, Device, InvalidNetwork, Network, classes_of};

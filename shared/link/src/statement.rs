@@ -51,9 +51,16 @@ mod tests {
         assert!(key.public().verifies_statement(b"42 objects", &signature));
         assert!(!key.public().verifies_statement(b"43 objects", &signature));
         assert!(!other.public().verifies_statement(b"42 objects", &signature));
-        assert!(!renamed.public().verifies_statement(b"42 objects", &signature));
+        assert!(
+            !renamed
+                .public()
+                .verifies_statement(b"42 objects", &signature)
+        );
         for bad in ["", "3", "3:", "3:AAAA", &signature[2..]] {
-            assert!(!key.public().verifies_statement(b"42 objects", bad), "{bad}");
+            assert!(
+                !key.public().verifies_statement(b"42 objects", bad),
+                "{bad}"
+            );
         }
     }
 }

@@ -5,108 +5,16 @@
     reason = "in a test, a panic is the finding"
 )]
 
+mod desk;
+
 use dermalia_link::{
-    ASSET_PREFIX, Answer, Body, ByteRange, Claims, Decision, Fetch, Flags, InlineHashes, KeyId,
-    KeySet, Language, Origin, Problem, RangeRequest, ReportId, Request, SigningKey, Stored,
-    problem_page, route,
+    ASSET_PREFIX, Body, ByteRange, Decision, InlineHashes, Language, Origin, Problem,
+    RangeRequest, Request, Stored, problem_page, route,
+};
+use desk::{
+    NOW, REPORT, after, answer, ask, assert_guarded, fetch, get, host, live, stored, token,
 };
 use proptest::prelude::*;
-
-const NOW: u64 = 1_780_000_000;
-const REPORT: &str = "000102030405060708090a0b0c0d0e0f";
-
-fn key() -> SigningKey {
-    SigningKey::from_seed(KeyId::new(1), &[1; 32])
-}
-
-fn keys() -> KeySet {
-    KeySet::new(key().public())
-}
-
-fn token(expires_at_secs: u64) -> String {
-    let report_id = REPORT.parse::<ReportId>().unwrap();
-    let claims = Claims {
-        report_id,
-        expires_at_secs,
-        epoch: 5,
-        flags: Flags::NONE,
-    };
-    key().sign(&claims).reveal().to_owned()
-}
-
-fn live() -> String {
-    token(NOW + 60)
-}
-
-fn get(target: &str) -> Decision {
-    ask("GET", target)
-}
-
-fn ask(method: &str, target: &str) -> Decision {
-    let (path, query) = match target.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (target, None),
-    };
-    route(
-        &Request {
-            method,
-            path,
-            query,
-            ..Request::default()
-        },
-        &keys(),
-        NOW,
-    )
-}
-
-fn answer(decision: Decision) -> Answer {
-    match decision {
-        Decision::Answer(answer) => answer,
-        Decision::Fetch(fetch) => panic!("expected an answer, got {fetch:?}"),
-    }
-}
-
-fn fetch(decision: Decision) -> Fetch {
-    match decision {
-        Decision::Fetch(fetch) => fetch,
-        Decision::Answer(answer) => panic!("expected an object, got {answer:?}"),
-    }
-}
-
-fn stored() -> Stored<'static> {
-    Stored {
-        epoch: Some("5"),
-        etag: Some("\"abc\""),
-        total_bytes: 1000,
-        ..Stored::default()
-    }
-}
-
-fn assert_guarded(answer: &Answer) {
-    let policy = answer.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none';"), "{policy}");
-    assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"));
-    assert!(!policy.contains("unsafe"), "{policy}");
-    for (name, value) in [
-        ("referrer-policy", "no-referrer"),
-        ("x-content-type-options", "nosniff"),
-        ("x-robots-tag", "noindex, noarchive"),
-        ("cross-origin-opener-policy", "same-origin"),
-        ("cross-origin-resource-policy", "same-origin"),
-        (
-            "strict-transport-security",
-            "max-age=63072000; includeSubDomains",
-        ),
-    ] {
-        assert_eq!(answer.header(name), Some(value), "{name}");
-    }
-    assert!(answer.header("permissions-policy").is_some());
-    assert!(answer.header("set-cookie").is_none());
-    let mut names: Vec<_> = answer.headers.iter().map(|(name, _)| *name).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), answer.headers.len(), "a header is set twice");
-}
 
 #[test]
 fn the_link_and_its_files_name_the_right_objects() {
@@ -219,7 +127,7 @@ fn an_expired_link_is_gone_and_says_so_in_both_languages() {
             accept_language,
             ..Request::default()
         };
-        let answer = answer(route(&request, &keys(), NOW));
+        let answer = answer(route(&request, &host(), NOW));
         assert_eq!(answer.status, 410);
         assert_guarded(&answer);
         let Body::Text(html) = &answer.body else {
@@ -234,7 +142,7 @@ fn an_expired_link_is_gone_and_says_so_in_both_languages() {
         path,
         ..Request::default()
     };
-    fetch(route(&request, &keys(), NOW - 1));
+    fetch(route(&request, &host(), NOW - 1));
 }
 
 #[test]
@@ -267,7 +175,7 @@ fn oversize_is_refused() {
             content_length,
             ..Request::default()
         };
-        route(&request, &keys(), NOW)
+        route(&request, &host(), NOW)
     };
     assert_eq!(answer(sized(Some(16 * 1024 + 1))).status, 413);
     fetch(sized(Some(16 * 1024)));
@@ -319,7 +227,7 @@ fn a_page_is_served_under_the_hashes_of_its_own_styles() {
         style_sha256: Some(hash),
         ..stored()
     };
-    let answer = fetch.after_origin(&Origin::Whole(stored));
+    let answer = after(&fetch, &Origin::Whole(stored));
     assert_eq!(answer.status, 200);
     assert_eq!(answer.body, Body::Origin);
     assert_eq!(
@@ -352,7 +260,7 @@ fn metadata_cannot_widen_the_policy() {
             script_sha256: Some(evil),
             ..stored()
         };
-        let answer = fetch.after_origin(&Origin::Whole(stored));
+        let answer = after(&fetch, &Origin::Whole(stored));
         let policy = answer.header("content-security-policy").unwrap();
         assert!(
             policy.contains("style-src 'none'; script-src 'none';"),
@@ -393,12 +301,12 @@ fn another_epoch_is_revoked_at_once() {
             Origin::Part(stored, ByteRange { first: 0, last: 1 }),
             Origin::Unsatisfiable(stored),
         ] {
-            let answer = fetch.after_origin(&origin);
+            let answer = after(&fetch, &origin);
             assert_eq!(answer.status, 410);
             assert!(answer.header("etag").is_none() && answer.header("content-range").is_none());
         }
     }
-    assert_eq!(fetch.after_origin(&Origin::Whole(stored())).status, 200);
+    assert_eq!(after(&fetch, &Origin::Whole(stored())).status, 200);
 }
 
 #[test]
@@ -412,7 +320,7 @@ fn an_object_without_a_readable_epoch_is_not_served() {
         Some("5 "),
         Some("4294967301"),
     ] {
-        let answer = fetch.after_origin(&Origin::Whole(Stored { epoch, ..stored() }));
+        let answer = after(&fetch, &Origin::Whole(Stored { epoch, ..stored() }));
         assert_eq!(answer.status, 503, "{epoch:?}");
         assert_eq!(answer.header("retry-after"), Some("30"));
     }
@@ -422,10 +330,10 @@ fn an_object_without_a_readable_epoch_is_not_served() {
 fn what_the_origin_lacks_is_gone_or_not_found() {
     let page = fetch(get(&format!("/r/{}", live())));
     let file = fetch(get(&format!("/r/{}/report.en.html", live())));
-    assert_eq!(page.after_origin(&Origin::Missing).status, 410);
-    assert_eq!(file.after_origin(&Origin::Missing).status, 404);
+    assert_eq!(after(&page, &Origin::Missing).status, 410);
+    assert_eq!(after(&file, &Origin::Missing).status, 404);
     for fetch in [page, file] {
-        let answer = fetch.after_origin(&Origin::Failed);
+        let answer = after(&fetch, &Origin::Failed);
         assert_eq!(answer.status, 503);
         assert_eq!(answer.header("retry-after"), Some("30"));
         assert_guarded(&answer);
@@ -440,7 +348,7 @@ fn ranges_pass_through() {
         path: &path,
         ..Request::default()
     };
-    let asked = |request: &Request<'_>| fetch(route(request, &keys(), NOW));
+    let asked = |request: &Request<'_>| fetch(route(request, &host(), NOW));
     let ranged = asked(&Request {
         range: Some("bytes=10-19"),
         ..request
@@ -453,7 +361,7 @@ fn ranges_pass_through() {
         })
     );
     let part = ranged.range.unwrap().resolve(1000).unwrap();
-    let answer = ranged.after_origin(&Origin::Part(stored(), part));
+    let answer = after(&ranged, &Origin::Part(stored(), part));
     assert_eq!(answer.status, 206);
     assert_eq!(answer.header("content-range"), Some("bytes 10-19/1000"));
     assert_eq!(answer.header("content-length"), Some("10"));
@@ -461,7 +369,7 @@ fn ranges_pass_through() {
         answer.header("content-disposition"),
         Some("attachment; filename=\"scan.glb\"")
     );
-    let outside = ranged.after_origin(&Origin::Unsatisfiable(stored()));
+    let outside = after(&ranged, &Origin::Unsatisfiable(stored()));
     assert_eq!(outside.status, 416);
     assert_eq!(outside.header("content-range"), Some("bytes */1000"));
     for whole in [
@@ -551,23 +459,23 @@ fn a_known_tag_is_not_sent_again_unless_the_link_is_revoked() {
             if_none_match: Some(tags),
             ..Request::default()
         };
-        let fetch = fetch(route(&request, &keys(), NOW));
-        let answer = fetch.after_origin(&Origin::Whole(stored()));
+        let fetch = fetch(route(&request, &host(), NOW));
+        let answer = after(&fetch, &Origin::Whole(stored()));
         assert_eq!(answer.status, status, "{tags}");
         assert_guarded(&answer);
         let revoked = Stored {
             epoch: Some("6"),
             ..stored()
         };
-        assert_eq!(fetch.after_origin(&Origin::Whole(revoked)).status, 410);
+        assert_eq!(after(&fetch, &Origin::Whole(revoked)).status, 410);
     }
 }
 
 #[test]
 fn head_has_the_headers_of_get_and_no_body() {
     let target = format!("/r/{}", live());
-    let full = fetch(get(&target)).after_origin(&Origin::Whole(stored()));
-    let head = fetch(ask("HEAD", &target)).after_origin(&Origin::Whole(stored()));
+    let full = after(&fetch(get(&target)), &Origin::Whole(stored()));
+    let head = after(&fetch(ask("HEAD", &target)), &Origin::Whole(stored()));
     assert_eq!((head.status, &head.headers), (full.status, &full.headers));
     assert_eq!(head.body, Body::Empty);
 }
@@ -609,7 +517,7 @@ proptest! {
             range: range.as_deref(),
             ..Request::default()
         };
-        let answer = answer(route(&request, &keys(), NOW));
+        let answer = answer(route(&request, &host(), NOW));
         prop_assert!([200, 404, 405].contains(&answer.status));
     }
 

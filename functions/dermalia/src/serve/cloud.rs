@@ -107,7 +107,7 @@ impl Cloud {
             limits.clone(),
             stop.clone(),
         ));
-        let server = Server::new(local.clone(), limits.clone());
+        let server = Server::new(local.clone(), limits.clone())?;
         tasks.spawn(http::run(listener, server, stop));
 
         Ok(Self {

@@ -3,6 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::routing::any;
 use data_encoding::HEXLOWER;
-use dermalia_link::KeySet;
 use dermalia_record::ScanKey;
 use dermalia_record::port::{Body, Kind};
 use dermalia_scan::Limits;
@@ -26,14 +26,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
-use super::link_server;
+use super::link_server::LinkServer;
 use super::local::Local;
 use super::workers::Stop;
 
 /// The header in which a sender states the SHA-256 of a file, in hex.
 const CHECKSUM_HEADER: &str = "x-checksum-sha256";
 /// A sender that is silent for longer is cut off.
-const SILENCE: Duration = Duration::from_secs(60);
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// How long open connections are waited for at the end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -42,17 +42,17 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) struct Server {
     local: Local,
     limits: Limits,
-    keys: Arc<KeySet>,
+    links: Arc<LinkServer>,
 }
 
 impl Server {
-    pub(crate) fn new(local: Local, limits: Limits) -> Self {
-        let keys = Arc::new(KeySet::new(local.key.public()));
-        Self {
+    pub(crate) fn new(local: Local, limits: Limits) -> anyhow::Result<Self> {
+        let links = Arc::new(LinkServer::new(&local)?);
+        Ok(Self {
             local,
             limits,
-            keys,
-        }
+            links,
+        })
     }
 }
 
@@ -62,7 +62,8 @@ pub(crate) async fn run(listener: TcpListener, server: Server, stop: Stop) {
         .route("/upload/{practice}/{archive}", any(put_archive))
         .route("/upload/{practice}/{scan}/{file}", any(put_file))
         .fallback(serve_link)
-        .with_state(server);
+        .with_state(server)
+        .into_make_service_with_connect_info::<SocketAddr>();
     let (mut until, mut end) = (stop.clone(), stop);
     let served =
         axum::serve(listener, router).with_graceful_shutdown(async move { until.wait().await });
@@ -297,7 +298,5 @@ async fn serve_link(
     State(server): State<Server>,
     request: Request<HttpBody>,
 ) -> Response<HttpBody> {
-    let (parts, _) = request.into_parts();
-    let clock = server.local.ports.clock.as_ref();
-    link_server::answer(&parts, &server.local.objects, &server.keys, clock).await
+    server.links.answer(request).await
 }
