@@ -131,6 +131,10 @@ impl Report {
             } => {}
             State::Delivered if self.is_served(&record).await? => return Ok(Outcome::AlreadyDone),
             State::Delivered => {}
+            State::Restricted { .. } => {
+                self.mark(&record).await?;
+                return Ok(Outcome::Nothing);
+            }
             _ => return Ok(Outcome::Nothing),
         }
         let Some(claimed) = self.claim(record, attempt).await? else {
@@ -141,6 +145,15 @@ impl Report {
             self.let_go(&claimed).await;
         }
         result
+    }
+
+    async fn mark(&self, record: &ScanRecord) -> Result<(), HandleError> {
+        mark_objects(&self.ports, record)
+            .await
+            .map_err(|error| match error {
+                LinkError::Port(error) => error.into(),
+                other => HandleError::again(other.to_string()),
+            })
     }
 
     /// Whether the page that the link reaches is the one of the record's run and epoch.
@@ -273,12 +286,18 @@ impl Report {
         match self.ports.records.update(record).await? {
             Written::Done(record) => Ok(*record),
             Written::Conflict => {
-                let current = self.ports.records.get(&scan).await?;
-                if current.is_none_or(|record| record.phase() == Phase::Erased) {
-                    self.ports
-                        .objects
-                        .delete_prefix(&report_prefix(report))
-                        .await?;
+                match self.ports.records.get(&scan).await? {
+                    Some(current) if current.phase() != Phase::Erased => {
+                        // Restricted or revoked meanwhile: what was just published must
+                        // not be served under an older epoch.
+                        self.mark(&current).await?;
+                    }
+                    _ => {
+                        self.ports
+                            .objects
+                            .delete_prefix(&report_prefix(report))
+                            .await?;
+                    }
                 }
                 Err(HandleError::again("the record was written meanwhile"))
             }

@@ -194,6 +194,9 @@ pub struct ScanRecord {
     /// Whether the patient has objected to usage events (Art. 21 GDPR).
     #[serde(default)]
     pub has_objected: bool,
+    /// How often that was changed.
+    #[serde(default)]
+    pub objections: u32,
     /// When the patient asked last for erasure through the report, in epoch seconds.
     pub erasure_asked_at_secs: Option<i64>,
     /// How many e-mails have asked to confirm an erasure.
@@ -227,6 +230,7 @@ impl ScanRecord {
             locale: None,
             reported_at_secs: None,
             has_objected: false,
+            objections: 0,
             erasure_asked_at_secs: None,
             confirm_number: 0,
         }

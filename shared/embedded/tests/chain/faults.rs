@@ -4,7 +4,7 @@
 use dermalia_embedded::fault::{Faults, Then, When};
 use dermalia_record::Phase;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, scan};
 
 const MAIL: &str = "email=anna@example.org";
 
@@ -106,9 +106,9 @@ async fn any_call_may_fail_while_a_scan_expires() {
         rig
     };
     let sweep = |rig: Rig, faults: Faults| async move {
-        let ports = faults.wrap(&rig.ports);
+        let expire = rig.expire_under(&faults);
         for _ in 0..3 {
-            if dermalia_expire::sweep(&ports, 10, |_| Ok(())).await.is_ok() {
+            if expire.sweep(10, |_| Ok(())).await.is_ok() {
                 return;
             }
             faults.heal();
@@ -121,7 +121,7 @@ async fn any_call_may_fail_while_a_scan_expires() {
     assert!(calls.len() >= 7, "{calls:?}");
     for (index, when, then) in variants(calls.len()) {
         let rig = finished().await;
-        assert_eq!(rig.keys_under("").len(), 6);
+        assert_eq!(rig.keys_under("").len(), 4);
         sweep(rig.clone(), Faults::at(index, when, then)).await;
         let context = format!("call {index} {:?}, {when:?}, {then:?}", calls[index]);
         assert_eq!(rig.keys_under(""), Vec::<String>::new(), "{context}");
@@ -129,5 +129,16 @@ async fn any_call_may_fail_while_a_scan_expires() {
             .await
             .unwrap();
         assert!(removals.is_empty(), "{context}");
+        let keys = rig.ports.vault.keys.scans(None, 9).await.unwrap();
+        assert!(keys.is_empty(), "{context}: the data key is destroyed");
+        // Begun and done, once each, with what there was before the first try.
+        let log = rig
+            .audit
+            .about(&scan().practice, &scan().scan)
+            .await
+            .unwrap();
+        assert_eq!(log.len(), 2, "{context}: {log:?}");
+        let counts = |i: usize| log[i].inventory.as_ref().map(|inventory| inventory.objects);
+        assert_eq!((counts(0), counts(1)), (Some(4), Some(4)), "{context}");
     }
 }

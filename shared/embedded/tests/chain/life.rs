@@ -22,20 +22,14 @@ async fn retention_counts_from_the_time_of_capture() {
 
     rig.clock.advance_to_secs(record.expires_at_secs - 1);
     assert!(rig.records.get(&scan()).await.unwrap().is_some());
-    assert_eq!(
-        dermalia_expire::sweep(&rig.ports, 10, |_| Ok(())).await,
-        Ok(0)
-    );
+    assert_eq!(rig.expire().sweep(10, |_| Ok(())).await, Ok(0));
     rig.clock.advance_to_secs(record.expires_at_secs);
     assert_eq!(
         rig.records.get(&scan()).await.unwrap(),
         None,
         "gone before it is removed"
     );
-    assert_eq!(
-        dermalia_expire::sweep(&rig.ports, 10, |_| Ok(())).await,
-        Ok(1)
-    );
+    assert_eq!(rig.expire().sweep(10, |_| Ok(())).await, Ok(1));
     assert_eq!(rig.keys_under(""), Vec::<String>::new());
 }
 

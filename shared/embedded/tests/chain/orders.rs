@@ -188,9 +188,7 @@ async fn an_event_after_the_scan_was_removed_brings_nothing_back() {
         .remove(&record, dermalia_record::port::Cause::Erased)
         .await
         .unwrap();
-    dermalia_expire::sweep(&rig.ports, 10, |_| Ok(()))
-        .await
-        .unwrap();
+    rig.expire().sweep(10, |_| Ok(())).await.unwrap();
     rig.announce(&accepted).await;
     rig.ports
         .reports
@@ -229,9 +227,7 @@ async fn a_scan_that_is_removed_while_it_is_reported_leaves_nothing() {
         }
     };
     assert!(removed);
-    dermalia_expire::sweep(&rig.ports, 10, |_| Ok(()))
-        .await
-        .unwrap();
+    rig.expire().sweep(10, |_| Ok(())).await.unwrap();
     let result = handling.await;
     assert!(
         matches!(result, Err(HandleError::Again { .. })),

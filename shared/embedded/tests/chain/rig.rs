@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dermalia_analyze::{Analyze, Artefact, Bundle, MeasureError, Measured, Measurer, PatientData};
+use dermalia_embedded::fault::Faults;
 use dermalia_embedded::worker::{Step, step};
 use dermalia_embedded::{
-    Database, FileKeyWrap, MemoryMailer, MemoryObjects, QueuePolicy, SqliteAccesses,
+    Database, FileKeyWrap, MemoryMailer, MemoryObjects, QueuePolicy, SqliteAccesses, SqliteAudit,
     SqliteDataKeys, SqlitePractices, SqliteQueue, SqliteRecords,
 };
+use dermalia_expire::Expire;
 use dermalia_link::{KeyId, KeySet, SigningKey};
 use dermalia_record::port::{Body, Ports, Queue, RecordStore};
-use dermalia_record::{DataKey, ManualClock, Personal, ScanKey, ScanRecord, Settings, Vault};
+use dermalia_record::{
+    Audit, DataKey, ManualClock, Personal, ScanKey, ScanRecord, Settings, Vault,
+};
 use dermalia_report_function::{Page, Renderer, Report, ReportFile};
 use dermalia_scan::Limits;
 use dermalia_upload::{Accepted, Received, Target, accept, announce};
@@ -116,6 +120,7 @@ pub(crate) struct Rig {
     pub(crate) mailer: MemoryMailer,
     pub(crate) key: Arc<SigningKey>,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) audit: Audit,
 }
 
 pub(crate) fn scan() -> ScanKey {
@@ -136,6 +141,11 @@ impl Rig {
         };
         let queue = |name| SqliteQueue::new(database.clone(), name, policy, Arc::clone(&shared));
         let queues = [queue("uploads"), queue("reports")];
+        let audit = Audit {
+            store: Arc::new(SqliteAudit::new(database.clone())),
+            key: Arc::new(SigningKey::from_seed(KeyId::new(2), &[8; 32])),
+            clock: Arc::clone(&shared),
+        };
         let objects = MemoryObjects::new(Arc::clone(&shared));
         let records = SqliteRecords::new(database.clone(), Arc::clone(&shared));
         let mailer = MemoryMailer::default();
@@ -163,6 +173,18 @@ impl Rig {
             mailer,
             key,
             settings: Arc::new(Settings::default()),
+            audit,
+        }
+    }
+
+    pub(crate) fn expire(&self) -> Expire {
+        self.expire_under(&Faults::default())
+    }
+
+    pub(crate) fn expire_under(&self, faults: &Faults) -> Expire {
+        Expire {
+            ports: faults.wrap(&self.ports),
+            audit: faults.wrap_audit(&self.audit),
         }
     }
 
