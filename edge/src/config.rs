@@ -1,17 +1,20 @@
-//! What the deployment says: public keys, and where the reports are.
+//! What the deployment says: public keys, where the reports are, and where
+//! messages go.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use dermalia_link::KeySet;
+use dermalia_link::Host;
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 use worker::{Env, Url};
 
 /// Everything a request needs, read once in the life of an isolate.
 pub(crate) struct Config {
-    pub(crate) keys: KeySet,
+    pub(crate) host: Host,
     pub(crate) bucket: Bucket,
     pub(crate) credentials: Credentials,
+    pub(crate) access_queue: Url,
+    pub(crate) request_queue: Url,
 }
 
 thread_local! {
@@ -40,9 +43,17 @@ fn read(env: &Env) -> Result<Config, &'static str> {
             .map(|value| value.to_string())
             .map_err(|_| name)
     };
-    let keys = var("LINK_PUBLIC_KEYS")?
-        .parse()
-        .map_err(|_| "LINK_PUBLIC_KEYS")?;
+    let host = Host {
+        keys: var("LINK_PUBLIC_KEYS")?
+            .parse()
+            .map_err(|_| "LINK_PUBLIC_KEYS")?,
+        session: secret("SESSION_KEY")?.parse().map_err(|_| "SESSION_KEY")?,
+    };
+    let queue = |name| {
+        let url: Url = var(name)?.parse().map_err(|_| name)?;
+        // As with S3: unencrypted to an emulator alone.
+        url_style(&url).map(|_| url).ok_or(name)
+    };
     let endpoint: Url = var("S3_ENDPOINT")?.parse().map_err(|_| "S3_ENDPOINT")?;
     let style = url_style(&endpoint).ok_or("S3_ENDPOINT")?;
     let bucket = Bucket::new(endpoint, style, var("S3_BUCKET")?, var("S3_REGION")?)
@@ -50,9 +61,11 @@ fn read(env: &Env) -> Result<Config, &'static str> {
     let credentials =
         Credentials::new(secret("S3_ACCESS_KEY_ID")?, secret("S3_SECRET_ACCESS_KEY")?);
     Ok(Config {
-        keys,
+        host,
         bucket,
         credentials,
+        access_queue: queue("ACCESS_QUEUE_URL")?,
+        request_queue: queue("REQUEST_QUEUE_URL")?,
     })
 }
 

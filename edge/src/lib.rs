@@ -2,17 +2,25 @@
 //!
 //! It is thin: `dermalia-link` decides everything about a request; this crate
 //! reads the request, fetches the object from S3 with a key that may only
-//! read reports, and streams the answer. It holds public keys alone, keeps
-//! nothing, counts nothing and writes no personal data to the log.
+//! read reports, streams the answer, counts what must not be asked for too
+//! often, and hands messages to two queues. It holds public keys and the key
+//! of its own sessions, keeps nothing but those counts, and writes no personal
+//! data to the log.
 //!
 //! No path of a request may panic: a panic can poison the isolate.
 
 mod config;
 mod origin;
+mod queue;
+mod tallies;
 
 use std::rc::Rc;
 
-use dermalia_link::{Answer, Body, Decision, Language, Problem, Request, problem_page, route};
+use dermalia_link::{
+    Answer, Body, Decision, Language, MAX_BODY_BYTES, Message, Next, Problem, Reply, Request,
+    problem_page, route,
+};
+use futures_util::StreamExt as _;
 use worker::{Context, Date, Env, Headers, Response, ResponseBody, ResponseBuilder, event};
 
 use crate::config::Config;
@@ -24,8 +32,15 @@ const RATE_LIMIT_SECS: u32 = 60;
 const FAULT_RETRY_SECS: u32 = 60;
 
 #[event(fetch)]
-async fn fetch(request: worker::Request, env: Env, _context: Context) -> worker::Result<Response> {
-    let seen = Seen::of(&request);
+async fn fetch(
+    mut request: worker::Request,
+    env: Env,
+    context: Context,
+) -> worker::Result<Response> {
+    let mut seen = Seen::of(&request);
+    if seen.method == "POST" {
+        seen.body = read_body(&mut request).await;
+    }
     let language = Language::preferred(seen.accept_language.as_deref());
     let fault = |_| {
         problem_page(
@@ -35,7 +50,7 @@ async fn fetch(request: worker::Request, env: Env, _context: Context) -> worker:
         )
     };
     let (answer, stream) = match config::load(&env) {
-        Ok(config) => answer(&seen, &config, &env).await,
+        Ok(config) => answer(&seen, &config, &env, &context).await,
         Err(variable) => {
             worker::console_error!("edge.configuration variable={variable}");
             (fault(()), None)
@@ -54,6 +69,14 @@ struct Seen {
     range: Option<String>,
     if_range: Option<String>,
     if_none_match: Option<String>,
+    body: Vec<u8>,
+    content_type: Option<String>,
+    cookie: Option<String>,
+    host: String,
+    origin: Option<String>,
+    fetch_site: Option<String>,
+    privacy_control: Option<String>,
+    user_agent: Option<String>,
     address: Option<String>,
 }
 
@@ -61,7 +84,7 @@ impl Seen {
     fn of(request: &worker::Request) -> Self {
         let header = |name| request.headers().get(name).ok().flatten();
         let url = request.inner().url();
-        let (path, query) = target(&url);
+        let (host, path, query) = target(&url);
         Self {
             // Not `request.method()`: it takes an unknown method for GET.
             method: request.inner().method(),
@@ -72,6 +95,14 @@ impl Seen {
             range: header("range"),
             if_range: header("if-range"),
             if_none_match: header("if-none-match"),
+            body: Vec::new(),
+            content_type: header("content-type"),
+            cookie: header("cookie"),
+            host: host.to_owned(),
+            origin: header("origin"),
+            fetch_site: header("sec-fetch-site"),
+            privacy_control: header("sec-gpc"),
+            user_agent: header("user-agent"),
             address: header("cf-connecting-ip"),
         }
     }
@@ -90,38 +121,102 @@ impl Seen {
             range: self.range.as_deref(),
             if_range: self.if_range.as_deref(),
             if_none_match: self.if_none_match.as_deref(),
+            body: &self.body,
+            content_type: self.content_type.as_deref(),
+            cookie: self.cookie.as_deref(),
+            host: Some(&self.host),
+            origin: self.origin.as_deref(),
+            fetch_site: self.fetch_site.as_deref(),
+            privacy_control: self.privacy_control.as_deref(),
+            user_agent: self.user_agent.as_deref(),
+            address: self.address.as_deref(),
         }
     }
 }
 
-/// Path and query of an absolute address, as the runtime normalised them.
-fn target(url: &str) -> (&str, Option<&str>) {
+/// Host, path and query of an absolute address, as the runtime normalised them.
+fn target(url: &str) -> (&str, &str, Option<&str>) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
-    let path = rest
+    let (host, path) = rest
         .find(['/', '?'])
-        .and_then(|start| rest.get(start..))
-        .unwrap_or("/");
+        .and_then(|start| rest.split_at_checked(start))
+        .unwrap_or((rest, "/"));
     match path.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (path, None),
+        Some((path, query)) => (host, path, Some(query)),
+        None => (host, path, None),
     }
 }
 
-async fn answer(seen: &Seen, config: &Rc<Config>, env: &Env) -> (Answer, Option<Fetched>) {
+/// The body of a POST, as far as the routing core wants to see it.
+async fn read_body(request: &mut worker::Request) -> Vec<u8> {
+    let mut body = Vec::new();
+    let Ok(mut stream) = request.stream() else {
+        return body;
+    };
+    while body.len() <= MAX_BODY_BYTES
+        && let Some(Ok(chunk)) = stream.next().await
+    {
+        let room = MAX_BODY_BYTES + 1 - body.len();
+        body.extend(chunk.into_iter().take(room));
+    }
+    body
+}
+
+async fn answer(
+    seen: &Seen,
+    config: &Rc<Config>,
+    env: &Env,
+    context: &Context,
+) -> (Answer, Option<Fetched>) {
     if seen.path.starts_with("/r/") && asked_too_often(seen, env).await {
         let language = Language::preferred(seen.accept_language.as_deref());
         let problem = Problem::TooManyRequests(RATE_LIMIT_SECS);
         return (problem_page(problem, language, seen.is_head()), None);
     }
-    let now_secs = Date::now().as_millis() / 1000;
-    match route(&seen.request(), &config.keys, now_secs) {
+    match route(&seen.request(), &config.host, now_secs()) {
         Decision::Answer(answer) => (answer, None),
         Decision::Fetch(wanted) => {
             let fetched = origin::fetch(config, &wanted.key, wanted.range).await;
-            (wanted.after_origin(&fetched.as_origin()), Some(fetched))
+            let mut next = wanted.after_origin(&fetched.as_origin(), &config.host, now_secs());
+            let reply = loop {
+                match next {
+                    Next::Reply(reply) => break reply,
+                    Next::Count(count) => {
+                        let counted = tallies::take(env, &count.allowance).await;
+                        next = count.after(counted, &config.host, now_secs());
+                    }
+                }
+            };
+            (deliver(reply, config, env, context).await, Some(fetched))
         }
     }
+}
+
+fn now_secs() -> u64 {
+    Date::now().as_millis() / 1000
+}
+
+/// Sends what goes with an answer, and gives the answer.
+async fn deliver(mut reply: Reply, config: &Rc<Config>, env: &Env, context: &Context) -> Answer {
+    match reply.message.take() {
+        None => {}
+        Some(message @ Message::Access(_)) => {
+            let config = Rc::clone(config);
+            context.wait_until(async move {
+                queue::send(&config, &message).await;
+            });
+        }
+        Some(message @ Message::Request(_)) => {
+            if !queue::send(config, &message).await {
+                reply = reply.not_taken();
+            }
+        }
+    }
+    if let Some(allowance) = &reply.give_back {
+        tallies::give_back(env, allowance).await;
+    }
+    reply.answer
 }
 
 /// Cloudflare's own counter, where it is bound. It forgets the address within

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use dermalia_link::{
-    ByteRange, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, Origin, RangeRequest, Stored,
+    ByteRange, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE, Origin,
+    RangeRequest, Stored,
 };
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
@@ -38,6 +39,8 @@ pub(crate) struct Object {
     epoch: Option<String>,
     style_sha256: Option<String>,
     script_sha256: Option<String>,
+    code: Option<String>,
+    usage: Option<String>,
     etag: Option<String>,
     total_bytes: u64,
     stream: Option<ReadableStream>,
@@ -105,6 +108,8 @@ impl Object {
             epoch: metadata(META_EPOCH),
             style_sha256: metadata(META_STYLE_SHA256),
             script_sha256: metadata(META_SCRIPT_SHA256),
+            code: metadata(META_CODE),
+            usage: metadata(META_USAGE),
             etag: header("etag"),
             total_bytes,
             stream: stream_of(response),
@@ -116,6 +121,8 @@ impl Object {
             epoch: self.epoch.as_deref(),
             style_sha256: self.style_sha256.as_deref(),
             script_sha256: self.script_sha256.as_deref(),
+            code: self.code.as_deref(),
+            usage: self.usage.as_deref(),
             etag: self.etag.as_deref(),
             total_bytes: self.total_bytes,
         }
@@ -174,21 +181,54 @@ fn part(response: &Response) -> Option<(Object, ByteRange)> {
 }
 
 /// S3 says `NoSuchKey` of an absent object to those who may list the bucket,
-/// and `AccessDenied` to those who may not, as the Worker's key. Any other
-/// refusal (of the key, of the signature, of the bucket) is our own fault.
+/// and `AccessDenied` to those who may not, as the Worker's key. It then names
+/// the action that was not allowed: `s3:ListBucket` of an absent object,
+/// another one where a policy stands in the way of one that is there. A
+/// message that names none tells the two not apart; such an object counts as
+/// absent, with a line in the log. Any other refusal (of the key, of the
+/// signature, of the bucket) is our own fault.
 async fn refused(response: Response) -> Fetched {
     let status = response.status_code();
-    let code = error_code(response).await;
-    if matches!(code.as_deref(), Some("NoSuchKey" | "AccessDenied")) {
-        return Fetched::Missing;
+    let error = error_document(response).await;
+    let code = error.as_deref().and_then(|e| element(e, "Code"));
+    let code = code.filter(|code| code.bytes().all(|b| b.is_ascii_alphabetic()));
+    match code {
+        Some("NoSuchKey") => return Fetched::Missing,
+        Some("AccessDenied") => {
+            let message = error.as_deref().and_then(|e| element(e, "Message"));
+            match message.and_then(denied_action) {
+                Some(Denied::List) => return Fetched::Missing,
+                Some(Denied::Other) => {}
+                None => {
+                    worker::console_warn!("edge.origin_denied action=unknown");
+                    return Fetched::Missing;
+                }
+            }
+        }
+        _ => {}
     }
-    let code = code.as_deref().unwrap_or("unreadable");
+    let code = code.unwrap_or("unreadable");
     worker::console_error!("edge.origin_failed status={status} code={code}");
     Fetched::Failed
 }
 
-/// The code of an error document: letters alone, or nothing.
-async fn error_code(mut response: Response) -> Option<String> {
+/// Which action S3 did not allow.
+enum Denied {
+    List,
+    Other,
+}
+
+/// Reads `… is not authorized to perform: s3:ListBucket on resource: …`.
+fn denied_action(message: &str) -> Option<Denied> {
+    let (_, action) = message.split_once("not authorized to perform: ")?;
+    let action = action.split_whitespace().next()?;
+    Some(match action {
+        "s3:ListBucket" => Denied::List,
+        _ => Denied::Other,
+    })
+}
+
+async fn error_document(mut response: Response) -> Option<String> {
     let mut document = Vec::new();
     let mut stream = response.stream().ok()?;
     while let Some(chunk) = stream.next().await {
@@ -197,11 +237,13 @@ async fn error_code(mut response: Response) -> Option<String> {
             return None;
         }
     }
-    let document = String::from_utf8(document).ok()?;
-    let (code, _) = document.split_once("<Code>")?.1.split_once("</Code>")?;
-    code.bytes()
-        .all(|b| b.is_ascii_alphabetic())
-        .then(|| code.to_owned())
+    String::from_utf8(document).ok()
+}
+
+/// The text of the first element of that name.
+fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = document.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
 fn failed(response: &Response, reason: &str) -> Fetched {

@@ -118,7 +118,18 @@ test('refusals have their exact status, and say nothing of the report', async ()
     [404, `/r/${foreign.token(claims)}`],
     [404, `/r/${foreign.token({ ...claims, expiresIn: -1 })}`],
     [404, `/r/${new Key(3, 33).token(claims)}`],
-    [404, `/r/${signing.token({ ...claims, flags: 1 })}`],
+    [404, `/r/${signing.token({ ...claims, flags: 1 })}/scan.glb`],
+    [404, `/r/${signing.token({ ...claims, flags: 2 })}`],
+    [404, `/r/${live}/confirm`, { method: 'POST', body: 'x' }],
+    [404, `/r/${foreign.token(claims)}/erase`, { method: 'POST', body: 'x' }],
+    [403, `/r/${live}/erase`, { method: 'POST', body: 'x', headers: { 'sec-fetch-site': 'cross-site' } }],
+    [403, `/r/${live}/erase`, { method: 'POST', body: 'x', headers: { origin: 'https://evil.example' } }],
+    [403, `/r/${live}/erase`, { method: 'POST', body: 'x', headers: { origin: 'null' } }],
+    [400, `/r/${live}/events`, { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }],
+    [415, `/r/${live}/events`, { method: 'POST', body: 'x' }],
+    [413, `/r/${live}/events`, { method: 'POST', body: Buffer.alloc(17 * 1024) }],
+    [405, `/r/${live}/events`],
+    [405, `/r/${live}/erase`, { method: 'PUT', body: 'x' }],
     [404, `/r/${live}/report.pdf`],
     [404, `/r/${live}/../${OTHER}/report.pdf`],
     [404, `/r/${live}/..%2f${OTHER}%2freport.pdf`],
@@ -147,7 +158,12 @@ test('refusals have their exact status, and say nothing of the report', async ()
     assert.equal(answer.status, status, row);
     assert.match(answer.headers['content-security-policy'], /^default-src 'none';/, row);
     assert.doesNotMatch(answer.text, /Bericht<|another patient|glTF/, row);
-    assert.equal(answer.headers.allow, status === 405 ? 'GET, HEAD' : undefined, row);
+    if (status === 405) {
+      const allow = { events: 'POST', erase: 'GET, HEAD, POST' }[path.split('/').at(-1)];
+      assert.equal(answer.headers.allow, allow ?? 'GET, HEAD', row);
+    } else {
+      assert.equal(answer.headers.allow, undefined, row);
+    }
   }
 });
 
@@ -222,6 +238,8 @@ test('a wrong configuration is 503 everywhere', async () => {
     { LINK_PUBLIC_KEYS: '' },
     { LINK_PUBLIC_KEYS: '1:AAAA' },
     { S3_ENDPOINT: 'http://example.org' },
+    { SESSION_KEY: 'short' },
+    { REQUEST_QUEUE_URL: 'http://example.org/1/requests' },
   ]) {
     const broken = await startWorker(store, [signing], bindings);
     try {
