@@ -1,5 +1,6 @@
 //! Makes the list of languages from the files in `src/locale`, so that a language is
 //! added by adding its file. What a file leaves out of `Messages` fails the build.
+//! Takes comments and indentation out of what every page carries.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -54,6 +55,27 @@ impl Locale {{
 }}
 "
     );
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("locales.rs"), code)?;
+    let out = env::var("OUT_DIR")?;
+    let out = Path::new(&out);
+    fs::write(out.join("locales.rs"), code)?;
+    for (source, name) in [
+        ("src/page/style.css", "style.css"),
+        ("viewer/viewer.js", "viewer.js"),
+    ] {
+        println!("cargo:rerun-if-changed={source}");
+        fs::write(out.join(name), slim(&fs::read_to_string(source)?))?;
+    }
     Ok(())
+}
+
+/// Without indentation, empty lines and lines that are a comment. Line ends stay, so that
+/// no statement runs into the next.
+fn slim(text: &str) -> String {
+    text.lines()
+        .map(str::trim)
+        .filter(|l| {
+            !l.is_empty() && !l.starts_with("//") && !(l.starts_with("/*") && l.ends_with("*/"))
+        })
+        .map(|l| format!("{l}\n"))
+        .collect()
 }

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import puppeteer from 'puppeteer-core';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -36,7 +37,9 @@ before(async () => {
   });
   browser = await puppeteer.launch({
     executablePath: chromium,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    // WebGL is drawn by the processor, so that the 3D view is tested on any machine.
+    args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
+      '--ignore-gpu-blocklist', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
 });
@@ -89,10 +92,16 @@ async function checkPage(url, status, options) {
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
   );
   assert.equal(overflow, 0, 'nothing is cut off at the side');
-  const { lang, images } = await page.evaluate(() => ({
-    lang: document.documentElement.lang,
-    images: [...document.images].filter((i) => !i.complete || i.naturalWidth === 0).length,
-  }));
+  const { lang, images } = await page.evaluate(async () => {
+    // Pictures farther down are fetched when they come near.
+    const all = [...document.images];
+    all.forEach((i) => { i.loading = 'eager'; });
+    await Promise.allSettled(all.map((i) => i.decode()));
+    return {
+      lang: document.documentElement.lang,
+      images: all.filter((i) => !i.complete || i.naturalWidth === 0).length,
+    };
+  });
   assert.equal(images, 0, 'every picture is shown');
   await page.close();
   return { lang, headers: response.headers() };
@@ -135,4 +144,100 @@ test('the privacy page', async () => {
     const { lang } = await checkPage(new URL('/privacy', link).href, 200, { language });
     assert.equal(lang, language);
   }
+});
+
+test('the first view transfers less than 150 kB', async () => {
+  const page = await browser.newPage();
+  const sizes = [];
+  page.on('response', (response) => sizes.push(response.buffer().then((bytes) => (
+    // Text is compressed on its way by whatever stands before the origin.
+    response.headers()['content-type'].startsWith('text/html') ? gzipSync(bytes).length : bytes.length
+  ))));
+  await page.setViewport(screens.phone);
+  await page.goto(link, { waitUntil: 'networkidle0' });
+  const total = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
+  assert.ok(total < 150_000, `${total} bytes`);
+  await page.close();
+});
+
+test('printed, the page takes six sheets at most', async () => {
+  const { page } = await open(link);
+  const pdf = Buffer.from(await page.pdf({ preferCSSPageSize: true, printBackground: true }));
+  const sheets = pdf.toString('latin1').match(/\/Type\s*\/Page\b/g).length;
+  assert.ok(sheets <= 6, `${sheets} sheets`);
+  await page.close();
+});
+
+// What a picture of the canvas holds: how much of it is not backdrop, and the pixels.
+async function look(page) {
+  const png = await (await page.$('.viewer canvas')).screenshot({ encoding: 'base64' });
+  const blank = await browser.newPage();
+  const seen = await blank.evaluate(async (data) => {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    const picture = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const canvas = new OffscreenCanvas(100, 120);
+    const pen = canvas.getContext('2d');
+    pen.drawImage(picture, 0, 0, 100, 120);
+    return [...pen.getImageData(0, 0, 100, 120).data];
+  }, png);
+  await blank.close();
+  return seen;
+}
+
+// The share of pixels that differ clearly.
+const difference = (a, b) => {
+  let count = 0;
+  for (let i = 0; i < a.length; i += 4) {
+    if (Math.abs(a[i] - b[i]) + Math.abs(a[i + 1] - b[i + 1]) + Math.abs(a[i + 2] - b[i + 2]) > 24) count += 1;
+  }
+  return count / (a.length / 4);
+};
+
+test('the head is drawn, painted, turned and read', async () => {
+  const { page, complaints, hosts } = await open(link, { screen: 'phone' });
+  await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
+  await page.$eval('#viewer', (e) => e.scrollIntoView({ behavior: 'instant' }));
+  await page.$eval('.viewer-open', (e) => e.click());
+  await page.waitForSelector('.viewer.is-open', { timeout: 60_000 });
+  const drawn = (n) => page.waitForFunction(
+    (least) => Number(document.querySelector('.viewer canvas').dataset.frames ?? 0) >= least, {}, n);
+  const frames = () => page.$eval('.viewer canvas', (c) => Number(c.dataset.frames ?? 0));
+  await drawn(1);
+  const skin = await look(page);
+  const corner = Array.from({ length: skin.length }, (_, i) => skin[i % 4]);
+  const head = difference(skin, corner);
+  assert.ok(head > 0.15 && head < 0.9, `${head} of the canvas is head`);
+  // The middle of the face is skin, not a plain surface.
+  const at = 4 * (60 * 100 + 42);
+  assert.ok(skin[at] > skin[at + 2] + 15, `${skin.slice(at, at + 3)}`);
+
+  const before = await frames();
+  await page.$eval('input[value=redness]', (e) => e.click());
+  await drawn(before + 1);
+  await page.waitForFunction(() => document.querySelector('.viewer-status').textContent === '');
+  const painted = await look(page);
+  assert.ok(difference(skin, painted) > 0.1, 'an overlay changes pixels');
+
+  await page.focus('.viewer canvas');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('ArrowLeft');
+  await new Promise((resolve) => { setTimeout(resolve, 500); });
+  assert.ok(difference(painted, await look(page)) > 0.05, 'an arrow key turns it');
+
+  await page.$eval('[data-act=next]', (e) => e.click());
+  const told = await page.$eval('.viewer-status', (e) => e.textContent);
+  assert.match(told, /^1 von \d+\. .+: gerötete Stelle, \d+,\d mm² groß/);
+  assert.deepEqual(await violations(page), []);
+  assert.deepEqual(complaints, []);
+  assert.deepEqual([...hosts], [new URL(link).host]);
+  await page.close();
+});
+
+test('without WebGL the pictures remain', async () => {
+  const page = await browser.newPage();
+  await page.evaluateOnNewDocument(() => { HTMLCanvasElement.prototype.getContext = () => null; });
+  await page.goto(link, { waitUntil: 'networkidle0' });
+  assert.equal(await page.$eval('#viewer', (e) => e.hidden), true);
+  assert.ok(await page.$$eval('.stills img', (all) => all.length) >= 5);
+  await page.close();
 });

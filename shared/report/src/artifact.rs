@@ -1,12 +1,12 @@
 //! The files that come out of a scan, as the command line and the cloud write them.
 
-use dermalia_findings::{BaseTexture, Findings, ParameterMap};
+use dermalia_findings::{BaseTexture, Findings, Parameter, ParameterMap};
 use dermalia_surface::Mesh;
 use rayon::prelude::*;
 
 use crate::fhir::{FhirInput, fhir_bundle};
 use crate::glb::{ModelError, write_glb};
-use crate::page::{Assets, Picture, PracticeView, ReportInput, render_html};
+use crate::page::{Assets, Picture, PracticeView, ReportInput, Sheet, render_html};
 use crate::pictures::{self, PictureError};
 use crate::{Locale, data_copy};
 
@@ -18,6 +18,8 @@ pub const DATA_FILE: &str = "data.json";
 pub const FHIR_FILE: &str = "fhir.json";
 /// The head with its skin.
 pub const MODEL_FILE: &str = "scan.glb";
+/// The report to print.
+pub const PDF_FILE: &str = "report.pdf";
 /// The page.
 pub const REPORT_FILE: &str = "report.html";
 
@@ -86,6 +88,12 @@ pub enum ArtifactError {
         /// The schema this version reads.
         expected: &'static str,
     },
+    /// The report cannot be printed.
+    #[error("{PDF_FILE}: {reason}")]
+    Print {
+        /// The printer's own words.
+        reason: String,
+    },
     /// Nobody said in which language.
     #[error("no locale was asked for")]
     NoLocale,
@@ -113,7 +121,7 @@ pub fn render_artifacts(
                 || pictures::stills(mesh, base, maps),
                 || {
                     mesh.filter(|m| !m.triangles.is_empty())
-                        .map(|m| write_glb(m, base))
+                        .map(|m| write_glb(m, base, &findings.features))
                         .transpose()
                 },
             )
@@ -193,6 +201,21 @@ pub struct ReportRequest<'a> {
     pub asset_prefix: &'a str,
 }
 
+/// Sets the printed report. It is apart from the page, because what sets it takes long to
+/// build.
+pub trait Printer {
+    /// The file; `pictures` holds those that the sheet names, `fhir` is to be attached.
+    ///
+    /// # Errors
+    /// A sentence without personal data.
+    fn print(
+        &self,
+        sheet: &Sheet,
+        pictures: &[Picture<'_>],
+        fhir: &[u8],
+    ) -> Result<Vec<u8>, String>;
+}
+
 /// The files that the patient's link reaches: the page in each language, the data copy,
 /// the FHIR bundle and the model. `artifacts` is what [`render_artifacts`] made, in any order; files of
 /// other names are passed over.
@@ -202,6 +225,18 @@ pub struct ReportRequest<'a> {
 pub fn render_report(
     artifacts: &[Artifact],
     request: &ReportRequest<'_>,
+) -> Result<Vec<Artifact>, ArtifactError> {
+    render_report_printed(artifacts, request, None)
+}
+
+/// The same, with the report to print in the first language.
+///
+/// # Errors
+/// As [`render_report`]; what the printer says.
+pub fn render_report_printed(
+    artifacts: &[Artifact],
+    request: &ReportRequest<'_>,
+    printer: Option<&dyn Printer>,
 ) -> Result<Vec<Artifact>, ArtifactError> {
     let find = |name: &str| artifacts.iter().find(|a| a.name == name);
     let stored = &find(FINDINGS_FILE)
@@ -232,27 +267,43 @@ pub fn render_report(
     let refer = |name: &str| format!("{}{name}", request.asset_prefix);
     let translations: Vec<(Locale, String)> =
         locales.iter().map(|&l| (l, refer(&file_of(l)))).collect();
-    let (data_href, model_href) = (refer(DATA_FILE), refer(MODEL_FILE));
+    let (data_href, fhir_href) = (refer(DATA_FILE), refer(FHIR_FILE));
+    let (model_href, heat_hrefs) = (refer(MODEL_FILE), refer("heat_*.webp"));
+    let heat = |p: Parameter| find(&format!("heat_{}.webp", p.as_str()));
+    let heats: Vec<Parameter> = Parameter::ALL
+        .into_iter()
+        .filter(|&p| heat(p).is_some())
+        .collect();
+    // A page in a folder is whole by itself and is opened without a server, from which
+    // alone a script could fetch anything.
+    let is_served = !request.asset_prefix.is_empty();
+    let pdf_href = printer.map(|_| refer(PDF_FILE));
     let mut out = vec![];
+    let input = |locale| ReportInput {
+        findings: &findings,
+        practice: request.practice,
+        patient_first_name: request.patient_first_name,
+        locale,
+        expires: request.expires,
+        pictures: &pictures,
+        assets: Assets {
+            data_href: Some(&data_href),
+            pdf_href: pdf_href.as_deref(),
+            fhir_href: Some(&fhir_href),
+            model_href: model.map(|_| model_href.as_str()),
+            model_bytes: model.map_or(0, |m| m.bytes.len()),
+            heat_hrefs: is_served.then_some(&heat_hrefs),
+            heats: &heats,
+            still_prefix: is_served.then_some(request.asset_prefix),
+            translations: &translations,
+        },
+        previous: request.previous,
+    };
     for &locale in &locales {
-        let html = render_html(&ReportInput {
-            findings: &findings,
-            practice: request.practice,
-            patient_first_name: request.patient_first_name,
-            locale,
-            expires: request.expires,
-            pictures: &pictures,
-            assets: Assets {
-                data_href: Some(&data_href),
-                model_href: model.map(|_| model_href.as_str()),
-                translations: &translations,
-            },
-            previous: request.previous,
-        });
         out.push(Artifact {
             name: file_of(locale),
             content_type: "text/html; charset=utf-8",
-            bytes: html.into_bytes(),
+            bytes: render_html(&input(locale)).into_bytes(),
         });
     }
     out.push(Artifact {
@@ -260,17 +311,32 @@ pub fn render_report(
         content_type: "application/json",
         bytes: data_copy::around(&String::from_utf8_lossy(stored))?,
     });
+    let fhir = fhir_bundle(&FhirInput {
+        findings: &findings,
+        practice: request.practice,
+        locale: first,
+        pictures: &pictures,
+        page: Some(REPORT_FILE),
+    })?;
+    if let Some(printer) = printer {
+        let sheet = Sheet::of(&input(first));
+        let pdf = printer.print(&sheet, &pictures, &fhir);
+        out.push(Artifact {
+            name: PDF_FILE.to_owned(),
+            content_type: "application/pdf",
+            bytes: pdf.map_err(|reason| ArtifactError::Print { reason })?,
+        });
+    }
     out.push(Artifact {
         name: FHIR_FILE.to_owned(),
         content_type: "application/fhir+json",
-        bytes: fhir_bundle(&FhirInput {
-            findings: &findings,
-            practice: request.practice,
-            locale: first,
-            pictures: &pictures,
-            page: Some(REPORT_FILE),
-        })?,
+        bytes: fhir,
     });
     out.extend(model.cloned());
+    if is_served {
+        out.extend(heats.iter().filter_map(|&p| heat(p)).cloned());
+        let stills = artifacts.iter().filter(|a| a.name.starts_with("still_"));
+        out.extend(stills.cloned());
+    }
     Ok(out)
 }

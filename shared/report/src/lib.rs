@@ -18,11 +18,12 @@ pub mod pictures;
 mod reason;
 
 pub use artifact::{
-    Artifact, ArtifactError, DATA_FILE, FHIR_FILE, FINDINGS_FILE, MODEL_FILE, REPORT_FILE,
-    ReportRequest, content_type, findings_json, read_findings, render_artifacts, render_report,
+    Artifact, ArtifactError, DATA_FILE, FHIR_FILE, FINDINGS_FILE, MODEL_FILE, PDF_FILE, Printer,
+    REPORT_FILE, ReportRequest, content_type, findings_json, read_findings, render_artifacts,
+    render_report, render_report_printed,
 };
 pub use data_copy::data_copy;
 pub use fhir::{FhirInput, fhir_bundle};
 pub use glb::{ModelError, write_glb};
 pub use locale::Locale;
-pub use page::{Assets, Picture, PracticeView, ReportInput, STYLE, render_html};
+pub use page::{Assets, Picture, PracticeView, ReportInput, STYLE, Sheet, render_html};

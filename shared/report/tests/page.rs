@@ -22,7 +22,7 @@ fn input(findings: &Findings, locale: Locale) -> ReportInput<'_> {
         assets: Assets {
             data_href: Some("data.json"),
             model_href: Some("scan.glb"),
-            translations: &[],
+            ..Assets::default()
         },
         previous: None,
     }
@@ -441,5 +441,5 @@ fn colours_keep_their_contrast() {
 
 #[test]
 fn a_model_can_be_made_of_the_same_head() {
-    assert!(write_glb(&fixture::head(8, 8), &fixture::skin(16)).is_ok());
+    assert!(write_glb(&fixture::head(8, 8), &fixture::skin(16), &[]).is_ok());
 }

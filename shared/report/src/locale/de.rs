@@ -2,7 +2,7 @@
 
 use dermalia_findings::{MeasureName, Parameter, Region};
 
-use super::{Change, HydrationBand, MeasureText, Messages, ParameterText, ToneBand};
+use super::{Change, HydrationBand, MeasureText, Messages, ParameterText, ToneBand, ViewerText};
 use crate::reason::ReasonKind;
 
 const MONTHS: [&str; 12] = [
@@ -130,6 +130,38 @@ pub(super) const MESSAGES: Messages = Messages {
     legend_strong: "stark ausgeprägt",
     legend_gap: "Grau ohne Farbe: nicht gemessen",
 
+    viewer: ViewerText {
+        title: "Ihr Gesicht in 3D",
+        lead: "Drehen Sie den Kopf mit dem Finger, der Maus, den Pfeiltasten oder den Schaltflächen. Tippen Sie auf eine Stelle, um ihre Maße zu lesen.",
+        open: |size| format!("3D-Ansicht öffnen ({size})"),
+        canvas: "Ihr Kopf in 3D. Pfeiltasten drehen, Plus und Minus ändern die Größe, Bild auf und Bild ab führen von Stelle zu Stelle.",
+        overlay: "Einzeichnen",
+        skin: "Nur die Haut",
+        turns: [
+            "Nach links drehen",
+            "Nach rechts drehen",
+            "Nach oben drehen",
+            "Nach unten drehen",
+            "Näher",
+            "Weiter weg",
+            "Von vorn",
+        ],
+        tools: "Ansicht ändern",
+        previous: "Vorherige Stelle",
+        next: "Nächste Stelle",
+        loading: "Wird geladen …",
+        failed: "Die 3D-Ansicht konnte nicht geladen werden. Vielleicht gilt der Link nicht mehr; die Bilder unten zeigen dasselbe.",
+        nothing: "Hier ist nichts eingezeichnet.",
+        which: "{n} von {of}. ",
+        kinds: [
+            "Linie, {a} mm lang, {b} mm breit",
+            "Pore, {a} mm weit",
+            "Fleck, {a} mm² groß, Farbabstand {b} ΔE₀₀",
+            "gerötete Stelle, {a} mm² groß, um {b} a* röter als ringsum",
+        ],
+        depth: ", {c} mm tief",
+    },
+
     regions_title: "Region für Region",
     regions_lead: "Wählen Sie eine Region im Gesicht oder in der Liste. Links und rechts sind von Ihnen aus gesehen.",
     regions_map_alt: "Gesichtsschema mit dreizehn Regionen zum Auswählen",
@@ -203,6 +235,8 @@ pub(super) const MESSAGES: Messages = Messages {
     scan_id: "Kennung der Aufnahme",
     downloads_title: "Zum Mitnehmen",
     download_data: "Kopie meiner Messdaten (JSON)",
+    download_pdf: "Bericht zum Ausdrucken (PDF)",
+    download_fhir: "Messdaten für die Praxissoftware (FHIR)",
     download_model: "Mein 3D-Modell (GLB)",
     footer: "Erstellt mit Dermalia",
 

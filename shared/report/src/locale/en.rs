@@ -2,7 +2,7 @@
 
 use dermalia_findings::{MeasureName, Parameter, Region};
 
-use super::{Change, HydrationBand, MeasureText, Messages, ParameterText, ToneBand};
+use super::{Change, HydrationBand, MeasureText, Messages, ParameterText, ToneBand, ViewerText};
 use crate::reason::ReasonKind;
 
 const MONTHS: [&str; 12] = [
@@ -128,6 +128,38 @@ pub(super) const MESSAGES: Messages = Messages {
     legend_strong: "strongly pronounced",
     legend_gap: "Grey without colour: not measured",
 
+    viewer: ViewerText {
+        title: "Your face in 3D",
+        lead: "Turn the head with a finger, the mouse, the arrow keys or the buttons. Tap on a place to read its size.",
+        open: |size| format!("Open the 3D view ({size})"),
+        canvas: "Your head in 3D. Arrow keys turn it, plus and minus change its size, Page Up and Page Down lead from place to place.",
+        overlay: "Mark",
+        skin: "Skin only",
+        turns: [
+            "Turn left",
+            "Turn right",
+            "Turn up",
+            "Turn down",
+            "Nearer",
+            "Farther away",
+            "From the front",
+        ],
+        tools: "Change the view",
+        previous: "Previous place",
+        next: "Next place",
+        loading: "Loading …",
+        failed: "The 3D view could not be loaded. Perhaps the link is no longer valid; the pictures below show the same.",
+        nothing: "Nothing is marked here.",
+        which: "{n} of {of}. ",
+        kinds: [
+            "line, {a} mm long, {b} mm wide",
+            "pore, {a} mm wide",
+            "spot of {a} mm², colour difference {b} ΔE₀₀",
+            "red area of {a} mm², redder than around it by {b} a*",
+        ],
+        depth: ", {c} mm deep",
+    },
+
     regions_title: "Region by region",
     regions_lead: "Choose a region on the face or in the list. Left and right are your own.",
     regions_map_alt: "Face diagram with thirteen regions to choose from",
@@ -201,6 +233,8 @@ pub(super) const MESSAGES: Messages = Messages {
     scan_id: "Scan identifier",
     downloads_title: "To take with you",
     download_data: "Copy of my measured data (JSON)",
+    download_pdf: "Report to print (PDF)",
+    download_fhir: "Measured data for the practice's software (FHIR)",
     download_model: "My 3D model (GLB)",
     footer: "Made with Dermalia",
 

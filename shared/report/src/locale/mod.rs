@@ -73,6 +73,28 @@ pub(crate) enum Change {
     NotComparable,
 }
 
+/// What the 3D view says. Where a number goes stands `{a}`, `{b}`, `{c}`, `{n}` or `{of}`.
+pub(crate) struct ViewerText {
+    pub(crate) title: &'static str,
+    pub(crate) lead: &'static str,
+    pub(crate) open: fn(size: &str) -> String,
+    pub(crate) canvas: &'static str,
+    pub(crate) overlay: &'static str,
+    pub(crate) skin: &'static str,
+    /// Left, right, up, down, nearer, farther, reset.
+    pub(crate) turns: [&'static str; 7],
+    pub(crate) tools: &'static str,
+    pub(crate) previous: &'static str,
+    pub(crate) next: &'static str,
+    pub(crate) loading: &'static str,
+    pub(crate) failed: &'static str,
+    pub(crate) nothing: &'static str,
+    pub(crate) which: &'static str,
+    /// Line, pore, spot, red area.
+    pub(crate) kinds: [&'static str; 4],
+    pub(crate) depth: &'static str,
+}
+
 /// Every text of the report in one language.
 pub(crate) struct Messages {
     pub(crate) tag: &'static str,
@@ -147,6 +169,8 @@ pub(crate) struct Messages {
     pub(crate) legend_strong: &'static str,
     pub(crate) legend_gap: &'static str,
 
+    pub(crate) viewer: ViewerText,
+
     pub(crate) regions_title: &'static str,
     pub(crate) regions_lead: &'static str,
     pub(crate) regions_map_alt: &'static str,
@@ -200,6 +224,8 @@ pub(crate) struct Messages {
     pub(crate) scan_id: &'static str,
     pub(crate) downloads_title: &'static str,
     pub(crate) download_data: &'static str,
+    pub(crate) download_pdf: &'static str,
+    pub(crate) download_fhir: &'static str,
     pub(crate) download_model: &'static str,
     pub(crate) footer: &'static str,
 

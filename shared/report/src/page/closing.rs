@@ -2,10 +2,22 @@
 
 use maud::{Markup, html};
 
-use super::headline::localised;
+use super::sheet::each_once;
 use super::{CONTACT, Context};
 use crate::amount;
 use crate::change;
+use crate::locale::Messages;
+
+/// Measure, then, now, change.
+pub(super) fn change_row(m: &Messages, changed: &change::Changed<'_>) -> [String; 4] {
+    let threshold = amount::number(m, changed.threshold_percent, 0);
+    [
+        (m.measure)(changed.now.name).name.to_owned(),
+        amount::joined(&amount::amount_of(m, changed.now, changed.then_value)),
+        amount::amount(m, changed.now).map_or_else(String::new, |now| amount::joined(&now)),
+        (m.change)(changed.change, &format!("{threshold}\u{a0}%")),
+    ]
+}
 
 pub(super) fn changes(context: &Context<'_>) -> Markup {
     let m = context.messages;
@@ -30,12 +42,12 @@ pub(super) fn changes(context: &Context<'_>) -> Markup {
                         }
                         tbody {
                             @for changed in &changes {
+                                @let [name, then, now, told] = change_row(m, changed);
                                 tr {
-                                    th scope="row" { ((m.measure)(changed.now.name).name) }
-                                    td { (amount::joined(&amount::amount_of(m, changed.now, changed.then_value))) }
-                                    td { @if let Some(now) = amount::amount(m, changed.now) { (amount::joined(&now)) } }
-                                    td.text { ((m.change)(changed.change,
-                                        &format!("{}\u{a0}%", amount::number(m, changed.threshold_percent, 0)))) }
+                                    th scope="row" { (name) }
+                                    td { (then) }
+                                    td { (now) }
+                                    td.text { (told) }
                                 }
                             }
                         }
@@ -47,28 +59,47 @@ pub(super) fn changes(context: &Context<'_>) -> Markup {
     }
 }
 
-pub(super) fn quality(context: &Context<'_>) -> Markup {
+/// What the capture was worth, as names and values.
+pub(super) fn facts(context: &Context<'_>) -> [[String; 2]; 3] {
     let m = context.messages;
     let quality = &context.input.findings.quality;
-    let mut warnings: Vec<String> = vec![];
-    for warning in &quality.warnings {
-        let text = localised(m, warning);
-        if !warnings.contains(&text) {
-            warnings.push(text);
-        }
-    }
     let scale = quality.mm_per_px.filter(|v| v.is_finite()).map_or_else(
         || m.scale_unknown.to_owned(),
         |v| (m.scale_value)(&amount::number(m, v, 2)),
     );
+    let clipped = amount::number(m, 100.0 * quality.clipped_fraction, 1);
+    let focus = (m.focus_value)(&amount::number(m, quality.focus, 2));
+    [
+        [m.scale.to_owned(), scale],
+        [m.focus.to_owned(), focus],
+        [m.clipped.to_owned(), format!("{clipped}\u{a0}%")],
+    ]
+}
+
+/// The warnings in the reader's language.
+pub(super) fn warnings(context: &Context<'_>) -> Vec<String> {
+    let quality = &context.input.findings.quality;
+    each_once(context.messages, &quality.warnings)
+}
+
+/// Until when the data is kept.
+pub(super) fn kept(context: &Context<'_>) -> String {
+    let m = context.messages;
+    context.input.expires.map_or_else(
+        || m.kept_by_default.to_owned(),
+        |until| (m.kept_until)(&amount::day(m, until)),
+    )
+}
+
+pub(super) fn quality(context: &Context<'_>) -> Markup {
+    let m = context.messages;
+    let warnings = warnings(context);
     html! {
         section.quality id="quality" aria-labelledby="quality-title" {
             h2 id="quality-title" { (m.quality_title) }
             p { (m.quality_lead) }
             dl.facts {
-                div { dt { (m.scale) } dd { (scale) } }
-                div { dt { (m.focus) } dd { ((m.focus_value)(&amount::number(m, quality.focus, 2))) } }
-                div { dt { (m.clipped) } dd { (amount::number(m, 100.0 * quality.clipped_fraction, 1)) "\u{a0}%" } }
+                @for [name, value] in facts(context) { div { dt { (name) } dd { (value) } } }
             }
             @if warnings.is_empty() {
                 p { (m.no_warnings) }
@@ -108,7 +139,9 @@ pub(super) fn privacy(context: &Context<'_>) -> Markup {
     let m = context.messages;
     let assets = context.input.assets;
     let downloads = [
+        (assets.pdf_href, m.download_pdf),
         (assets.data_href, m.download_data),
+        (assets.fhir_href, m.download_fhir),
         (assets.model_href, m.download_model),
     ];
     html! {
@@ -127,10 +160,7 @@ pub(super) fn privacy(context: &Context<'_>) -> Markup {
             p { (m.rights_how) " " a href={ "mailto:" (CONTACT) } { (CONTACT) } "." }
             p { (m.controller) " " (m.processed) }
             p {
-                @match context.input.expires {
-                    Some(until) => ((m.kept_until)(&amount::day(m, until))),
-                    None => (m.kept_by_default),
-                }
+                (kept(context))
                 " " (m.authority)
             }
             p.note { (m.scan_id) ": " (context.input.findings.scan_id) }

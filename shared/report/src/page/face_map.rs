@@ -5,6 +5,7 @@ use maud::{Markup, html};
 
 use super::face_paths::{BROWS, EARS, EYES, HEAD, LIPS, MOUTH, NECK, OVAL, REGIONS, VIEW_BOX};
 use crate::locale::Messages;
+use crate::pictures::palette;
 
 /// How many steps of the palette the drawing uses.
 const STEPS: usize = 7;
@@ -18,6 +19,12 @@ pub(super) fn definitions() -> Markup {
                     patternTransform="rotate(45)" {
                     rect.hatch-ground width="5" height="5" {}
                     rect.hatch-line width="1.4" height="5" {}
+                }
+                g id="ramp" {
+                    @for i in 0..28_usize {
+                        @let [r, g, b] = palette::colour(i as f32 / 27.0).map(|c| (c + 0.5) as u8);
+                        rect x=(5 * i) width="5.2" height="8" fill=(format!("#{r:02x}{g:02x}{b:02x}")) {}
+                    }
                 }
                 g id="f-back" {
                     path.f-neck d=(NECK) {}

@@ -60,9 +60,32 @@ fn gaps(context: &Context<'_>) -> Vec<Gap> {
     out
 }
 
+/// Each gap as the names of its measures and what is to be said about them.
+pub(super) fn told(context: &Context<'_>) -> Vec<(String, String)> {
+    let m = context.messages;
+    gaps(context)
+        .iter()
+        .map(|gap| {
+            let names: Vec<&str> = gap.names.iter().map(|&n| (m.measure)(n).name).collect();
+            (
+                names.join(", "),
+                format!("{} {}", gap.reasons.join(" "), concerned(context, gap)),
+            )
+        })
+        .collect()
+}
+
+fn concerned(context: &Context<'_>, gap: &Gap) -> String {
+    let m = context.messages;
+    if gap.regions.len() == context.input.findings.regions.len() {
+        return m.gaps_everywhere.to_owned();
+    }
+    let names: Vec<&str> = gap.regions.iter().map(|&r| (m.region)(r)).collect();
+    (m.gaps_regions)(&amount::listing(m, &names))
+}
+
 pub(super) fn section(context: &Context<'_>) -> Markup {
     let m = context.messages;
-    let all = context.input.findings.regions.len();
     let gaps = gaps(context);
     html! {
         section.gaps id="gaps" aria-labelledby="gaps-title" {
@@ -81,14 +104,7 @@ pub(super) fn section(context: &Context<'_>) -> Markup {
                                 }
                             }
                             @for reason in &gap.reasons { p { (reason) } }
-                            p.note {
-                                @if gap.regions.len() == all {
-                                    (m.gaps_everywhere)
-                                } @else {
-                                    @let names: Vec<&str> = gap.regions.iter().map(|&r| (m.region)(r)).collect();
-                                    ((m.gaps_regions)(&amount::listing(m, &names)))
-                                }
-                            }
+                            p.note { (concerned(context, gap)) }
                         }
                     }
                 }

@@ -1,8 +1,9 @@
 //! The report as one self-contained page.
 //!
-//! No script, no address of anybody else, no inline style attribute: the page works under
-//! a content policy that allows its own style sheet ([`STYLE`], to be hashed) and
-//! pictures in `data:` addresses.
+//! No address of anybody else, no inline style attribute: the page works under a content
+//! policy that allows its own style sheet ([`STYLE`]) and its own script, both by their
+//! hash, and pictures of its own or in `data:` addresses. Without script it lacks the 3D
+//! view and nothing else.
 
 mod closing;
 mod face_map;
@@ -11,6 +12,8 @@ mod gaps;
 mod headline;
 mod parameters;
 mod regions;
+mod sheet;
+mod viewer;
 
 use dermalia_findings::{Findings, Parameter, Region};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -18,11 +21,13 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::Locale;
 use crate::amount;
 use crate::locale::Messages;
-use crate::pictures::View;
+use crate::pictures::{View, still_name};
 use headline::Headline;
 
+pub use sheet::Sheet;
+
 /// The whole style sheet, as it stands in the page's one `style` element.
-pub const STYLE: &str = include_str!("style.css");
+pub const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/style.css"));
 
 /// Where requests about personal data go.
 pub(crate) const CONTACT: &str = "kontakt@dermalia.de";
@@ -73,6 +78,12 @@ impl<'a> Picture<'a> {
             webp,
         })
     }
+
+    /// The file that it is kept in.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        still_name(self.view, self.parameter)
+    }
 }
 
 /// Where the page's links lead: relative addresses of files beside it.
@@ -80,8 +91,21 @@ impl<'a> Picture<'a> {
 pub struct Assets<'a> {
     /// The patient's data copy.
     pub data_href: Option<&'a str>,
+    /// The report to print.
+    pub pdf_href: Option<&'a str>,
+    /// The FHIR bundle.
+    pub fhir_href: Option<&'a str>,
     /// The 3D model.
     pub model_href: Option<&'a str>,
+    /// Its size, for who pays by the byte.
+    pub model_bytes: usize,
+    /// Heat maps for the 3D view, their parameter standing for `*`; `None` where a script
+    /// could not fetch them, and then there is no 3D view.
+    pub heat_hrefs: Option<&'a str>,
+    /// Which heat maps there are.
+    pub heats: &'a [Parameter],
+    /// What stands before the file name of a still; `None` puts the stills into the page.
+    pub still_prefix: Option<&'a str>,
     /// The same page in every language there is, this one included.
     pub translations: &'a [(Locale, String)],
 }
@@ -114,7 +138,16 @@ struct Context<'a> {
     headlines: Vec<Headline<'a>>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    fn new(input: &ReportInput<'a>) -> Self {
+        let messages = input.locale.messages();
+        Self {
+            input: *input,
+            messages,
+            headlines: headline::headlines(messages, input.findings),
+        }
+    }
+
     fn practice(&self) -> &str {
         self.input
             .practice
@@ -133,26 +166,27 @@ impl Context<'_> {
     }
 }
 
-fn picture_element(picture: &Picture<'_>, alt: &str) -> Markup {
-    let source = format!(
-        "data:image/webp;base64,{}",
-        data_encoding::BASE64.encode(picture.webp)
+/// A picture inside the page, or beside it and fetched when it comes near.
+fn picture_element(context: &Context<'_>, picture: &Picture<'_>, alt: &str) -> Markup {
+    let source = context.input.assets.still_prefix.map_or_else(
+        || {
+            let data = data_encoding::BASE64.encode(picture.webp);
+            format!("data:image/webp;base64,{data}")
+        },
+        |prefix| format!("{prefix}{}", still_name(picture.view, picture.parameter)),
     );
+    let later = context.input.assets.still_prefix.is_some() && picture.parameter.is_some();
     html! {
-        img src=(source) width=(picture.width) height=(picture.height) alt=(alt);
+        img src=(source) width=(picture.width) height=(picture.height) alt=(alt)
+            loading=[later.then_some("lazy")] decoding="async";
     }
 }
 
 /// Writes the page.
 #[must_use]
 pub fn render_html(input: &ReportInput<'_>) -> String {
-    let messages = input.locale.messages();
-    let context = Context {
-        input: *input,
-        messages,
-        headlines: headline::headlines(messages, input.findings),
-    };
-    let m = messages;
+    let context = Context::new(input);
+    let m = context.messages;
     let measured: Vec<&Headline<'_>> = context
         .headlines
         .iter()
@@ -172,6 +206,7 @@ pub fn render_html(input: &ReportInput<'_>) -> String {
                 link rel="icon" href="data:,";
                 title { (m.report_title) " – " (context.practice()) }
                 style { (PreEscaped(STYLE)) }
+                (viewer::script(&context))
             }
             body {
                 a.skip href="#content" { (m.skip) }
@@ -179,6 +214,7 @@ pub fn render_html(input: &ReportInput<'_>) -> String {
                 (header(&context))
                 main id="content" {
                     (hero(&context))
+                    (viewer::section(&context))
                     @for headline in measured { (parameters::section(&context, headline)) }
                     (regions::section(&context))
                     (closing::changes(&context))
@@ -237,7 +273,7 @@ fn hero(context: &Context<'_>) -> Markup {
                 p.notice-short { a href="#notice" { (m.not_a_diagnosis_short) } }
             }
             @if let Some(picture) = context.picture(View::Front, None) {
-                div.portrait { (picture_element(&picture, m.picture_skin_alt)) }
+                div.portrait { (picture_element(context, &picture, m.picture_skin_alt)) }
             }
             div.glance {
                 h2 id="glance" { (m.summary_title) }

@@ -7,9 +7,9 @@ use super::headline::{Headline, reservations, value, valued};
 use super::{Context, badge, face_map, picture_element, single_regions};
 use crate::amount;
 use crate::locale::Messages;
-use crate::pictures::{View, palette};
+use crate::pictures::View;
 
-pub(super) fn section(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
+pub(super) fn section<'a>(context: &Context<'a>, headline: &Headline<'a>) -> Markup {
     let m = context.messages;
     let text = (m.parameter)(headline.parameter);
     let id = headline.parameter.as_str();
@@ -72,7 +72,7 @@ fn stills(context: &Context<'_>, parameter: Parameter) -> Markup {
                             View::Right => m.view_right,
                         };
                         div class={ "frame " (picture.view.as_str()) } {
-                            (picture_element(picture, &(m.picture_alt)(name, view)))
+                            (picture_element(context, picture, &(m.picture_alt)(name, view)))
                         }
                     }
                 }
@@ -87,11 +87,8 @@ fn legend(m: &Messages) -> Markup {
         span.visually-hidden { (m.legend) ": " }
         span.legend {
             span { (m.legend_none) }
-            svg.ramp viewBox="0 0 140 8" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
-                @for i in 0..28_usize {
-                    @let [r, g, b] = palette::colour(i as f32 / 27.0).map(|c| (c + 0.5) as u8);
-                    rect x=(5 * i) y="0" width="5.2" height="8" fill=(format!("#{r:02x}{g:02x}{b:02x}")) {}
-                }
+            svg.ramp viewBox="0 0 140 8" preserveAspectRatio="none" aria-hidden="true" {
+                use href="#ramp" {}
             }
             span { (m.legend_strong) }
         }
@@ -99,13 +96,26 @@ fn legend(m: &Messages) -> Markup {
     }
 }
 
-/// The leading measure over the regions: a drawing and bars.
-fn by_region(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
-    let m = context.messages;
+/// The leading measure over the regions.
+pub(super) struct Spread<'a> {
+    pub(super) values: Vec<(Region, Option<&'a Measure>)>,
+    /// Of the whole face.
+    pub(super) whole: Option<f64>,
+    highest: f64,
+    scale: f64,
+}
+
+impl Spread<'_> {
+    /// A value on the scale of the bars, from 0 to 1.
+    pub(super) fn level(&self, value: f64) -> f64 {
+        (value / self.scale).clamp(0.0, 1.0)
+    }
+}
+
+/// The leading measure over the regions, where it can be shown as bars.
+pub(super) fn spread<'a>(context: &Context<'a>, headline: &Headline<'a>) -> Option<Spread<'a>> {
     let findings = context.input.findings;
-    let Some(lead) = headline.measure else {
-        return html! {};
-    };
+    let lead = headline.measure?;
     let values: Vec<(Region, Option<&Measure>)> = single_regions()
         .filter_map(|r| Some((r, findings.region(r)?)))
         .map(|(r, f)| (r, valued(f, lead.name).filter(|v| v.unit == lead.unit)))
@@ -117,12 +127,31 @@ fn by_region(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
     let highest = known.iter().copied().fold(0.0, f64::max);
     // Bars start at zero: a quantity that can be negative has none.
     if known.is_empty() || highest <= 0.0 || known.iter().any(|v| *v < 0.0) {
-        return html! {};
+        return None;
     }
     let whole = findings
         .region(Region::Face)
         .and_then(|f| value(f, lead.name));
-    let scale = highest.max(whole.unwrap_or(0.0));
+    Some(Spread {
+        values,
+        whole,
+        highest,
+        scale: highest.max(whole.unwrap_or(0.0)),
+    })
+}
+
+/// The leading measure over the regions: a drawing and bars.
+fn by_region<'a>(context: &Context<'a>, headline: &Headline<'a>) -> Markup {
+    let m = context.messages;
+    let (Some(lead), Some(spread)) = (headline.measure, spread(context, headline)) else {
+        return html! {};
+    };
+    let Spread {
+        values,
+        whole,
+        highest,
+        ..
+    } = &spread;
     let level = |region: Region| {
         values
             .iter()
@@ -140,7 +169,7 @@ fn by_region(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
             format!("{} {told}", (m.region)(*r))
         })
         .collect();
-    let top = amount::joined(&amount::amount_of(m, lead, highest));
+    let top = amount::joined(&amount::amount_of(m, lead, *highest));
     html! {
         div.by-region {
             h3 { (m.by_region) }
@@ -150,8 +179,8 @@ fn by_region(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
             }
             div.bars {
                 ul {
-                    @for (region, measure) in &values {
-                        (bar(m, *region, *measure, whole, scale))
+                    @for (region, measure) in values {
+                        (bar(m, *region, *measure, &spread))
                     }
                 }
                 @if whole.is_some() { p.note { (m.bars_note) } }
@@ -160,24 +189,17 @@ fn by_region(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
     }
 }
 
-fn bar(
-    m: &Messages,
-    region: Region,
-    measure: Option<&Measure>,
-    whole: Option<f64>,
-    scale: f64,
-) -> Markup {
+fn bar(m: &Messages, region: Region, measure: Option<&Measure>, spread: &Spread<'_>) -> Markup {
     let value = measure.and_then(|v| v.value);
-    let at = |v: f64| format!("{:.1}", 100.0 * (v / scale).clamp(0.0, 1.0));
+    let at = |v: f64| format!("{:.1}", 100.0 * spread.level(v));
     html! {
         li {
             span.name { ((m.region)(region)) }
-            svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
-                rect.track x="0" y="2" width="100" height="6" {}
+            svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
                 @if let Some(v) = value {
-                    rect.fill x="0" y="2" width=(at(v)) height="6" {}
+                    rect.fill y="2" width=(at(v)) height="6" {}
                 }
-                @if let Some(w) = whole {
+                @if let Some(w) = spread.whole {
                     line.mark x1=(at(w)) x2=(at(w)) y1="0" y2="10" {}
                 }
             }
@@ -229,7 +251,7 @@ fn all_numbers(context: &Context<'_>, parameter: Parameter) -> Markup {
                     }
                     tbody {
                         @for region in &findings.regions {
-                            tr.whole[region.region == Region::Face] {
+                            tr class=[(region.region == Region::Face).then_some("whole")] {
                                 th scope="row" { ((m.region)(region.region)) }
                                 @for &name in &names { (cell(m, region.measure(name))) }
                             }

@@ -6,8 +6,11 @@ use super::{PictureError, check_base, check_map, encode_webp, palette, reduce};
 /// The longest side of a heat map; finer detail is carried by the features themselves.
 pub const HEAT_MAP_MAX_PX: usize = 1024;
 
-/// The longest side of the skin on the model.
-const BASE_MAX_PX: usize = 2048;
+/// The longest side of the skin on the model and the quality it is kept in, the best
+/// first.
+const BASE_STEPS: [(usize, f32); 4] = [(2048, 80.0), (2048, 65.0), (1366, 75.0), (1024, 70.0)];
+/// What the skin may take of the model.
+const BASE_MAX_BYTES: usize = 700_000;
 
 /// A parameter over the atlas as WebP: the palette's colours, transparent where nothing
 /// was measured, so that a viewer can lay it over the skin.
@@ -38,15 +41,22 @@ pub fn heat_map(map: &ParameterMap) -> Result<Vec<u8>, PictureError> {
     )
 }
 
-/// The skin's own colours as WebP, for the model.
+/// The skin's own colours as WebP, for the model: as fine as the model's size allows.
 pub(crate) fn base_webp(base: &BaseTexture) -> Result<Vec<u8>, PictureError> {
     check_base(base)?;
-    let block = reduce::block_for(base.width.max(base.height), BASE_MAX_PX);
-    let small = reduce::texture(base, block);
-    encode_webp(
-        &small.rgb,
-        webp::PixelLayout::Rgb,
-        (small.width, small.height),
-        80.0,
-    )
+    let mut made = vec![];
+    for (most_px, quality) in BASE_STEPS {
+        let block = reduce::block_for(base.width.max(base.height), most_px);
+        let small = reduce::texture(base, block);
+        made = encode_webp(
+            &small.rgb,
+            webp::PixelLayout::Rgb,
+            (small.width, small.height),
+            quality,
+        )?;
+        if made.len() <= BASE_MAX_BYTES {
+            break;
+        }
+    }
+    Ok(made)
 }

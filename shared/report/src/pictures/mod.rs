@@ -8,6 +8,7 @@ mod stills;
 
 pub(crate) use heat::base_webp;
 pub use heat::{HEAT_MAP_MAX_PX, heat_map};
+pub(crate) use stills::still_name;
 pub use stills::{Still, stills};
 
 use dermalia_findings::{BaseTexture, Parameter, ParameterMap};

@@ -203,8 +203,8 @@ fn light_on(normal: Vec3) -> f32 {
     0.24 + 0.10 * sky + 0.60 * wrapped(KEY, 0.35) + 0.20 * wrapped(FILL, 0.2)
 }
 
-/// Texels of the atlas for one sample of the view, along a line.
-fn texels_per_sample(mesh: &Mesh, base: &BaseTexture, frame: &Frame, samples_per_mm: f32) -> usize {
+/// Texels of the atlas for one pixel of the view, along a line.
+fn texels_per_pixel(mesh: &Mesh, base: &BaseTexture, frame: &Frame, px_per_mm: f32) -> usize {
     let mut ratios: Vec<f32> = (0..mesh.triangles.len())
         .step_by((mesh.triangles.len() / 4096).max(1))
         .filter(|&t| {
@@ -217,7 +217,7 @@ fn texels_per_sample(mesh: &Mesh, base: &BaseTexture, frame: &Frame, samples_per
                 - (q[2][0] - q[0][0]) * (q[1][1] - q[0][1]);
             let texels = 0.5 * uv.abs() * (base.width * base.height) as f32;
             let mm2 = mesh.area_mm2(t);
-            (mm2 > 0.0).then(|| (texels / mm2).sqrt() / samples_per_mm)
+            (mm2 > 0.0).then(|| (texels / mm2).sqrt() / px_per_mm)
         })
         .collect();
     if ratios.is_empty() {
@@ -243,7 +243,7 @@ pub(super) fn of_mesh(
     let ss = SUPERSAMPLING;
     let (sw, sh) = (width * ss, height * ss);
     let px_per_mm = 0.5 * sh as f32 / frame.half_height_mm;
-    let block = texels_per_sample(mesh, base, frame, px_per_mm);
+    let block = texels_per_pixel(mesh, base, frame, px_per_mm / ss as f32);
     let linear = linear_table();
     let small = reduce::texture(base, block);
     let small_maps: Vec<ParameterMap> = maps
@@ -278,17 +278,19 @@ pub(super) fn of_mesh(
             row.1.push(part);
         }
     }
-    let share = 1.0 / (ss * ss) as f32;
     rows.into_par_iter()
         .enumerate()
         .for_each(|(y, (row, mut parts))| {
             for (x, pixel) in row.iter_mut().enumerate() {
-                for sub_sample in 0..ss * ss {
-                    let (sx, sy) = (x * ss + sub_sample % ss, y * ss + sub_sample / ss);
-                    let f = raster.fragments[sy * sw + sx];
-                    if f.triangle == NO_TRIANGLE {
-                        continue;
-                    }
+                let at = |k: usize| (y * ss + k / ss) * sw + x * ss + k % ss;
+                let covered = |k: &usize| raster.fragments[at(*k)].triangle != NO_TRIANGLE;
+                // Textures are reduced to pixels already: where the head fills the pixel
+                // one sample speaks for all, only its outline needs every one.
+                let full = (0..ss * ss).all(|k| covered(&k));
+                let samples = if full { 1 } else { ss * ss };
+                let share = 1.0 / samples as f32;
+                for sample in (0..samples).filter(covered) {
+                    let f = raster.fragments[at(sample)];
                     let t = f.triangle as usize;
                     let w = f.weights();
                     let q = mesh.uv_corners(t);

@@ -32,9 +32,14 @@ impl Still {
     /// The file it is kept in.
     #[must_use]
     pub fn file_name(&self) -> String {
-        let what = self.parameter.map_or("skin", Parameter::as_str);
-        format!("still_{}_{what}.webp", self.view.as_str())
+        still_name(self.view, self.parameter)
     }
+}
+
+/// The file that a still is kept in.
+pub(crate) fn still_name(view: View, parameter: Option<Parameter>) -> String {
+    let what = parameter.map_or("skin", Parameter::as_str);
+    format!("still_{}_{what}.webp", view.as_str())
 }
 
 /// Pictures of the patient: the skin as it is from the front, and each map painted on a
