@@ -144,23 +144,53 @@ impl FaceMap {
     pub fn atlas_labels(&self, mesh: &Mesh, raster: &UvRaster) -> Vec<Label> {
         let coordinates = self.coordinates(mesh);
         let (w, h) = (raster.width.max(1), raster.height);
-        let mut labels = vec![Label::OUTSIDE; raster.triangle.len()];
-        labels.par_chunks_mut(w).enumerate().for_each(|(y, row)| {
-            let v = 1.0 - (y as f32 + 0.5) / h as f32;
-            for (x, label) in row.iter_mut().enumerate() {
-                let t = raster.triangle[y * w + x];
-                if t == NO_TRIANGLE {
-                    continue;
-                }
-                let t = t as usize;
+        // In one triangle the coordinate is affine: its value at the corner of the raster
+        // and its change over one pixel to the right and down.
+        let affine: Vec<Option<[[f32; 2]; 3]>> = (0..mesh.triangles.len())
+            .into_par_iter()
+            .map(|t| {
                 let corners = mesh.triangles[t].map(|i| coordinates[i as usize]);
                 let [Some(a), Some(b), Some(c)] = corners else {
-                    continue;
+                    return None;
                 };
-                let at = [(x as f32 + 0.5) / w as f32, v];
-                if let Some(g) = weights_2d(mesh.uv_corners(t), at) {
-                    *label = atlas::label([0, 1].map(|k| a[k] * g[0] + b[k] * g[1] + c[k] * g[2]));
+                let uv = mesh.uv_corners(t);
+                let value = |at: [f32; 2]| {
+                    let g = weights_2d(uv, at)?;
+                    Some([0, 1].map(|k| a[k] * g[0] + b[k] * g[1] + c[k] * g[2]))
+                };
+                // Near the triangle, so that nothing is lost to cancellation.
+                let near = uv[0];
+                let (at, right, down) = (
+                    value(near)?,
+                    value([near[0] + 1.0, near[1]])?,
+                    value([near[0], near[1] - 1.0])?,
+                );
+                let step = [w as f32, h as f32];
+                let steps = [
+                    [0, 1].map(|k| (right[k] - at[k]) / step[0]),
+                    [0, 1].map(|k| (down[k] - at[k]) / step[1]),
+                ];
+                Some([at, steps[0], steps[1]])
+            })
+            .collect();
+        let mut labels = vec![Label::OUTSIDE; raster.triangle.len()];
+        labels.par_chunks_mut(w).enumerate().for_each(|(y, row)| {
+            let triangles = &raster.triangle[y * w..(y + 1) * w];
+            let mut from = 0;
+            while from < w {
+                let t = triangles[from];
+                let n = triangles[from..].iter().take_while(|o| **o == t).count();
+                if t != NO_TRIANGLE
+                    && let Some([at, right, down]) = affine[t as usize]
+                {
+                    let [u, v] = mesh.uv_corners(t as usize)[0];
+                    let dy = y as f32 + 0.5 - (1.0 - v) * h as f32;
+                    for x in from..from + n {
+                        let dx = x as f32 + 0.5 - u * w as f32;
+                        row[x] = atlas::label([0, 1].map(|k| at[k] + right[k] * dx + down[k] * dy));
+                    }
                 }
+                from += n;
             }
         });
         labels

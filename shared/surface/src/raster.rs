@@ -108,6 +108,32 @@ impl Setup {
     fn covers(w: [f64; 3]) -> bool {
         w.iter().all(|&v| v >= -1e-9)
     }
+
+    /// The pixels of a row that the triangle covers: where its edges cross the row tells
+    /// about, the weights themselves decide.
+    fn span(&self, y: usize) -> std::ops::Range<usize> {
+        let (mut lo, mut hi) = (self.x[0] as f64, self.x[1] as f64);
+        for k in 0..3 {
+            let rest = self.b[k] * (y as f64 + 0.5) + self.c[k];
+            if self.a[k] != 0.0 {
+                let x = -rest / self.a[k] - 0.5;
+                if self.a[k] > 0.0 {
+                    lo = lo.max(x);
+                } else {
+                    hi = hi.min(x);
+                }
+            }
+        }
+        let mut from = (lo.floor() as usize).saturating_sub(1).max(self.x[0]);
+        let mut to = (hi.ceil().max(0.0) as usize + 2).min(self.x[1] + 1);
+        while from < to && !Self::covers(self.at(from, y)) {
+            from += 1;
+        }
+        while from < to && !Self::covers(self.at(to - 1, y)) {
+            to -= 1;
+        }
+        from..to
+    }
 }
 
 const STRIP_ROWS: usize = 64;
@@ -155,15 +181,13 @@ pub fn rasterize_uv(mesh: &Mesh, width: usize, height: usize) -> UvRaster {
                     continue;
                 };
                 for y in s.y[0].max(top)..=s.y[1].min(bottom) {
-                    for x in s.x[0]..=s.x[1] {
-                        let w = s.at(x, y);
-                        if Setup::covers(w) {
-                            let px = &mut rows[(y - top) * width + x];
-                            if *px == NO_TRIANGLE {
-                                *px = t;
-                            } else if w.iter().all(|&v| v > 1e-6) {
-                                overlapping += 1;
-                            }
+                    let span = s.span(y);
+                    let row = &mut rows[(y - top) * width..(y - top + 1) * width];
+                    for x in span {
+                        if row[x] == NO_TRIANGLE {
+                            row[x] = t;
+                        } else if s.at(x, y).iter().all(|&v| v > 1e-6) {
+                            overlapping += 1;
                         }
                     }
                 }
@@ -220,7 +244,7 @@ where
                     continue;
                 };
                 for y in s.y[0].max(top)..=s.y[1].min(bottom) {
-                    for x in s.x[0]..=s.x[1] {
+                    for x in s.span(y) {
                         let w = s.at(x, y);
                         if !Setup::covers(w) {
                             continue;
