@@ -1,5 +1,6 @@
 use dermalia_findings::Region;
 use dermalia_surface::{Mesh, Metric, NO_TRIANGLE};
+use rayon::prelude::*;
 
 /// What is known about the size of a pixel on the skin.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,8 +50,16 @@ pub mod label {
     pub const COLOUR_MASK: u8 = 0x20;
     /// No picture covers this place.
     pub const NOT_COVERED: u8 = 0x40;
+    /// No triangle covers this pixel.
+    pub const NO_SURFACE: u8 = 0x80;
     /// Any reason not to measure.
     pub const EXCLUDED: u8 = LANDMARK_MASK | COLOUR_MASK | NOT_COVERED;
+}
+
+/// Whether a label is that of a pixel that is measured.
+#[inline(always)]
+pub(crate) fn is_measured(bits: u8) -> bool {
+    bits & label::REGION != 0 && bits & label::EXCLUDED == 0
 }
 
 /// Where a triangle lies: its middle pixel's position and the steps of one pixel.
@@ -117,8 +126,7 @@ impl Atlas {
     /// Whether a pixel is measured.
     #[must_use]
     pub fn is_measured(&self, i: usize) -> bool {
-        let l = self.labels[i];
-        l & label::REGION != 0 && l & label::EXCLUDED == 0
+        is_measured(self.labels[i])
     }
 
     /// The pixel of a point, in pixels of the working raster (middles at n + 0.5).
@@ -194,14 +202,40 @@ impl Atlas {
     /// `Region::Face` holds the sum of all.
     #[must_use]
     pub fn region_areas_mm2(&self) -> [[f64; 2]; 14] {
+        const STRIP_ROWS: usize = 64;
+        let strip = (STRIP_ROWS * self.width).max(1);
+        let strips: Vec<[[f64; 2]; 14]> = self
+            .labels
+            .par_chunks(strip)
+            .zip(self.triangle.par_chunks(strip))
+            .map(|(labels, triangles)| {
+                let mut areas = [[0.0_f64; 2]; 14];
+                let mut from = 0;
+                // Neighbours of one label and one triangle count together.
+                while from < labels.len() {
+                    let (l, t) = (labels[from], triangles[from]);
+                    let more = labels[from + 1..].iter().zip(&triangles[from + 1..]);
+                    let count = 1 + more.take_while(|m| *m.0 == l && *m.1 == t).count();
+                    let index = usize::from(l & label::REGION);
+                    if let (1..=14, Some(metric)) = (index, self.metrics.get(t as usize)) {
+                        let excluded = usize::from(l & label::EXCLUDED != 0);
+                        areas[index - 1][excluded] +=
+                            count as f64 * f64::from(metric.pixel_area_mm2());
+                    }
+                    from += count;
+                }
+                areas
+            })
+            .collect();
+        let face = Region::Face.index();
         let mut areas = [[0.0_f64; 2]; 14];
-        for i in 0..self.len() {
-            if let Some(region) = self.region(i) {
-                let excluded = usize::from(self.labels[i] & label::EXCLUDED != 0);
-                let a = f64::from(self.area_mm2(i));
-                areas[region.index()][excluded] += a;
-                if region != Region::Face {
-                    areas[Region::Face.index()][excluded] += a;
+        for strip in strips {
+            for (region, part) in strip.into_iter().enumerate() {
+                for k in 0..2 {
+                    areas[region][k] += part[k];
+                    if region != face {
+                        areas[face][k] += part[k];
+                    }
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Round dark spots in scale space, and their profiles.
 
 use crate::Atlas;
-use crate::chart::Chart;
-use crate::planes::{Plane, along_columns, along_rows, gaussian_kernel, median};
+use crate::chart::{Chart, Sampled};
+use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, derivatives, median, smooth_into};
 
 /// A maximum of the scale-normalised Laplacian.
 #[derive(Debug, Clone, Copy)]
@@ -21,37 +21,49 @@ pub(crate) struct Candidate {
     pub(crate) roundness: f32,
 }
 
+/// The response at one scale, on every `stride`th pixel of the chart.
+struct Level {
+    response: Plane,
+    smooth: Plane,
+    stride: usize,
+    noise: f32,
+}
+
+/// Scales of at least this many pixels need no finer ones.
+const COARSE_PX: f32 = 2.6;
+
 /// Maxima over space and scale of the scale-normalised Laplacian of Gaussian
 /// (Lindeberg 1998, doi 10.1023/A:1008045108935) of a plane where positive is deep.
 /// `least` bounds the response over the noise of its scale, which is returned, too.
 pub(crate) fn candidates(
     chart: &Chart,
-    plane: &Plane,
+    sampled: &Sampled,
     atlas: &Atlas,
     sigmas_mm: &[f32],
     least: f32,
+    pool: &mut Pool,
 ) -> (Vec<Candidate>, Vec<f32>) {
-    let responses = laplacians(chart, plane, sigmas_mm);
-    let noise: Vec<f32> = responses
-        .iter()
-        .map(|r| spread(chart, atlas, r).max(1e-7))
-        .collect();
-    let kernels: Vec<[Vec<f32>; 3]> = sigmas_mm
-        .iter()
-        .map(|s| [0, 1, 2].map(|o| gaussian_kernel(s / chart.step_mm, o)))
-        .collect();
-    let (w, h) = (plane.width, plane.height);
+    let levels = levels(chart, sampled, sigmas_mm, pool);
     let mut found = vec![];
-    for (k, r) in responses.iter().enumerate() {
+    for (k, level) in levels.iter().enumerate() {
+        let (w, h, stride) = (level.response.width, level.response.height, level.stride);
+        let floor = least * level.noise;
         for y in 1..h.saturating_sub(1) {
-            for x in 1..w.saturating_sub(1) {
-                let i = y * w + x;
-                let v = r.data[i];
-                if v < least * noise[k] || !is_maximum(&responses, k, i, w) {
+            let row = &level.response.data[y * w..(y + 1) * w];
+            for x in 1..w - 1 {
+                let v = row[x];
+                if v < floor || v <= row[x - 1] || v < row[x + 1] {
                     continue;
                 }
-                let [dx, dy] = vertex(&r.data, i, w);
-                let px = chart.to_atlas(x as f32 + 0.5 + dx, y as f32 + 0.5 + dy);
+                if !sampled.inside[(y * stride) * chart.width + x * stride]
+                    || !is_maximum(&levels, k, x, y)
+                {
+                    continue;
+                }
+                let i = y * w + x;
+                let [dx, dy] = vertex(&level.response.data, i, w);
+                let on_chart = |n: usize, d: f32| (n as f32 + d) * stride as f32 + 0.5;
+                let px = chart.to_atlas(on_chart(x, dx), on_chart(y, dy));
                 if !chart.owns(px) {
                     continue;
                 }
@@ -65,57 +77,95 @@ pub(crate) fn candidates(
                     px,
                     sigma_mm: sigmas_mm[k],
                     response: v,
-                    score: v / noise[k],
+                    score: v / level.noise,
                     scale: k,
-                    roundness: roundness(plane, x, y, &kernels[k]),
+                    roundness: roundness(&level.smooth, i),
                 });
             }
         }
+    }
+    let noise = levels.iter().map(|l| l.noise).collect();
+    for level in levels {
+        pool.give(level.response);
+        pool.give(level.smooth);
     }
     (found, noise)
 }
 
 /// Minus the scale-normalised Laplacian at each scale, the smallest first; each smoothing
-/// goes on from the one before.
-fn laplacians(chart: &Chart, plane: &Plane, sigmas_mm: &[f32]) -> Vec<Plane> {
-    let (w, h) = (plane.width, plane.height);
-    let mut smooth = plane.clone();
-    let mut rows = Plane::new(w, h);
-    let mut done = 0.0_f32;
-    sigmas_mm
-        .iter()
-        .map(|s| {
-            let sigma = s / chart.step_mm;
-            let more = (sigma * sigma - done * done).max(0.0).sqrt();
-            done = sigma;
-            let kernel = gaussian_kernel(more.max(0.3), 0);
-            along_rows(&smooth, &kernel, &mut rows);
-            along_columns(&rows, &kernel, &mut smooth);
-            let mut out = Plane::new(w, h);
-            for y in 1..h.saturating_sub(1) {
-                let row = |k: usize| &smooth.data[k * w..(k + 1) * w];
-                let (up, here, down) = (row(y - 1), row(y), row(y + 1));
-                let line = &mut out.data[y * w..(y + 1) * w];
-                for x in 1..w - 1 {
-                    let around = up[x] + down[x] + here[x - 1] + here[x + 1];
-                    line[x] = (4.0 * here[x] - around) * sigma * sigma;
-                }
-            }
-            out
-        })
-        .collect()
+/// goes on from the one before, on every second pixel once that is enough.
+fn levels(chart: &Chart, sampled: &Sampled, sigmas_mm: &[f32], pool: &mut Pool) -> Vec<Level> {
+    let mut levels: Vec<Level> = vec![];
+    let mut stride = 1_usize;
+    // What is smoothed already, in pixels of the level.
+    let mut variance = 0.0_f32;
+    for s in sigmas_mm {
+        let mut from = levels.last().map_or(&sampled.plane, |l| &l.smooth);
+        let mut thinned = None;
+        if stride as f32 * COARSE_PX * chart.step_mm < *s && variance > COARSE_PX {
+            from = thinned.insert(every_second(from, pool));
+            stride *= 2;
+            variance *= 0.25;
+        }
+        let sigma = s / (chart.step_mm * stride as f32);
+        let aim = (sigma * sigma - DIFFERENCE_VARIANCE).max(variance + 0.04);
+        let mut rows = pool.take(from.width, from.height);
+        let mut smooth = pool.take(from.width, from.height);
+        smooth_into(from, aim - variance, &mut rows, &mut smooth);
+        variance = aim;
+        if let Some(plane) = thinned {
+            pool.give(plane);
+        }
+        let mut response = rows;
+        laplacian(&smooth, sigma * sigma, &mut response);
+        let noise = spread(chart, sampled, &response, stride).max(1e-7);
+        levels.push(Level {
+            response,
+            smooth,
+            stride,
+            noise,
+        });
+    }
+    levels
+}
+
+fn every_second(plane: &Plane, pool: &mut Pool) -> Plane {
+    let (w, h) = (plane.width.div_ceil(2), plane.height.div_ceil(2));
+    let mut out = pool.take(w, h);
+    for (y, row) in out.data.chunks_exact_mut(w).enumerate() {
+        let from = &plane.data[2 * y * plane.width..(2 * y + 1) * plane.width];
+        for (o, v) in row.iter_mut().zip(from.iter().step_by(2)) {
+            *o = *v;
+        }
+    }
+    out
+}
+
+/// Minus the Laplacian times `scale`, by the nine-point formula whose error has no
+/// direction; 0 on the border.
+fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
+    let (w, h) = (smooth.width, smooth.height);
+    out.data.fill(0.0);
+    let (near, far, own) = (-4.0 * scale / 6.0, -scale / 6.0, 20.0 * scale / 6.0);
+    for y in 1..h.saturating_sub(1) {
+        let row = |k: usize| &smooth.data[k * w..(k + 1) * w];
+        let (up, here, down) = (row(y - 1), row(y), row(y + 1));
+        let line = &mut out.data[y * w..(y + 1) * w];
+        for x in 1..w - 1 {
+            let beside = here[x - 1] + here[x + 1] + (up[x] + down[x]);
+            let corners = (up[x - 1] + up[x + 1]) + (down[x - 1] + down[x + 1]);
+            line[x] = own * here[x] + near * beside + far * corners;
+        }
+    }
 }
 
 /// Robust standard deviation of a response over the measured part of a chart.
-fn spread(chart: &Chart, atlas: &Atlas, r: &Plane) -> f32 {
+fn spread(chart: &Chart, sampled: &Sampled, r: &Plane, stride: usize) -> f32 {
+    let step = if stride == 1 { 3 } else { 2 };
     let mut values = vec![];
-    for y in (0..r.height).step_by(3) {
-        for x in (0..r.width).step_by(3) {
-            let [px, py] = chart.to_atlas(x as f32 + 0.5, y as f32 + 0.5);
-            if let Some(p) = atlas.pixel(f64::from(px), f64::from(py))
-                && chart.owns([px, py])
-                && atlas.is_measured(p)
-            {
+    for y in (0..r.height).step_by(step) {
+        for x in (0..r.width).step_by(step) {
+            if sampled.inside[y * stride * chart.width + x * stride] {
                 values.push(r.data[y * r.width + x]);
             }
         }
@@ -127,8 +177,13 @@ fn spread(chart: &Chart, atlas: &Atlas, r: &Plane) -> f32 {
     1.4826 * median(&mut values)
 }
 
-fn is_maximum(responses: &[Plane], k: usize, i: usize, w: usize) -> bool {
-    let v = responses[k].data[i];
+fn is_maximum(levels: &[Level], k: usize, x: usize, y: usize) -> bool {
+    let Level {
+        response, stride, ..
+    } = &levels[k];
+    let w = response.width;
+    let i = y * w + x;
+    let v = response.data[i];
     let around = [
         i - w - 1,
         i - w,
@@ -141,20 +196,29 @@ fn is_maximum(responses: &[Plane], k: usize, i: usize, w: usize) -> bool {
     ];
     // Of equal neighbours the first in reading order wins.
     if around.iter().any(|&j| {
-        let u = responses[k].data[j];
+        let u = response.data[j];
         u > v || (u == v && j < i)
     }) {
         return false;
     }
-    let beats = |other: &Plane, strict: bool| {
-        let most = around
-            .iter()
-            .map(|&j| other.data[j])
-            .fold(other.data[i], f32::max);
-        if strict { v > most } else { v >= most }
+    // The largest of another level's pixels that lie no farther than one pixel away.
+    let most = |other: &Level| {
+        let range = |n: usize, size: usize| {
+            let (from, to) = ((n - 1) * stride, (n + 1) * stride);
+            from.div_ceil(other.stride)..=(to / other.stride).min(size - 1)
+        };
+        let r = &other.response;
+        let step = (stride / other.stride).max(1);
+        let mut most = f32::NEG_INFINITY;
+        for oy in range(y, r.height).step_by(step) {
+            for ox in range(x, r.width).step_by(step) {
+                most = most.max(r.data[oy * r.width + ox]);
+            }
+        }
+        most
     };
-    k.checked_sub(1).is_none_or(|j| beats(&responses[j], true))
-        && responses.get(k + 1).is_none_or(|r| beats(r, false))
+    k.checked_sub(1).is_none_or(|j| v > most(&levels[j]))
+        && levels.get(k + 1).is_none_or(|l| v >= most(l))
 }
 
 /// Offset of the top of a parabola through a maximum and its neighbours, per axis.
@@ -170,23 +234,9 @@ fn vertex(data: &[f32], i: usize, w: usize) -> [f32; 2] {
     })
 }
 
-/// Ratio of the principal curvatures of the smoothed plane at a pixel.
-fn roundness(plane: &Plane, x: usize, y: usize, kernels: &[Vec<f32>; 3]) -> f32 {
-    let r = (kernels[0].len() / 2) as i32;
-    let (mut xx, mut xy, mut yy) = (0.0_f32, 0.0_f32, 0.0_f32);
-    for (j, dy) in (-r..=r).enumerate() {
-        let row = (y as i32 + dy).clamp(0, plane.height as i32 - 1) as usize * plane.width;
-        let (mut k0, mut k1, mut k2) = (0.0_f32, 0.0_f32, 0.0_f32);
-        for (i, dx) in (-r..=r).enumerate() {
-            let z = plane.data[row + (x as i32 + dx).clamp(0, plane.width as i32 - 1) as usize];
-            k0 += kernels[0][i] * z;
-            k1 += kernels[1][i] * z;
-            k2 += kernels[2][i] * z;
-        }
-        xx += kernels[0][j] * k2;
-        xy += kernels[1][j] * k1;
-        yy += kernels[2][j] * k0;
-    }
+/// Ratio of the principal curvatures of a smooth plane at a pixel.
+fn roundness(smooth: &Plane, i: usize) -> f32 {
+    let [_, _, xx, xy, yy] = derivatives(&smooth.data, i, smooth.width);
     let (mean, d) = (0.5 * (xx + yy), 0.5 * (xx - yy));
     let radius = (d * d + xy * xy).sqrt();
     let (a, b) = (mean - radius, mean + radius);
@@ -212,13 +262,13 @@ mod tests {
             })
             .collect();
         let chart = &crate::chart::charts(&atlas, 0.06, 12.0, 1.0)[0];
-        let plane = chart.sample(&atlas, &source);
         let (found, _) = candidates(
             chart,
-            &plane,
+            &chart.sample(&atlas, &source, &mut Pool::default()),
             &atlas,
             &[0.09, 0.125, 0.175, 0.25, 0.35],
             3.0,
+            &mut Pool::default(),
         );
         let best = found
             .iter()
@@ -232,7 +282,6 @@ mod tests {
 
     #[test]
     fn a_disc_is_round_and_an_ellipse_has_its_ratio() {
-        let kernels = [0, 1, 2].map(|o| gaussian_kernel(3.0, o));
         for (a, b) in [(3.0_f32, 3.0_f32), (6.0, 3.0)] {
             let mut p = Plane::new(81, 81);
             for i in 0..81 * 81 {
@@ -241,7 +290,7 @@ mod tests {
             }
             // Widths after smoothing: a^2 + 9 and b^2 + 9.
             let expected = (b * b + 9.0) / (a * a + 9.0);
-            let got = roundness(&p, 40, 40, &kernels);
+            let got = roundness(&crate::planes::gaussian(&p, 3.0), 40 * 81 + 40);
             assert!((got - expected).abs() < 0.01, "{got} {expected}");
         }
     }

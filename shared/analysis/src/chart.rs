@@ -4,9 +4,11 @@
 //! direction. Filters therefore run in charts: small rasters of square millimetre
 //! steps, each the linear image of one tile of the atlas under its mean metric.
 
+use rayon::prelude::*;
+
 use crate::Atlas;
-use crate::atlas::label;
-use crate::planes::Plane;
+use crate::atlas::{is_measured, label};
+use crate::planes::{Plane, Pool};
 
 /// One tile of the atlas as a raster of square steps on the skin.
 #[derive(Debug, Clone)]
@@ -65,111 +67,123 @@ impl Chart {
     /// Rasters `source` (in step with the atlas) into the chart. Places that are masked
     /// or without surface, and values that are not finite, are filled smoothly from
     /// their surroundings, so that they raise no response at their border.
-    pub(crate) fn sample(&self, atlas: &Atlas, source: &[f32]) -> Plane {
-        let mut plane = Plane::new(self.width, self.height);
+    pub(crate) fn sample(&self, atlas: &Atlas, source: &[f32], pool: &mut Pool) -> Sampled {
+        let mut plane = pool.take(self.width, self.height);
         let mut known = vec![true; plane.data.len()];
+        let mut inside = vec![false; plane.data.len()];
         let mut any_missing = false;
-        let usable = |i: usize| {
-            atlas.triangle[i] != dermalia_surface::NO_TRIANGLE
-                && atlas.labels[i] & label::EXCLUDED == 0
-                && source[i].is_finite()
-        };
+        let w = atlas.width;
+        let most = [(w - 1) as f32, (atlas.height - 1) as f32];
+        let tile = self.tile.map(|v| v as f32);
         for cy in 0..self.height {
+            let middle = cy as f32 + 0.5;
             for cx in 0..self.width {
-                let [x, y] = self.to_atlas(cx as f32 + 0.5, cy as f32 + 0.5);
+                let [x, y] = self.to_atlas(cx as u32 as f32 + 0.5, middle);
                 let out = cy * self.width + cx;
                 let (fx, fy) = (x - 0.5, y - 0.5);
-                if fx < 0.0
-                    || fy < 0.0
-                    || fx >= (atlas.width - 1) as f32
-                    || fy >= (atlas.height - 1) as f32
-                {
+                if !(fx >= 0.0 && fy >= 0.0 && fx < most[0] && fy < most[1]) {
                     known[out] = false;
                     any_missing = true;
                     continue;
                 }
-                let (x0, y0) = (fx as usize, fy as usize);
-                let i = y0 * atlas.width + x0;
-                let corners = [i, i + 1, i + atlas.width, i + atlas.width + 1];
-                if !corners.iter().all(|&c| usable(c)) {
-                    known[out] = false;
-                    any_missing = true;
-                    continue;
-                }
+                let (x0, y0) = (fx as u32, fy as u32);
+                let i = y0 as usize * w + x0 as usize;
+                let l = [
+                    atlas.labels[i],
+                    atlas.labels[i + 1],
+                    atlas.labels[i + w],
+                    atlas.labels[i + w + 1],
+                ];
                 let (tx, ty) = (fx - x0 as f32, fy - y0 as f32);
-                let [a, b, c, d] = corners.map(|c| source[c]);
+                let nearest = l[2 * usize::from(ty >= 0.5) + usize::from(tx >= 0.5)];
+                let own = x >= tile[0] && x < tile[2] && y >= tile[1] && y < tile[3];
+                inside[out] = own && is_measured(nearest);
+                let (a, b) = (source[i], source[i + 1]);
+                let (c, d) = (source[i + w], source[i + w + 1]);
                 let top = a + tx * (b - a);
                 let bottom = c + tx * (d - c);
-                plane.data[out] = top + ty * (bottom - top);
+                let value = top + ty * (bottom - top);
+                let unusable = (l[0] | l[1] | l[2] | l[3]) & (label::EXCLUDED | label::NO_SURFACE);
+                if unusable == 0 && value.is_finite() {
+                    plane.data[out] = value;
+                } else {
+                    known[out] = false;
+                    any_missing = true;
+                }
             }
         }
         if any_missing {
-            fill(&mut plane, &known);
+            fill(&mut plane, &known, pool);
         }
-        plane
+        Sampled { plane, inside }
     }
 }
 
+/// A chart's raster of a signal.
+pub(crate) struct Sampled {
+    pub(crate) plane: Plane,
+    /// Whether a pixel is measured and lies in the tile that the chart answers for.
+    pub(crate) inside: Vec<bool>,
+}
+
 /// Fills unknown pixels from means of known ones over ever coarser cells (push-pull).
-fn fill(plane: &mut Plane, known: &[bool]) {
-    let mut levels: Vec<(usize, usize, Vec<f32>, Vec<f32>)> = vec![];
-    let (mut w, mut h) = (plane.width, plane.height);
-    let mut sum: Vec<f32> = plane
-        .data
-        .iter()
-        .zip(known)
-        .map(|(v, k)| if *k { *v } else { 0.0 })
-        .collect();
-    let mut weight: Vec<f32> = known.iter().map(|k| f32::from(u8::from(*k))).collect();
-    while w > 1 || h > 1 {
-        let (nw, nh) = (w.div_ceil(2), h.div_ceil(2));
-        let (mut s, mut q) = (vec![0.0; nw * nh], vec![0.0; nw * nh]);
-        for y in 0..h {
-            for x in 0..w {
-                let o = y / 2 * nw + x / 2;
-                s[o] += sum[y * w + x];
-                q[o] += weight[y * w + x];
-            }
-        }
-        // A cell counts at most as much as one full pixel of its level.
-        for (s, q) in s.iter_mut().zip(&mut q) {
-            if *q > 1.0 {
-                *s /= *q;
-                *q = 1.0;
-            }
-        }
-        levels.push((w, h, sum, weight));
-        (w, h, sum, weight) = (nw, nh, s, q);
+fn fill(plane: &mut Plane, known: &[bool], pool: &mut Pool) {
+    let mut sum = pool.take(plane.width, plane.height);
+    let mut weight = pool.take(plane.width, plane.height);
+    for (i, &k) in known.iter().enumerate() {
+        (sum.data[i], weight.data[i]) = if k { (plane.data[i], 1.0) } else { (0.0, 0.0) };
     }
-    let mut coarse: Vec<f32> = sum
-        .iter()
-        .zip(&weight)
-        .map(|(s, q)| if *q > 0.0 { s / q } else { 0.0 })
-        .collect();
-    let mut coarse_size = (w, h);
-    for (w, h, sum, weight) in levels.into_iter().rev() {
-        let mut fine = vec![0.0; w * h];
-        for y in 0..h {
-            for x in 0..w {
-                let i = y * w + x;
-                let k = weight[i].min(1.0);
-                let smooth = crate::planes::bilinear(
-                    &coarse,
-                    coarse_size.0,
-                    coarse_size.1,
-                    (x as f32 + 0.5) / 2.0,
-                    (y as f32 + 0.5) / 2.0,
-                );
-                fine[i] = sum[i] * (k / weight[i].max(1e-6)).min(1.0) + (1.0 - k) * smooth;
+    let mut levels = vec![(sum, weight)];
+    while let Some((sum, weight)) = levels.last()
+        && (sum.width > 1 || sum.height > 1)
+    {
+        let w = sum.width;
+        let mut s = pool.take(w.div_ceil(2), sum.height.div_ceil(2));
+        let mut q = pool.take(s.width, s.height);
+        for y in 0..s.height {
+            let rows = 2 * y..(2 * y + 2).min(sum.height);
+            for x in 0..s.width {
+                let (mut value, mut count) = (0.0, 0.0);
+                for i in rows.clone().map(|y| y * w) {
+                    for i in i + 2 * x..i + (2 * x + 2).min(w) {
+                        value += sum.data[i];
+                        count += weight.data[i];
+                    }
+                }
+                // A cell counts at most as much as one full pixel of its level.
+                let share = if count > 1.0 { 1.0 / count } else { 1.0 };
+                s.data[y * s.width + x] = value * share;
+                q.data[y * s.width + x] = f32::min(count, 1.0);
             }
         }
-        coarse = fine;
-        coarse_size = (w, h);
+        levels.push((s, q));
     }
-    for (i, v) in plane.data.iter_mut().enumerate() {
-        if !known[i] {
-            *v = coarse[i];
+    let mut coarse: Option<Plane> = None;
+    while let Some((mut sum, weight)) = levels.pop() {
+        for y in 0..sum.height {
+            for x in 0..sum.width {
+                let i = y * sum.width + x;
+                if weight.data[i] < 1.0 {
+                    // What is known of the cell, and the rest from the level above.
+                    let above = coarse.as_ref().map_or(0.0, |c| {
+                        c.sample((x as f32 + 0.5) / 2.0, (y as f32 + 0.5) / 2.0)
+                    });
+                    sum.data[i] += (1.0 - weight.data[i]) * above;
+                }
+            }
         }
+        pool.give(weight);
+        if let Some(c) = coarse.replace(sum) {
+            pool.give(c);
+        }
+    }
+    if let Some(filled) = coarse {
+        for ((v, f), known) in plane.data.iter_mut().zip(&filled.data).zip(known) {
+            if !known {
+                *v = *f;
+            }
+        }
+        pool.give(filled);
     }
 }
 
@@ -180,19 +194,18 @@ pub(crate) fn charts(atlas: &Atlas, step_mm: f32, tile_mm: f32, margin_mm: f32) 
         return vec![];
     };
     let tile = ((tile_mm / size as f32) as usize).clamp(16, 1024);
-    let mut charts = vec![];
-    for top in (0..atlas.height).step_by(tile) {
-        for left in (0..atlas.width).step_by(tile) {
-            let (right, bottom) = (
-                (left + tile).min(atlas.width),
-                (top + tile).min(atlas.height),
-            );
-            if let Some(chart) = chart_of(atlas, [left, top, right, bottom], step_mm, margin_mm) {
-                charts.push(chart);
-            }
-        }
-    }
-    charts
+    let tiles: Vec<[usize; 4]> = (0..atlas.height)
+        .step_by(tile)
+        .flat_map(|top| (0..atlas.width).step_by(tile).map(move |left| [left, top]))
+        .map(|[left, top]| {
+            let right = (left + tile).min(atlas.width);
+            [left, top, right, (top + tile).min(atlas.height)]
+        })
+        .collect();
+    tiles
+        .into_par_iter()
+        .filter_map(|tile| chart_of(atlas, tile, step_mm, margin_mm))
+        .collect()
 }
 
 fn chart_of(atlas: &Atlas, tile: [usize; 4], step_mm: f32, margin_mm: f32) -> Option<Chart> {
@@ -200,18 +213,33 @@ fn chart_of(atlas: &Atlas, tile: [usize; 4], step_mm: f32, margin_mm: f32) -> Op
     let (mut n, mut e, mut f, mut g) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
     let (mut lo, mut hi) = ([usize::MAX; 2], [0_usize; 2]);
     for y in top..bottom {
-        for x in left..right {
-            let i = y * atlas.width + x;
-            if !atlas.is_measured(i) {
-                continue;
+        let row = y * atlas.width + left..y * atlas.width + right;
+        let labels = &atlas.labels[row.clone()];
+        let measured = |l: &u8| is_measured(*l);
+        let (Some(first), Some(last)) = (
+            labels.iter().position(measured),
+            labels.iter().rposition(measured),
+        ) else {
+            continue;
+        };
+        lo = [lo[0].min(left + first), lo[1].min(y)];
+        hi = [hi[0].max(left + last + 1), hi[1].max(y + 1)];
+        // Neighbours of one triangle count together.
+        let triangles = &atlas.triangle[row];
+        let mut from = first;
+        while from <= last {
+            let t = triangles[from];
+            let mut count = 0.0;
+            while from <= last && triangles[from] == t {
+                count += f64::from(u8::from(is_measured(labels[from])));
+                from += 1;
             }
-            let Some(m) = atlas.metric(i) else { continue };
-            n += 1.0;
-            e += f64::from(m.e);
-            f += f64::from(m.f);
-            g += f64::from(m.g);
-            lo = [lo[0].min(x), lo[1].min(y)];
-            hi = [hi[0].max(x + 1), hi[1].max(y + 1)];
+            if let Some(m) = atlas.metrics.get(t as usize) {
+                n += count;
+                e += count * f64::from(m.e);
+                f += count * f64::from(m.f);
+                g += count * f64::from(m.g);
+            }
         }
     }
     if n == 0.0 {
@@ -314,7 +342,7 @@ mod tests {
             }
         }
         for chart in charts(&atlas, 0.1, 10.0, 1.0) {
-            let plane = chart.sample(&atlas, &source);
+            let plane = chart.sample(&atlas, &source, &mut Pool::default()).plane;
             assert!(plane.data.iter().all(|v| (v - 1.0).abs() < 1e-3));
         }
     }

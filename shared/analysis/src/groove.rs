@@ -370,7 +370,7 @@ impl Course<'_> {
             .filter(|(o, v)| o.abs() <= window && v.is_finite())
             .map(|(o, v)| [o, 0.0, v])
             .collect();
-        let fit = shapes.fit_pit(&samples, guess)?;
+        let fit = shapes.fit_pit(&samples, guess, 0.0)?;
         (fit.depth > 0.0).then_some((fit.radius, fit.shape))
     }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::Atlas;
 use crate::chart::{Chart, charts};
-use crate::planes::{Plane, gaussian, median};
+use crate::planes::{Plane, Pool, gaussian, median};
 use crate::relief::Relief;
 
 /// A mesh of longer edges does not carry the depth of wrinkles.
@@ -39,7 +39,10 @@ pub(crate) fn relief(atlas: &Atlas) -> Option<Relief> {
     let offsets: Vec<Vec<(usize, f32)>> = charts
         .par_iter()
         .map(|chart| {
-            let smooth = gaussian(&chart.sample(atlas, &height), FORM_MM / STEP_MM);
+            let smooth = gaussian(
+                &chart.sample(atlas, &height, &mut Pool::default()).plane,
+                FORM_MM / STEP_MM,
+            );
             chart
                 .pixels(atlas)
                 .map(|(i, [x, y])| (i, smooth.sample(x, y)))

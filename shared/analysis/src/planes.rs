@@ -23,6 +23,28 @@ impl Plane {
     }
 }
 
+/// Planes that are used again: a plane whose memory is at hand costs far less than one
+/// whose pages the system has to give first.
+#[derive(Default)]
+pub(crate) struct Pool(Vec<Vec<f32>>);
+
+impl Pool {
+    /// A plane of any content.
+    pub(crate) fn take(&mut self, width: usize, height: usize) -> Plane {
+        let mut data = self.0.pop().unwrap_or_default();
+        data.resize(width * height, 0.0);
+        Plane {
+            width,
+            height,
+            data,
+        }
+    }
+
+    pub(crate) fn give(&mut self, plane: Plane) {
+        self.0.push(plane.data);
+    }
+}
+
 /// Bilinear value of a raster at a point (pixel middles at n + 0.5), clamped.
 pub(crate) fn bilinear(data: &[f32], width: usize, height: usize, x: f32, y: f32) -> f32 {
     let fx = (x - 0.5).clamp(0.0, (width - 1) as f32);
@@ -36,111 +58,129 @@ pub(crate) fn bilinear(data: &[f32], width: usize, height: usize, x: f32, y: f32
     top + ty * (bottom - top)
 }
 
-/// A sampled Gaussian (`order` 0) or its first or second derivative, in pixels, for
-/// correlation with the signal. Corrected so that polynomials of the order come out
-/// exactly whatever the sampling.
-pub(crate) fn gaussian_kernel(sigma_px: f32, order: u8) -> Vec<f32> {
+/// Half of a sampled Gaussian, from its middle outwards, of sum 1.
+pub(crate) fn half_gaussian(sigma_px: f32) -> Vec<f32> {
     let sigma = f64::from(sigma_px);
-    let radius = (4.0 * sigma).ceil().max(1.0) as i32;
-    let g: Vec<f64> = (-radius..=radius)
+    let radius = (3.5 * sigma).ceil().max(1.0) as i32;
+    let g: Vec<f64> = (0..=radius)
         .map(|i| libm::exp(-f64::from(i * i) / (2.0 * sigma * sigma)))
         .collect();
-    let norm: f64 = g.iter().sum();
-    let x = |i: usize| i as f64 - f64::from(radius);
-    let k: Vec<f64> = match order {
-        0 => g.iter().map(|v| v / norm).collect(),
-        1 => {
-            let raw: Vec<f64> = g.iter().enumerate().map(|(i, v)| x(i) * v).collect();
-            let slope: f64 = raw.iter().enumerate().map(|(i, v)| x(i) * v).sum();
-            raw.iter().map(|v| v / slope).collect()
-        }
-        _ => {
-            let raw: Vec<f64> = g
-                .iter()
-                .enumerate()
-                .map(|(i, v)| (x(i) * x(i) / (sigma * sigma) - 1.0) * v)
-                .collect();
-            let mean = raw.iter().sum::<f64>() / norm;
-            let raw: Vec<f64> = raw.iter().zip(&g).map(|(r, v)| r - mean * v).collect();
-            let bend: f64 = raw
-                .iter()
-                .enumerate()
-                .map(|(i, v)| 0.5 * x(i) * x(i) * v)
-                .sum();
-            raw.iter().map(|v| v / bend).collect()
-        }
-    };
-    k.into_iter().map(|v| v as f32).collect()
+    let norm = 2.0 * g.iter().sum::<f64>() - g[0];
+    g.into_iter().map(|v| (v / norm) as f32).collect()
 }
 
-/// Correlates each row with `kernel`, borders repeated.
-pub(crate) fn along_rows(src: &Plane, kernel: &[f32], out: &mut Plane) {
-    let (w, r) = (src.width, kernel.len() / 2);
-    let mut padded = vec![0.0_f32; w + 2 * r];
+/// Sums that are held in registers while a kernel passes.
+const BLOCK: usize = 16;
+
+/// The sums of a symmetric kernel over a block; `tap` gives the values beside the middle.
+#[inline(always)]
+fn block<'a>(half: &[f32], tap: impl Fn(isize) -> &'a [f32; BLOCK]) -> [f32; BLOCK] {
+    let middle = tap(0);
+    let mut sums = [0.0; BLOCK];
+    for l in 0..BLOCK {
+        sums[l] = half[0] * middle[l];
+    }
+    for (k, &c) in half.iter().enumerate().skip(1) {
+        let (a, b) = (tap(-(k as isize)), tap(k as isize));
+        for l in 0..BLOCK {
+            sums[l] += c * (a[l] + b[l]);
+        }
+    }
+    sums
+}
+
+/// The first columns of the blocks that cover a row; the last one overlaps.
+fn block_starts(width: usize) -> impl Iterator<Item = usize> {
+    (0..width.div_ceil(BLOCK)).map(move |k| (k * BLOCK).min(width.saturating_sub(BLOCK)))
+}
+
+fn at(values: &[f32], from: usize) -> &[f32; BLOCK] {
+    values
+        .get(from..)
+        .and_then(<[f32]>::first_chunk)
+        .unwrap_or(&[0.0; BLOCK])
+}
+
+/// Filters each row with a symmetric kernel, borders repeated.
+pub(crate) fn along_rows(src: &Plane, half: &[f32], out: &mut Plane) {
+    let (w, r) = (src.width, half.len() - 1);
+    // Room for one whole block even where the plane is narrower.
+    let mut padded = vec![0.0_f32; w.max(BLOCK) + 2 * r];
     for (row, dst) in src.data.chunks_exact(w).zip(out.data.chunks_exact_mut(w)) {
         padded[..r].fill(row[0]);
         padded[r..r + w].copy_from_slice(row);
         padded[r + w..].fill(row[w - 1]);
-        dst.fill(0.0);
-        for (k, &c) in kernel.iter().enumerate() {
-            for (d, s) in dst.iter_mut().zip(&padded[k..k + w]) {
-                *d += c * s;
-            }
+        for x in block_starts(w) {
+            let sums = block(half, |k| at(&padded, (x + r).wrapping_add_signed(k)));
+            let n = BLOCK.min(w - x);
+            dst[x..x + n].copy_from_slice(&sums[..n]);
         }
     }
 }
 
-/// Correlates each column with `kernel`, borders repeated.
-pub(crate) fn along_columns(src: &Plane, kernel: &[f32], out: &mut Plane) {
-    let (w, h, r) = (src.width, src.height, kernel.len() / 2);
+/// Filters each column with a symmetric kernel, borders repeated.
+pub(crate) fn along_columns(src: &Plane, half: &[f32], out: &mut Plane) {
+    let (w, h) = (src.width, src.height);
+    let row = |y: isize| {
+        let y = y.clamp(0, h as isize - 1) as usize;
+        &src.data[y * w..(y + 1) * w]
+    };
     for (y, dst) in out.data.chunks_exact_mut(w).enumerate() {
-        dst.fill(0.0);
-        for (k, &c) in kernel.iter().enumerate() {
-            let sy = (y + k).saturating_sub(r).min(h - 1);
-            for (d, s) in dst.iter_mut().zip(&src.data[sy * w..(sy + 1) * w]) {
-                *d += c * s;
+        if w < BLOCK {
+            for (x, d) in dst.iter_mut().enumerate() {
+                *d = half[0] * row(y as isize)[x];
+                for (k, &c) in half.iter().enumerate().skip(1) {
+                    let (a, b) = (y as isize - k as isize, y as isize + k as isize);
+                    *d += c * (row(a)[x] + row(b)[x]);
+                }
             }
+            continue;
+        }
+        for x in block_starts(w) {
+            let sums = block(half, |k| at(row(y as isize + k), x));
+            dst[x..x + BLOCK].copy_from_slice(&sums);
         }
     }
+}
+
+/// Gaussian low pass, of a standard deviation given by its square, with room for the
+/// half-way result.
+pub(crate) fn smooth_into(src: &Plane, variance_px: f32, rows: &mut Plane, out: &mut Plane) {
+    let half = half_gaussian(variance_px.max(0.04).sqrt());
+    along_rows(src, &half, rows);
+    along_columns(rows, &half, out);
 }
 
 /// Gaussian low pass.
 pub(crate) fn gaussian(src: &Plane, sigma_px: f32) -> Plane {
-    let k = gaussian_kernel(sigma_px, 0);
     let (mut a, mut b) = (
         Plane::new(src.width, src.height),
         Plane::new(src.width, src.height),
     );
-    along_rows(src, &k, &mut a);
-    along_columns(&a, &k, &mut b);
+    smooth_into(src, sigma_px * sigma_px, &mut a, &mut b);
     b
 }
 
-/// First and second derivatives of a Gaussian-smoothed plane, per pixel.
-pub(crate) struct Derivatives {
-    pub(crate) x: Plane,
-    pub(crate) y: Plane,
-    pub(crate) xx: Plane,
-    pub(crate) xy: Plane,
-    pub(crate) yy: Plane,
-}
+/// What a difference of neighbours smooths beyond the plane that it is taken of: the
+/// variance, in pixels, by which a Gaussian before it has to be narrower.
+pub(crate) const DIFFERENCE_VARIANCE: f32 = 1.0 / 6.0;
 
-impl Derivatives {
-    pub(crate) fn of(src: &Plane, sigma_px: f32) -> Self {
-        let [k0, k1, k2] = [0, 1, 2].map(|o| gaussian_kernel(sigma_px, o));
-        let blank = || Plane::new(src.width, src.height);
-        let mut rows = blank();
-        let (mut x, mut y, mut xx, mut xy, mut yy) = (blank(), blank(), blank(), blank(), blank());
-        along_rows(src, &k0, &mut rows);
-        along_columns(&rows, &k1, &mut y);
-        along_columns(&rows, &k2, &mut yy);
-        along_rows(src, &k1, &mut rows);
-        along_columns(&rows, &k0, &mut x);
-        along_columns(&rows, &k1, &mut xy);
-        along_rows(src, &k2, &mut rows);
-        along_columns(&rows, &k0, &mut xx);
-        Self { x, y, xx, xy, yy }
-    }
+/// Gradient and second derivatives by differences of neighbours: x, y, xx, xy, yy. Exact
+/// for polynomials of second order. The pixel must not lie on the border.
+#[inline(always)]
+pub(crate) fn derivatives(data: &[f32], i: usize, w: usize) -> [f32; 5] {
+    let (up, here, down) = (
+        [data[i - w - 1], data[i - w], data[i - w + 1]],
+        [data[i - 1], data[i], data[i + 1]],
+        [data[i + w - 1], data[i + w], data[i + w + 1]],
+    );
+    [
+        0.5 * (here[2] - here[0]),
+        0.5 * (down[1] - up[1]),
+        here[2] - 2.0 * here[1] + here[0],
+        0.25 * ((down[2] - down[0]) - (up[2] - up[0])),
+        down[1] - 2.0 * here[1] + up[1],
+    ]
 }
 
 /// The median of numbers; 0 without any. Reorders them.
@@ -176,15 +216,9 @@ mod tests {
 
     #[test]
     fn derivatives_of_a_paraboloid_are_exact() {
-        let d = Derivatives::of(&paraboloid(), 1.7);
-        let i = 20 * 64 + 30;
-        for (got, want) in [
-            (d.x.data[i], 0.5),
-            (d.y.data[i], -0.25),
-            (d.xx.data[i], 0.2),
-            (d.xy.data[i], -0.2),
-            (d.yy.data[i], 0.6),
-        ] {
+        let smooth = gaussian(&paraboloid(), 1.7);
+        let got = derivatives(&smooth.data, 20 * 64 + 30, 64);
+        for (got, want) in got.into_iter().zip([0.5, -0.25, 0.2, -0.2, 0.6]) {
             assert!((got - want).abs() < 1e-3, "{got} {want}");
         }
     }
@@ -204,6 +238,35 @@ mod tests {
             (sum - 1.0).abs() < 1e-4 && (var - 25.0).abs() < 0.1,
             "{sum} {var}"
         );
+    }
+
+    #[test]
+    fn narrow_planes_are_filtered_like_wide_ones() {
+        let wide = paraboloid();
+        for (w, h) in [(5, 40), (33, 3), (16, 16), (1, 1)] {
+            let mut part = Plane::new(w, h);
+            for i in 0..w * h {
+                part.data[i] = wide.data[i / w * 64 + i % w];
+            }
+            let g = gaussian(&part, 1.3);
+            let half = half_gaussian(1.3);
+            for i in 0..w * h {
+                let value = |x: i32, y: i32| {
+                    let (x, y) = (x.clamp(0, w as i32 - 1), y.clamp(0, h as i32 - 1));
+                    part.data[y as usize * w + x as usize]
+                };
+                let r = half.len() as i32 - 1;
+                let mut sum = 0.0;
+                for dy in -r..=r {
+                    for dx in -r..=r {
+                        let weight =
+                            half[dx.unsigned_abs() as usize] * half[dy.unsigned_abs() as usize];
+                        sum += weight * value((i % w) as i32 + dx, (i / w) as i32 + dy);
+                    }
+                }
+                assert!((g.data[i] - sum).abs() < 1e-3 * sum.abs().max(1.0));
+            }
+        }
     }
 
     #[test]

@@ -4,15 +4,18 @@
 //! then measured on the unfiltered pixels in the local metric, and kept only when it is
 //! round, neutral in colour, deep against its own noise, and not part of a wrinkle.
 
+use std::borrow::Cow;
+
 use dermalia_findings::{
     Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
 };
 use rayon::prelude::*;
 
+use crate::atlas::is_measured;
 use crate::blobs::{Candidate, candidates};
 use crate::chart::charts;
 use crate::places::Places;
-use crate::planes::median;
+use crate::planes::{Pool, median};
 use crate::profile::{PitFit, Sample, Shapes};
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
 use crate::wrinkles::Lines;
@@ -245,12 +248,14 @@ fn pits(ctx: &Context<'_>, structure: &Structure, table: &DensityTable, size: f3
     let atlas = ctx.atlas;
     let step = size.clamp(0.065, 0.12);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
-    let charts = charts(atlas, step, 18.0, 2.2);
+    let charts = charts(atlas, step, 22.0, 1.8);
     let (parts, noises): (Vec<Vec<Candidate>>, Vec<Vec<f32>>) = charts
         .par_iter()
-        .map(|chart| {
-            let plane = chart.sample(atlas, &structure.density);
-            candidates(chart, &plane, atlas, &sigmas, 0.5 * LEAST_SCORE)
+        .map_init(Pool::default, |pool, chart| {
+            let sampled = chart.sample(atlas, &structure.density, pool);
+            let found = candidates(chart, &sampled, atlas, &sigmas, 0.5 * LEAST_SCORE, pool);
+            pool.give(sampled.plane);
+            found
         })
         .unzip();
     let usual: Vec<f32> = (0..sigmas.len())
@@ -368,7 +373,7 @@ fn accept(
             pixels.push(i);
         }
     }
-    let fit = shapes.fit_pit(&samples, guess)?;
+    let fit = shapes.fit_pit(&thinned(&samples, window), guess, LEAST_SIGNIFICANCE)?;
     let diameter = 2.0 * fit.radius;
     let moved = (fit.centre[0] * fit.centre[0] + fit.centre[1] * fit.centre[1]).sqrt();
     if !(SMALLEST_PIT_MM..=LARGEST_DIAMETER_MM).contains(&diameter)
@@ -400,6 +405,33 @@ fn accept(
         depth: fit.depth,
         shape: fit.shape,
     })
+}
+
+/// More samples than this are averaged in cells of the window before a fit.
+const MOST_SAMPLES: usize = 320;
+/// Cells along the side of a window.
+const CELLS: usize = 18;
+
+/// The samples, or their means in cells that are small against a wide pit.
+fn thinned(samples: &[Sample], window: f32) -> Cow<'_, [Sample]> {
+    if samples.len() <= MOST_SAMPLES {
+        return Cow::Borrowed(samples);
+    }
+    let mut cells = vec![([0.0_f32; 3], 0.0_f32); CELLS * CELLS];
+    let scale = 0.5 * CELLS as f32 / window;
+    for s in samples {
+        let [x, y] = [s[0], s[1]].map(|v| (((v + window) * scale) as usize).min(CELLS - 1));
+        let (sum, n) = &mut cells[y * CELLS + x];
+        for k in 0..3 {
+            sum[k] += s[k];
+        }
+        *n += 1.0;
+    }
+    cells
+        .into_iter()
+        .filter(|(_, n)| *n > 0.0)
+        .map(|(sum, n)| sum.map(|v| v / n))
+        .collect()
 }
 
 /// The depth of a fitted pit in each channel, mean over the coloured pictures.
@@ -477,8 +509,10 @@ fn without_doubles(ctx: &Context<'_>, pores: Vec<Pore>) -> Vec<Pore> {
 /// Pores per area around each place, and the pores themselves.
 fn map(ctx: &Context<'_>, pores: &[Pore]) -> ParameterMap {
     let atlas = ctx.atlas;
-    let mut strength: Vec<u8> = (0..atlas.len())
-        .map(|i| u8::from(atlas.is_measured(i)))
+    let mut strength: Vec<u8> = atlas
+        .labels
+        .par_iter()
+        .map(|l| u8::from(is_measured(*l)))
         .collect();
     let mut depths: Vec<f32> = pores.iter().map(|p| p.depth).collect();
     let full = 2.0 * median(&mut depths).max(LEAST_DEPTH);

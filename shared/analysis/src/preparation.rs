@@ -10,6 +10,7 @@ use dermalia_scan::{Levels, Limits, Pixels, Scan};
 use dermalia_surface::{Mesh, Metric, UvRaster, Vec3, rasterize_uv};
 use rayon::prelude::*;
 
+use crate::atlas::label::NO_SURFACE;
 use crate::registration::Window;
 use crate::relief::{self, Relief};
 use crate::{AnalysisError, Atlas, RegisteredPicture, Scale, labels, thumbnails};
@@ -232,19 +233,21 @@ pub(crate) fn crop(
         ));
     };
     let (width, height) = (right - left, bottom - top);
-    let (triangle, labels) = if [width, height] == full_px {
-        (raster.triangle, bits)
-    } else {
-        let rows = |y: usize| y * full_px[0] + left..y * full_px[0] + right;
-        (
-            (top..bottom)
-                .flat_map(|y| raster.triangle[rows(y)].iter().copied())
-                .collect(),
-            (top..bottom)
-                .flat_map(|y| bits[rows(y)].iter().copied())
-                .collect(),
-        )
-    };
+    let mut triangle = vec![0_u32; width * height];
+    let mut labels = vec![0_u8; width * height];
+    triangle
+        .par_chunks_mut(width)
+        .zip(labels.par_chunks_mut(width))
+        .enumerate()
+        .for_each(|(y, (triangle, labels))| {
+            let row = (top + y) * full_px[0] + left..(top + y) * full_px[0] + right;
+            triangle.copy_from_slice(&raster.triangle[row.clone()]);
+            for ((l, b), t) in labels.iter_mut().zip(&bits[row]).zip(triangle) {
+                let bare = *t == dermalia_surface::NO_TRIANGLE;
+                *l = if bare { *b | NO_SURFACE } else { *b };
+            }
+        });
+    drop((raster, bits));
     let zero = Metric {
         e: 0.0,
         f: 0.0,

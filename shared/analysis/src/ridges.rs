@@ -5,8 +5,8 @@
 //! doi 10.1109/34.659930), and a mean along the line that tells lines from grain.
 
 use crate::Atlas;
-use crate::chart::Chart;
-use crate::planes::{Derivatives, Plane};
+use crate::chart::{Chart, Sampled};
+use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, derivatives, smooth_into};
 
 /// A point on the centre of a ridge.
 #[derive(Debug, Clone, Copy)]
@@ -33,49 +33,90 @@ pub(crate) struct Response {
 /// Half the length over which a ridge is averaged.
 const HALF_RUN_MM: f32 = 1.2;
 
-/// Filters a plane (positive is deep) at each scale, in pixels, and keeps the strongest.
-pub(crate) fn respond(plane: &Plane, sigmas_px: &[f32]) -> Response {
-    let blank = || Plane::new(plane.width, plane.height);
-    let mut out = Response {
-        strength: blank(),
-        double: [blank(), blank()],
-        offset: blank(),
+/// Filters a plane (positive is deep) at each scale, in pixels, the smallest first, and
+/// keeps the strongest.
+pub(crate) fn respond(plane: &Plane, sigmas_px: &[f32], pool: &mut Pool) -> Response {
+    let (w, h) = (plane.width, plane.height);
+    let mut filled = |value: f32| {
+        let mut plane = pool.take(w, h);
+        plane.data.fill(value);
+        plane
     };
-    out.offset.data.fill(f32::NAN);
-    for &sigma in sigmas_px {
-        let d = Derivatives::of(plane, sigma);
-        for i in 0..plane.data.len() {
-            let (xx, xy, yy) = (d.xx.data[i], d.xy.data[i], d.yy.data[i]);
-            let mean = 0.5 * (xx + yy);
+    let mut out = Response {
+        strength: filled(0.0),
+        double: [filled(0.0), filled(0.0)],
+        offset: filled(f32::NAN),
+    };
+    let mut best = vec![0_u8; plane.data.len()];
+    let mut smooth: Vec<Plane> = vec![];
+    let mut rows = pool.take(w, h);
+    let mut variance = 0.0;
+    for (k, sigma) in sigmas_px.iter().enumerate() {
+        let mut next = pool.take(w, h);
+        let aim = (sigma * sigma - DIFFERENCE_VARIANCE).max(variance + 0.04);
+        smooth_into(
+            smooth.last().unwrap_or(plane),
+            aim - variance,
+            &mut rows,
+            &mut next,
+        );
+        variance = aim;
+        for y in 1..h.saturating_sub(1) {
+            let row = |k: usize| &next.data[k * w..(k + 1) * w];
+            let (up, here, down) = (row(y - 1), row(y), row(y + 1));
+            let strengths = &mut out.strength.data[y * w..(y + 1) * w];
+            let scales = &mut best[y * w..(y + 1) * w];
+            for x in 1..w - 1 {
+                let xx = here[x + 1] - 2.0 * here[x] + here[x - 1];
+                let yy = down[x] - 2.0 * here[x] + up[x];
+                let xy = 0.25 * ((down[x + 1] - down[x - 1]) - (up[x + 1] - up[x - 1]));
+                let strength = ridge(xx, xy, yy) * (sigma * sigma);
+                let wins = strength > strengths[x];
+                strengths[x] = if wins { strength } else { strengths[x] };
+                scales[x] = if wins { k as u8 } else { scales[x] };
+            }
+        }
+        smooth.push(next);
+    }
+    // Directions and centres at the best scale only.
+    for y in 1..h.saturating_sub(1) {
+        for i in y * w + 1..(y + 1) * w - 1 {
+            if out.strength.data[i] <= 0.0 {
+                continue;
+            }
+            let data = &smooth[usize::from(best[i])].data;
+            let [gx, gy, xx, xy, yy] = derivatives(data, i, w);
             let (a, b) = (0.5 * (xx - yy), xy);
             let r = (a * a + b * b).sqrt();
-            let (across, rest) = (mean - r, mean + r);
-            if across >= 0.0 {
-                continue;
-            }
-            let blob = rest / across;
-            // exp(-blob^2 / (2 * 0.5^2)) by a rational that needs no library call.
-            let q = 2.0 * blob * blob;
-            let strength = -across * sigma * sigma / (1.0 + q + 0.5 * q * q);
-            if strength <= out.strength.data[i] {
-                continue;
-            }
-            out.strength.data[i] = strength;
+            let across = 0.5 * (xx + yy) - r;
             // Along the ridge lies the eigenvector of the other eigenvalue.
             let (c2, s2) = if r > 0.0 { (a / r, b / r) } else { (1.0, 0.0) };
             out.double[0].data[i] = c2;
             out.double[1].data[i] = s2;
             let [ux, uy] = half_angle(c2, s2);
             let (nx, ny) = (-uy, ux);
-            let t = -(d.x.data[i] * nx + d.y.data[i] * ny) / across;
-            out.offset.data[i] = if (t * nx).abs() <= 0.6 && (t * ny).abs() <= 0.6 {
-                t
-            } else {
-                f32::NAN
-            };
+            let t = -(gx * nx + gy * ny) / across;
+            if (t * nx).abs() <= 0.6 && (t * ny).abs() <= 0.6 {
+                out.offset.data[i] = t;
+            }
         }
     }
+    pool.give(rows);
+    smooth.into_iter().for_each(|plane| pool.give(plane));
     out
+}
+
+/// How much of a ridge a place is by its second derivatives: 0 where it is none.
+#[inline(always)]
+fn ridge(xx: f32, xy: f32, yy: f32) -> f32 {
+    let mean = 0.5 * (xx + yy);
+    let a = 0.5 * (xx - yy);
+    let r = (a * a + xy * xy).sqrt();
+    let (across, rest) = (mean - r, mean + r);
+    let blob = rest / across.min(-1e-30);
+    // exp(-blob^2 / (2 * 0.5^2)) by a rational that needs no library call.
+    let q = 2.0 * blob * blob;
+    (-across).max(0.0) / (1.0 + q + 0.5 * q * q)
 }
 
 /// The unit vector of an angle whose double has this cosine and sine.
@@ -86,6 +127,13 @@ fn half_angle(c2: f32, s2: f32) -> [f32; 2] {
 }
 
 impl Response {
+    pub(crate) fn give_back(self, pool: &mut Pool) {
+        let [cos, sin] = self.double;
+        for plane in [self.strength, cos, sin, self.offset] {
+            pool.give(plane);
+        }
+    }
+
     /// Mean of the response along the straight line through a pixel, for directions
     /// that agree.
     fn run(&self, x: f32, y: f32, c2: f32, s2: f32, half_px: f32) -> f32 {
@@ -104,59 +152,62 @@ impl Response {
         sum / (2 * n + 1) as f32
     }
 
-    /// The centre points in the tile of a chart whose mean along the ridge is at least
-    /// `least`, and the mean responses of all centre points for the noise statistics.
-    pub(crate) fn points(
-        &self,
-        chart: &Chart,
-        atlas: &Atlas,
-        least: f32,
-    ) -> (Vec<RidgePoint>, Vec<f32>) {
-        let (mut points, mut all) = (vec![], vec![]);
+    /// The centre points in the tile of a chart.
+    pub(crate) fn points(&self, chart: &Chart, sampled: &Sampled) -> Vec<ChartPoint> {
+        let mut points = vec![];
         let half_px = HALF_RUN_MM / chart.step_mm;
+        let w = self.strength.width;
         for y in 0..self.strength.height {
-            for x in 0..self.strength.width {
-                let i = y * self.strength.width + x;
+            for x in 0..w {
+                let i = y * w + x;
                 let t = self.offset.data[i];
-                if t.is_nan() {
+                if t.is_nan() || !sampled.inside[i] {
                     continue;
                 }
                 let (c2, s2) = (self.double[0].data[i], self.double[1].data[i]);
                 let [ux, uy] = half_angle(c2, s2);
                 let (cx, cy) = (x as f32 + 0.5 - uy * t, y as f32 + 0.5 + ux * t);
-                let px = chart.to_atlas(cx, cy);
-                if !chart.owns(px) {
-                    continue;
+                if chart.owns(chart.to_atlas(cx, cy)) {
+                    points.push(ChartPoint {
+                        at: [cx, cy],
+                        along: [ux, uy],
+                        strength: self.run(cx, cy, c2, s2, half_px),
+                    });
                 }
-                let Some(p) = atlas.pixel(f64::from(px[0]), f64::from(px[1])) else {
-                    continue;
-                };
-                if !atlas.is_measured(p) {
-                    continue;
-                }
-                let strength = self.run(cx, cy, c2, s2, half_px);
-                all.push(strength);
-                if strength < least {
-                    continue;
-                }
-                let ahead = chart.to_atlas(cx + ux, cy + uy);
-                let (ax, ay) = (f64::from(ahead[0] - px[0]), f64::from(ahead[1] - px[1]));
-                let (x64, y64) = (f64::from(px[0]), f64::from(px[1]));
-                let (Some(mm), Some([r, d])) =
-                    (atlas.surface_point(x64, y64), atlas.steps_mm(x64, y64))
-                else {
-                    continue;
-                };
-                let along = [0, 1, 2].map(|k| (r[k] * ax + d[k] * ay) as f32);
-                points.push(RidgePoint {
-                    px,
-                    mm: mm.map(|v| v as f32),
-                    along: dermalia_surface::normalize(along),
-                    strength,
-                });
             }
         }
-        (points, all)
+        points
+    }
+}
+
+/// A centre point in its chart: place, direction and mean response along the ridge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChartPoint {
+    at: [f32; 2],
+    along: [f32; 2],
+    pub(crate) strength: f32,
+}
+
+impl ChartPoint {
+    /// The point on the surface; `None` beside it.
+    pub(crate) fn on_surface(&self, chart: &Chart, atlas: &Atlas) -> Option<RidgePoint> {
+        let [cx, cy] = self.at;
+        let px = chart.to_atlas(cx, cy);
+        let (x64, y64) = (f64::from(px[0]), f64::from(px[1]));
+        if !atlas.is_measured(atlas.pixel(x64, y64)?) {
+            return None;
+        }
+        let ahead = chart.to_atlas(cx + self.along[0], cy + self.along[1]);
+        let (ax, ay) = (f64::from(ahead[0] - px[0]), f64::from(ahead[1] - px[1]));
+        let mm = atlas.surface_point(x64, y64)?;
+        let [r, d] = atlas.steps_mm(x64, y64)?;
+        let along = [0, 1, 2].map(|k| (r[k] * ax + d[k] * ay) as f32);
+        Some(RidgePoint {
+            px,
+            mm: mm.map(|v| v as f32),
+            along: dermalia_surface::normalize(along),
+            strength: self.strength,
+        })
     }
 }
 
@@ -178,7 +229,7 @@ mod tests {
             plane.data[i] = depth * (-0.5 * q * q).exp();
         }
         let sigma = sigma_line * 2.0_f32.sqrt();
-        let response = respond(&plane, &[sigma]);
+        let response = respond(&plane, &[sigma], &mut Pool::default());
         let (mut n, mut worst, mut strongest) = (0, 0.0_f32, 0.0_f32);
         for y in 20..80 {
             for x in 20..100 {
@@ -207,7 +258,7 @@ mod tests {
             let (x, y) = ((i % 80) as f32 - 39.5, (i / 80) as f32 - 39.5);
             plane.data[i] = 0.2 * (-(x * x + y * y) / 18.0).exp();
         }
-        let response = respond(&plane, &[4.2]);
+        let response = respond(&plane, &[4.2], &mut Pool::default());
         let run = response.run(40.0, 40.0, 1.0, 0.0, 12.0);
         assert!(run < 0.3 * 0.2 * 0.385, "{run}");
     }

@@ -5,14 +5,15 @@ use dermalia_findings::{
 };
 use rayon::prelude::*;
 
+use crate::atlas::is_measured;
 use crate::chart::charts;
 use crate::curves::{Linking, link};
 use crate::groove::{Groove, Signal};
 use crate::places::Places;
-use crate::planes::{median, quantile};
+use crate::planes::{Pool, median, quantile};
 use crate::pores::{Pits, without_pits};
 use crate::profile::Shapes;
-use crate::ridges::{RidgePoint, respond};
+use crate::ridges::{ChartPoint, RidgePoint, respond};
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
 use crate::{Context, Outcome};
 
@@ -33,6 +34,9 @@ const MOST_CHROMATIC: f32 = 0.4;
 const COARSEST_MM_PER_PX: f64 = 1.0;
 /// Filter scales for widths of 0.3 to 2 mm at half depth.
 const SIGMAS_MM: [f32; 3] = [0.2, 0.38, 0.72];
+
+/// The finest step that these need.
+const FINEST_STEP_MM: f32 = 0.13;
 
 /// A wrinkle with all that is known about it.
 #[derive(Debug, Clone)]
@@ -128,20 +132,24 @@ pub(crate) fn find(
 /// Centre lines of ridges, in pixels.
 fn traced(ctx: &Context<'_>, signal: Signal<'_>, size: f32, relief: bool) -> Vec<Vec<[f32; 2]>> {
     let atlas = ctx.atlas;
-    let step = size.max(0.1);
+    let step = size.max(FINEST_STEP_MM);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().map(|s| (s / step).max(1.0)).collect();
-    let (points, all): (Vec<Vec<RidgePoint>>, Vec<Vec<f32>>) = charts(atlas, step, 26.0, 3.5)
+    let charts = charts(atlas, step, 30.0, 2.8);
+    let found: Vec<Vec<ChartPoint>> = charts
         .par_iter()
-        .map(|chart| {
-            let mut plane = chart.sample(atlas, signal.data);
-            for v in &mut plane.data {
+        .map_init(Pool::default, |pool, chart| {
+            let mut sampled = chart.sample(atlas, signal.data, pool);
+            for v in &mut sampled.plane.data {
                 *v *= signal.sign;
             }
-            let response = respond(&plane, &sigmas);
-            response.points(chart, atlas, 0.0)
+            let response = respond(&sampled.plane, &sigmas, pool);
+            let points = response.points(chart, &sampled);
+            pool.give(sampled.plane);
+            response.give_back(pool);
+            points
         })
-        .unzip();
-    let mut strengths = all.concat();
+        .collect();
+    let mut strengths: Vec<f32> = found.iter().flatten().map(|p| p.strength).collect();
     if strengths.is_empty() {
         return vec![];
     }
@@ -160,10 +168,12 @@ fn traced(ctx: &Context<'_>, signal: Signal<'_>, size: f32, relief: bool) -> Vec
         width_mm: 0.45,
         gap_mm: 2.5,
     };
-    let points: Vec<RidgePoint> = points
-        .concat()
-        .into_iter()
-        .filter(|p| p.strength >= linking.low)
+    let points: Vec<RidgePoint> = charts
+        .iter()
+        .zip(&found)
+        .flat_map(|(chart, points)| points.iter().map(move |p| (chart, p)))
+        .filter(|(_, p)| p.strength >= linking.low)
+        .filter_map(|(chart, p)| p.on_surface(chart, atlas))
         .collect();
     link(&points, linking)
         .into_iter()
@@ -484,8 +494,10 @@ pub(crate) fn measure(ctx: &Context<'_>, structure: Option<&Structure>, lines: &
 /// The lines, as wide as they are and as strong as they are deep.
 fn map(ctx: &Context<'_>, lines: &Lines) -> ParameterMap {
     let atlas = ctx.atlas;
-    let mut strength: Vec<u8> = (0..atlas.len())
-        .map(|i| u8::from(atlas.is_measured(i)))
+    let mut strength: Vec<u8> = atlas
+        .labels
+        .par_iter()
+        .map(|l| u8::from(is_measured(*l)))
         .collect();
     let mut depths: Vec<f32> = lines
         .wrinkles
