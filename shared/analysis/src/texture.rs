@@ -7,6 +7,7 @@
 use dermalia_findings::{Confidence, Measure, MeasureName, Parameter, ParameterMap, Region};
 use rayon::prelude::*;
 
+use crate::atlas::{is_measured, label};
 use crate::iso25178::{HeightParameters, Moments, solve};
 use crate::{Context, Outcome};
 
@@ -47,14 +48,20 @@ impl Normal {
         points: 0,
     };
 
-    fn add_point(&mut self, b: &[f64; TERMS], um: f64, mm2: f64) {
-        self.points += 1;
+    fn add_run(&mut self, run: &Run) {
+        self.points += run.n;
+        let (mut mm2, mut um) = (0.0, 0.0);
+        for k in 0..run.n {
+            mm2 += run.mm2[k];
+            um += run.mm2[k] * run.um[k];
+        }
+        let b: [f64; TERMS] = std::array::from_fn(|k| 0.5 * (run.ends[0][k] + run.ends[1][k]));
         for r in 0..TERMS {
             let w = mm2 * b[r];
             for c in r..TERMS {
                 self.rows[r][c] += w * b[c];
             }
-            self.rows[r][TERMS] += w * um;
+            self.rows[r][TERMS] += um * b[r];
         }
     }
 
@@ -86,27 +93,92 @@ impl Normal {
     }
 }
 
-/// The relief's points of some rows of the atlas: region, monomials, height in um, mm2.
-fn points<'a>(
-    ctx: &'a Context<'_>,
-    height_mm: &'a [f32],
+/// Pixels of a row that are taken together: the form hardly bends over so few.
+const RUN: usize = 8;
+/// Neighbours in the atlas that lie farther apart than this belong to two islands.
+const LEAP_MM: f64 = 3.0;
+
+/// Some pixels side by side in one region.
+struct Run {
+    region: usize,
+    n: usize,
+    /// The monomials at the first and at the last pixel.
+    ends: [[f64; TERMS]; 2],
+    um: [f64; RUN],
+    mm2: [f64; RUN],
+}
+
+impl Run {
+    /// Heights and surfaces with the form between the ends taken out.
+    fn without(&self, form: &[f64; TERMS]) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let [from, to] = self
+            .ends
+            .map(|b| (0..TERMS).map(|k| form[k] * b[k]).sum::<f64>());
+        let step = (to - from) / f64::max(self.n as f64 - 1.0, 1.0);
+        (0..self.n).map(move |k| (self.um[k] - (from + k as f64 * step), self.mm2[k]))
+    }
+}
+
+/// Calls `f` with the relief's points of some rows of the atlas.
+fn runs(
+    ctx: &Context<'_>,
+    height_mm: &[f32],
     centre: [f64; 3],
     rows: std::ops::Range<usize>,
-) -> impl Iterator<Item = (usize, [f64; TERMS], f64, f64)> + 'a {
+    mut f: impl FnMut(&Run),
+) {
     let atlas = ctx.atlas;
+    let w = atlas.width;
     let mut walker = atlas.walker();
-    rows.flat_map(move |y| (0..atlas.width).map(move |x| (x, y)))
-        .filter_map(move |(x, y)| {
-            let i = y * atlas.width + x;
-            let region = atlas.measured_region(i)?;
-            let um = 1000.0 * f64::from(height_mm[i]);
-            if !um.is_finite() {
-                return None;
+    let of = |p: [f64; 3]| monomials([0, 1, 2].map(|k| (p[k] - centre[k]) / UNIT_MM));
+    for y in rows {
+        let labels = &atlas.labels[y * w..(y + 1) * w];
+        let heights = &height_mm[y * w..(y + 1) * w];
+        let triangles = &atlas.triangle[y * w..(y + 1) * w];
+        let mut x = 0;
+        while x < w {
+            let label = labels[x];
+            if !is_measured(label) || !heights[x].is_finite() {
+                x += 1;
+                continue;
             }
-            let p = walker.at(x, y)?;
-            let b = monomials([0, 1, 2].map(|k| (p[k] - centre[k]) / UNIT_MM));
-            Some((region.index(), b, um, f64::from(atlas.area_mm2(i))))
-        })
+            let end = (x + RUN).min(w);
+            let same = (x + 1..end).take_while(|&i| labels[i] == label && heights[i].is_finite());
+            let mut n = 1 + same.count();
+            let (Some(first), Some(last)) = (walker.at(x, y), walker.at(x + n - 1, y)) else {
+                x += 1;
+                continue;
+            };
+            let leap: f64 = (0..3)
+                .map(|k| (last[k] - first[k]) * (last[k] - first[k]))
+                .sum();
+            let first = of(first);
+            let last = if leap > LEAP_MM * LEAP_MM {
+                n = 1;
+                first
+            } else {
+                of(last)
+            };
+            let mut run = Run {
+                region: usize::from(label & label::REGION) - 1,
+                n,
+                ends: [first, last],
+                um: [0.0; RUN],
+                mm2: [0.0; RUN],
+            };
+            let (mut triangle, mut mm2) = (triangles[x], f64::from(atlas.area_mm2(y * w + x)));
+            for k in 0..n {
+                if triangles[x + k] != triangle {
+                    triangle = triangles[x + k];
+                    mm2 = f64::from(atlas.area_mm2(y * w + x + k));
+                }
+                run.um[k] = 1000.0 * f64::from(heights[x + k]);
+                run.mm2[k] = mm2;
+            }
+            f(&run);
+            x += n;
+        }
+    }
 }
 
 fn strips(height: usize) -> Vec<std::ops::Range<usize>> {
@@ -116,9 +188,10 @@ fn strips(height: usize) -> Vec<std::ops::Range<usize>> {
         .collect()
 }
 
-/// The height parameters of each region without its form, in um; `Region::Face` over all.
+/// The height parameters of each region without its form, in um. Those of the face are of
+/// all its regions' points together, each without the form of its own region: one form over
+/// the whole face would leave in the face what was taken out of every part of it.
 fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>; 14] {
-    let face = Region::Face.index();
     let middle = ctx.atlas.mesh.positions.len().max(1) as f64;
     let centre = [0, 1, 2].map(|k| {
         let sum: f64 = ctx
@@ -135,9 +208,9 @@ fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>;
         .par_iter()
         .map(|rows| {
             let mut normals = vec![Normal::ZERO; 14];
-            for (region, b, um, mm2) in points(ctx, height_mm, centre, rows.clone()) {
-                normals[region].add_point(&b, um, mm2);
-            }
+            runs(ctx, height_mm, centre, rows.clone(), |run| {
+                normals[run.region].add_run(run);
+            });
             normals
         })
         .collect();
@@ -147,41 +220,33 @@ fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>;
             normals[region].add(&strip[region]);
         }
     }
-    let mut all = Normal::ZERO;
-    for n in &normals {
-        all.add(n);
-    }
-    normals[face] = all;
     let forms = normals.map(|n| n.form());
     // Without the form the mean is zero, so that one more pass gives every moment.
     let moments: Vec<Vec<Moments>> = strips
         .par_iter()
         .map(|rows| {
             let mut moments = vec![Moments::default(); 14];
-            for (region, b, um, mm2) in points(ctx, height_mm, centre, rows.clone()) {
-                let mut one = |r: usize| {
-                    if let Some(form) = &forms[r] {
-                        let f: f64 = (0..TERMS).map(|k| form[k] * b[k]).sum();
-                        moments[r].add_point(um - f, mm2);
+            runs(ctx, height_mm, centre, rows.clone(), |run| {
+                if let Some(form) = &forms[run.region] {
+                    let sums = &mut moments[run.region];
+                    for (um, mm2) in run.without(form) {
+                        sums.add_point(um, mm2);
                     }
-                };
-                one(face);
-                if region != face {
-                    one(region);
                 }
-            }
+            });
             moments
         })
         .collect();
-    let mut out = [None; 14];
-    for region in 0..14 {
-        let mut sum = Moments::default();
-        for strip in &moments {
-            sum.add(&strip[region]);
+    let mut regions = [Moments::default(); 14];
+    let mut face = Moments::default();
+    for strip in &moments {
+        for region in 0..14 {
+            regions[region].add(&strip[region]);
+            face.add(&strip[region]);
         }
-        out[region] = sum.parameters();
     }
-    out
+    regions[Region::Face.index()] = face;
+    regions.map(|m| m.parameters())
 }
 
 /// The roughness of each region and of the face.
@@ -237,27 +302,39 @@ pub(crate) fn measure(ctx: &Context<'_>) -> Outcome {
 /// Height or depth against the skin around, over three times its rms.
 fn map(ctx: &Context<'_>, height_mm: &[f32]) -> ParameterMap {
     let atlas = ctx.atlas;
-    let (mut n, mut sum, mut square) = (0.0_f64, 0.0_f64, 0.0_f64);
-    for (i, z) in height_mm.iter().enumerate() {
-        if atlas.is_measured(i) && z.is_finite() {
-            n += 1.0;
-            sum += f64::from(*z);
-            square += f64::from(*z) * f64::from(*z);
-        }
-    }
-    let mean = sum / f64::max(n, 1.0);
-    let full = 3.0 * (square / f64::max(n, 1.0) - mean * mean).max(1e-12).sqrt();
-    let strength = height_mm
-        .iter()
-        .enumerate()
-        .map(|(i, z)| {
-            if !atlas.is_measured(i) || !z.is_finite() {
-                return 0;
+    let strip = (STRIP_ROWS * atlas.width).max(1);
+    let sums: Vec<[f64; 3]> = height_mm
+        .par_chunks(strip)
+        .zip(atlas.labels.par_chunks(strip))
+        .map(|(heights, labels)| {
+            let mut sums = [0.0_f64; 3];
+            for (z, l) in heights.iter().zip(labels) {
+                if is_measured(*l) && z.is_finite() {
+                    let z = f64::from(*z);
+                    sums = [sums[0] + 1.0, sums[1] + z, sums[2] + z * z];
+                }
             }
-            let t = ((f64::from(*z) - mean).abs() / full).min(1.0);
-            1 + (254.0 * t) as u8
+            sums
         })
         .collect();
+    let [n, sum, square] = sums
+        .iter()
+        .fold([0.0; 3], |s, p| [0, 1, 2].map(|k| s[k] + p[k]));
+    let mean = sum / f64::max(n, 1.0);
+    let full = 3.0 * (square / f64::max(n, 1.0) - mean * mean).max(1e-12).sqrt();
+    let (mean, share) = (mean as f32, (1.0 / full) as f32);
+    let mut strength = vec![0_u8; atlas.len()];
+    strength
+        .par_chunks_mut(strip)
+        .zip(height_mm.par_chunks(strip))
+        .zip(atlas.labels.par_chunks(strip))
+        .for_each(|((out, heights), labels)| {
+            for ((s, z), l) in out.iter_mut().zip(heights).zip(labels) {
+                if is_measured(*l) && z.is_finite() {
+                    *s = 1 + (254.0 * ((z - mean).abs() * share).min(1.0)) as u8;
+                }
+            }
+        });
     ParameterMap {
         parameter: Parameter::Texture,
         width: atlas.width,
