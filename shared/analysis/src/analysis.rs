@@ -148,8 +148,11 @@ fn prepare(
     clock: &mut Clock<'_>,
 ) -> Result<Prepared, AnalysisError> {
     let limits = &options.limits;
-    let textures = preparation::decode(scan, Space::Texture, limits)?;
-    let levels = preparation::decode_relief(scan, &[Space::Texture], limits)?;
+    let (textures, levels) = rayon::join(
+        || preparation::decode(scan, Space::Texture, limits),
+        || preparation::decode_relief(scan, &[Space::Texture], limits),
+    );
+    let (textures, levels) = (textures?, levels?);
     clock.lap("decode");
     if let Some(mesh) = scan.mesh.as_ref().filter(|m| m.has_atlas())
         && (!textures.is_empty() || levels.is_some())

@@ -2,6 +2,7 @@
 
 use dermalia_scan::Levels;
 use dermalia_scan::manifest::ReliefEntry;
+use rayon::prelude::*;
 
 use crate::registration::Window;
 
@@ -22,19 +23,22 @@ pub(crate) fn from_levels(levels: &Levels, entry: &ReliefEntry, window: &Window)
     let zero = entry.zero_level as f32;
     let mut height_mm = vec![0.0_f32; window.width * window.height];
     let same = (levels.width, levels.height) == (window.full_px[0], window.full_px[1]);
-    for y in 0..window.height {
-        let row = &mut height_mm[y * window.width..(y + 1) * window.width];
-        for (x, out) in row.iter_mut().enumerate() {
-            let level = if same {
-                let i = (y + window.origin_px[1]) * levels.width + x + window.origin_px[0];
-                f32::from(levels.levels[i])
-            } else {
+    height_mm
+        .par_chunks_mut(window.width.max(1))
+        .enumerate()
+        .for_each(|(y, row)| {
+            if same {
+                let from = (y + window.origin_px[1]) * levels.width + window.origin_px[0];
+                for (out, level) in row.iter_mut().zip(&levels.levels[from..]) {
+                    *out = (f32::from(*level) - zero) * scale;
+                }
+                return;
+            }
+            for (x, out) in row.iter_mut().enumerate() {
                 let [fx, fy] = window.to_picture(x, y, levels.width, levels.height);
-                bilinear_levels(levels, fx, fy)
-            };
-            *out = (level - zero) * scale;
-        }
-    }
+                *out = (bilinear_levels(levels, fx, fy) - zero) * scale;
+            }
+        });
     Relief {
         height_mm,
         magnification: window.magnification(levels.width, levels.height),

@@ -96,6 +96,38 @@ fn channel_weights(ctx: &Context<'_>, picture: &RegisteredPicture) -> [f32; 3] {
     w
 }
 
+/// A picture with a table of weighted densities for each channel.
+enum Weighted<'a> {
+    Eight(&'a [u8], [Vec<f32>; 3]),
+    Sixteen(&'a [u16], [Vec<f32>; 3]),
+}
+
+impl<'a> Weighted<'a> {
+    fn new(table: &DensityTable, picture: &'a RegisteredPicture, w: [f32; 3]) -> Self {
+        let scaled = |t: &[f32]| w.map(|w| t.iter().map(|d| w * d).collect());
+        match &picture.samples {
+            Samples::Eight(v) => Self::Eight(v, scaled(&table.eight)),
+            Samples::Sixteen(v) => Self::Sixteen(v, scaled(&table.sixteen)),
+        }
+    }
+
+    /// Adds the densities of the pixels from `first` on.
+    fn add(&self, first: usize, out: &mut [f32]) {
+        fn each<T: Copy>(v: &[T], [r, g, b]: &[Vec<f32>; 3], out: &mut [f32])
+        where
+            usize: From<T>,
+        {
+            for (o, px) in out.iter_mut().zip(v.chunks_exact(3)) {
+                *o += r[usize::from(px[0])] + g[usize::from(px[1])] + b[usize::from(px[2])];
+            }
+        }
+        match self {
+            Self::Eight(v, t) => each(&v[3 * first..], t, out),
+            Self::Sixteen(v, t) => each(&v[3 * first..], t, out),
+        }
+    }
+}
+
 /// `None` when no picture carries structure.
 pub(crate) fn structure(ctx: &Context<'_>, table: &DensityTable) -> Option<Structure> {
     let pictures = structure_pictures(ctx);
@@ -108,17 +140,18 @@ pub(crate) fn structure(ctx: &Context<'_>, table: &DensityTable) -> Option<Struc
         .iter()
         .map(|(p, share)| (*p, channel_weights(ctx, p).map(|w| w * share / total)))
         .collect();
+    let tables: Vec<Weighted<'_>> = weighted
+        .iter()
+        .map(|(picture, w)| Weighted::new(table, picture, *w))
+        .collect();
     let mut density = vec![0.0_f32; ctx.atlas.len()];
     let row = ctx.atlas.width.max(1);
     density
         .par_chunks_mut(row)
         .enumerate()
         .for_each(|(y, out)| {
-            for (picture, w) in &weighted {
-                for (x, v) in out.iter_mut().enumerate() {
-                    let d = table.of(picture, y * row + x);
-                    *v += w[0] * d[0] + w[1] * d[1] + w[2] * d[2];
-                }
+            for picture in &tables {
+                picture.add(y * row, out);
             }
         });
     Some(Structure {

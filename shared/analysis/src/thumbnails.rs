@@ -34,9 +34,14 @@ pub(crate) fn reduce_map(atlas: &Atlas, map: &ParameterMap) -> ParameterMap {
                 else {
                     continue;
                 };
-                for ix in 0..atlas.width {
-                    let out = &mut row[(ix + atlas.origin_px[0]) / step];
-                    *out = (*out).max(map.strength[iy * atlas.width + ix]);
+                let line = &map.strength[iy * atlas.width..(iy + 1) * atlas.width];
+                let first = atlas.origin_px[0] / step;
+                // The first cell can begin before the raster.
+                let (head, rest) =
+                    line.split_at(((first + 1) * step - atlas.origin_px[0]).min(line.len()));
+                let cells = std::iter::once(head).chain(rest.chunks(step));
+                for (out, cell) in row[first..].iter_mut().zip(cells) {
+                    *out = cell.iter().fold(*out, |most, s| most.max(*s));
                 }
             }
         });
@@ -61,6 +66,12 @@ pub(crate) fn base_of(picture: Option<&Pixels>, full_px: [usize; 2]) -> BaseText
         Samples::Eight(v) => f32::from(v[i]),
         Samples::Sixteen(v) => f32::from(v[i]) / 257.0,
     };
+    if let Samples::Eight(v) = &picture.samples
+        && [width * step, height * step] == [picture.width, picture.height]
+    {
+        whole_cells(v, step, width, &mut rgb);
+        return BaseTexture { width, height, rgb };
+    }
     // The pixels of the picture under a display pixel.
     let span = |k: usize, of: usize, size: usize| {
         let from = k * size / of;
@@ -86,4 +97,28 @@ pub(crate) fn base_of(picture: Option<&Pixels>, full_px: [usize; 2]) -> BaseText
             }
         });
     BaseTexture { width, height, rgb }
+}
+
+/// Means of square cells of `step` pixels that fill the picture.
+fn whole_cells(levels: &[u8], step: usize, width: usize, rgb: &mut [u8]) {
+    let line = 3 * width * step;
+    let n = (step * step) as u32;
+    rgb.par_chunks_mut((3 * width).max(1))
+        .zip(levels.par_chunks((line * step).max(1)))
+        .for_each(|(row, lines)| {
+            for (x, px) in row.chunks_exact_mut(3).enumerate() {
+                let mut sum = [n / 2; 3];
+                for y in 0..step {
+                    let from = y * line + 3 * x * step;
+                    for level in lines[from..from + 3 * step].chunks_exact(3) {
+                        for c in 0..3 {
+                            sum[c] += u32::from(level[c]);
+                        }
+                    }
+                }
+                for c in 0..3 {
+                    px[c] = (sum[c] / n) as u8;
+                }
+            }
+        });
 }
