@@ -208,7 +208,8 @@ async fn deliver(mut reply: Reply, config: &Rc<Config>, env: &Env, context: &Con
             });
         }
         Some(message @ Message::Request(_)) => {
-            if !queue::send(config, &message).await {
+            let is_taken = queue::send(config, &message).await;
+            if !is_taken {
                 reply = reply.not_taken();
             }
         }

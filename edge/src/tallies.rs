@@ -59,12 +59,15 @@ async fn call(env: &Env, name: &str, call: &Call) -> worker::Result<Response> {
 /// The objects of the jurisdiction that the configuration names.
 fn namespace(env: &Env) -> worker::Result<ObjectNamespace> {
     let namespace = env.durable_object(BINDING)?;
-    let Ok(jurisdiction) = env.var(JURISDICTION) else {
+    let jurisdiction = env
+        .var(JURISDICTION)
+        .map_or_else(|_| String::new(), |text| text.to_string());
+    if jurisdiction.is_empty() {
         return Ok(namespace);
-    };
+    }
     let namespace = JsValue::from(namespace);
     let restrict: Function = Reflect::get(&namespace, &"jurisdiction".into())?.dyn_into()?;
-    let within = restrict.call1(&namespace, &jurisdiction.to_string().into())?;
+    let within = restrict.call1(&namespace, &jurisdiction.into())?;
     ObjectNamespace::get(within)
 }
 

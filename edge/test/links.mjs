@@ -4,12 +4,13 @@ import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 const DOMAIN = Buffer.from('dermalia-link/1\0');
 
 export class Key {
-  constructor(id, seedByte) {
+  /** Of a seed of 32 bytes, or of one byte as often. */
+  constructor(id, seed) {
     this.id = id;
     const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex');
-    const seed = Buffer.alloc(32, seedByte);
+    const bytes = typeof seed === 'number' ? Buffer.alloc(32, seed) : seed;
     this.secret = createPrivateKey({
-      key: Buffer.concat([pkcs8, seed]),
+      key: Buffer.concat([pkcs8, bytes]),
       format: 'der',
       type: 'pkcs8',
     });

@@ -1,5 +1,6 @@
 //! The pages in a real browser, served by the real program.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,6 +18,11 @@ const BROWSERS: [&str; 4] = [
 
 /// Part of the test command: the demo, opened in Chromium.
 pub(crate) fn test() -> Result<()> {
+    run("report.test.mjs", &[])
+}
+
+/// Runs one file of tests with the real program and a browser.
+pub(crate) fn run(tests: &str, variables: &[(&str, &OsStr)]) -> Result<()> {
     let browser = browser()?;
     let folder = command::root().join("tests/browser");
     npm::packages(&folder)?;
@@ -26,9 +32,10 @@ pub(crate) fn test() -> Result<()> {
     command::run_in(
         &folder,
         Command::new("node")
-            .args(["--test", "--test-reporter=spec", "report.test.mjs"])
+            .args(["--test", "--test-reporter=spec", tests])
             .env("DERMALIA_BIN", target.join("release/dermalia"))
-            .env("CHROMIUM_BIN", browser),
+            .env("CHROMIUM_BIN", browser)
+            .envs(variables.iter().copied()),
     )
 }
 

@@ -5,14 +5,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{cache, command, npm, wasm};
+use crate::{browser, cache, command, npm, wasm};
 
 const WORKER_BUILD: &str = "0.8.7";
-/// An emulation of S3 that checks signatures, from PyPI.
+/// An emulation of S3 and SQS that checks the signatures of S3, from PyPI.
 const MINISTACK: &str = "1.5.33";
 
-/// Part of the test command: builds the Worker, and holds it to its table of
-/// requests against an emulated S3.
+/// Part of the test command: builds the Worker, holds it to its tables of
+/// requests against emulated S3 and SQS, and then the real report behind it
+/// to the native server's answers and to a real browser.
 pub(crate) fn test() -> Result<()> {
     let folder = folder();
     let toolchain = wasm::ensure_wasm_toolchain()?;
@@ -29,9 +30,21 @@ pub(crate) fn test() -> Result<()> {
     command::run_in(
         &folder,
         Command::new("node")
-            .args(["--test", "test/edge.test.mjs"])
-            .env("MINISTACK", ministack),
-    )
+            .args(["--test", "--test-reporter=spec"])
+            .args([
+                "test/settings.test.mjs",
+                "test/edge.test.mjs",
+                "test/acts.test.mjs",
+            ])
+            .env("MINISTACK", &ministack),
+    )?;
+    browser::run("edge.test.mjs", &[("MINISTACK", ministack.as_os_str())])
+}
+
+/// Prints the Worker's size, start-up and rate beside those of a plain one.
+pub(crate) fn bench() -> Result<()> {
+    build()?;
+    command::run_in(&folder(), Command::new("node").arg("test/bench.mjs"))
 }
 
 /// Builds the Worker into `edge/build`.

@@ -1,0 +1,169 @@
+// Requests a second and latency of the Worker on loopback, against a plain Worker that
+// streams the same object unverified. Both run in workerd, before the same small origin.
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import { performance } from 'node:perf_hooks';
+import { readFileSync, readdirSync } from 'node:fs';
+import { Worker as Thread, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { gzipSync } from 'node:zlib';
+import { Miniflare, Log, LogLevel } from 'miniflare';
+import { startWorker } from './cloud.mjs';
+import { Key } from './links.mjs';
+
+const REPORT = '000102030405060708090a0b0c0d0e0f';
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 4);
+const CONNECTIONS = 16;
+const ROUNDS = 3;
+const STYLE = createHash('sha256').update('x').digest('base64');
+
+/** S3 and SQS that answer at once, on a thread of their own: no signature is checked. */
+async function origin() {
+  const { bytes } = workerData;
+  const body = Buffer.alloc(bytes, 'report ');
+  const server = http.createServer((request, response) => {
+    request.resume();
+    if (request.method === 'POST') {
+      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end('{}');
+      return;
+    }
+    response.writeHead(200, {
+      'content-length': bytes,
+      'content-type': 'text/html; charset=utf-8',
+      etag: '"0123456789abcdef"',
+      'x-amz-meta-epoch': '0',
+      'x-amz-meta-csp-style-sha256': STYLE,
+    });
+    response.end(body);
+  });
+  server.keepAliveTimeout = 60_000;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  parentPort.postMessage(server.address().port);
+}
+
+async function startOrigin(bytes) {
+  const thread = new Thread(new URL(import.meta.url), { workerData: { bytes } });
+  const [port] = await once(thread, 'message');
+  const origin = `http://127.0.0.1:${port}`;
+  return { origin, queues: { url: (name) => `${origin}/0/${name}` }, stop: () => thread.terminate() };
+}
+
+/** The same bytes by a Worker that does nothing but pass them on. */
+async function startPlain(store) {
+  const worker = new Miniflare({
+    log: new Log(LogLevel.NONE),
+    host: '127.0.0.1',
+    port: 0,
+    modules: true,
+    compatibilityDate: '2026-04-01',
+    script: `export default { fetch: () => fetch(${JSON.stringify(`${store.origin}/object`)}, { cache: 'no-store' }) }`,
+  });
+  const started = (await worker.ready).origin;
+  return { origin: started, stop: () => worker.dispose() };
+}
+
+/** Sends requests over open connections for a while; gives the times in ms, sorted. */
+async function load(target, path, seconds, connections = CONNECTIONS) {
+  const { hostname, port } = new URL(target);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
+  const times = [];
+  const end = performance.now() + seconds * 1000;
+  const one = () => new Promise((resolve, reject) => {
+    const begin = performance.now();
+    const request = http.get({ hostname, port, path, agent }, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`));
+      response.resume();
+      response.on('end', () => {
+        times.push(performance.now() - begin);
+        resolve();
+      });
+    });
+    request.on('error', reject);
+  });
+  const begin = performance.now();
+  await Promise.all(Array.from({ length: connections }, async () => {
+    do await one(); while (performance.now() < end);
+  }));
+  const elapsed = (performance.now() - begin) / 1000;
+  agent.destroy();
+  times.sort((a, b) => a - b);
+  return { perSecond: times.length / elapsed, median: times[times.length >> 1], p95: times[Math.floor(times.length * 0.95)] };
+}
+
+/** Processor time of the runtimes under this process, by pid, in ms (Linux). */
+function runtimes() {
+  const times = new Map();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+      const fields = rest.split(' ');
+      // Fields 4, 14 and 15 of proc(5); a tick is 10 ms.
+      if (name === 'workerd' && Number(fields[1]) === process.pid) {
+        times.set(pid, (Number(fields[11]) + Number(fields[12])) * 10);
+      }
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return times;
+}
+
+/** Processor time that starting a Worker takes, up to its first answer. */
+async function startUp(start, path) {
+  const known = runtimes();
+  const worker = await start();
+  await load(worker.origin, path, 0, 1);
+  const [[, ms]] = [...runtimes()].filter(([pid]) => !known.has(pid));
+  return { worker, ms };
+}
+
+async function main() {
+  const built = ['index_bg.wasm', 'index.js'].map((name) => readFileSync(new URL(`../build/${name}`, import.meta.url)));
+  const sum = (of) => built.reduce((total, file) => total + of(file).length, 0);
+  console.log(`size       ${sum((file) => file)} bytes, ${sum(gzipSync)} compressed (limit 1048576)`);
+  const key = new Key(1, 11);
+  const link = `/r/${key.token({ report: REPORT })}`;
+  let worst = Infinity;
+  for (const [name, path, bytes] of [
+    ['page, with the record of its access', link, 150_000],
+    ['picture', `${link}/still_front.webp`, 150_000],
+    ['model', `${link}/scan.glb`, 1_500_000],
+  ]) {
+    const store = await startOrigin(bytes);
+    const { worker: plain, ms: plainMs } = await startUp(() => startPlain(store), path);
+    const { worker: edge, ms: edgeMs } = await startUp(() => startWorker(store, [key]), path);
+    console.log(`${name}, ${bytes} bytes`);
+    console.log(`  start-up to the first answer: ${edgeMs} ms of processor time, ${plainMs} ms for a plain Worker`);
+    await load(edge.origin, path, 1);
+    await load(plain.origin, path, 1);
+    const ratios = [];
+    const results = { plain: [], edge: [] };
+    // Turn about, so that both meet the same disturbances.
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const a = await load(plain.origin, path, SECONDS);
+      const b = await load(edge.origin, path, SECONDS);
+      results.plain.push(a);
+      results.edge.push(b);
+      ratios.push(b.perSecond / a.perSecond);
+    }
+    const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
+    for (const kind of ['plain', 'edge']) {
+      const of = (field) => median(results[kind].map((r) => r[field])).toFixed(1);
+      console.log(`  ${kind.padEnd(6)} ${of('perSecond').padStart(8)} requests/s, median ${of('median')} ms, p95 ${of('p95')} ms`);
+    }
+    const added = median(results.edge.map((r, i) => r.median - results.plain[i].median));
+    const ratio = median(ratios);
+    worst = Math.min(worst, ratio);
+    console.log(`  ratio  ${ratio.toFixed(2)}, added latency ${added.toFixed(2)} ms at ${CONNECTIONS} connections`);
+    await edge.stop();
+    await plain.stop();
+    await store.stop();
+  }
+  if (worst < 0.7) {
+    console.error(`the Worker reaches ${worst.toFixed(2)} of a plain one's rate; 0.7 is the least`);
+    process.exitCode = 1;
+  }
+}
+
+await (isMainThread ? main() : origin());
