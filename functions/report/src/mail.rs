@@ -26,47 +26,51 @@ pub fn mail_text(
     first_name: Option<&Personal<String>>,
 ) -> Option<MailText> {
     let url = link_url(record, settings, key)?;
-    let days = (record.link?.expires_at_secs - record.link?.issued_at_secs).max(0) / 86_400;
+    let grant = record.link?;
     let practice = settings
         .practice_name
         .as_deref()
-        .unwrap_or(record.key.practice.as_str());
+        .map_or_else(|| record.key.practice.as_str().to_owned(), one_line);
     let name = first_name.map(|n| one_line(n.reveal()));
     let locale = record
         .locale
         .as_deref()
         .unwrap_or(&settings.locale)
         .to_ascii_lowercase();
-    let texts = if locale.starts_with("de") {
-        german(name.as_deref(), practice, days)
-    } else {
-        english(name.as_deref(), practice, days)
+    let letter = Letter {
+        name: name.as_deref(),
+        practice: &practice,
+        days: (grant.expires_at_secs - grant.issued_at_secs).max(0) / 86_400,
+        until: day_of(grant.expires_at_secs),
+        answers_reach_practice: settings.reply_to.is_some(),
     };
-    let (greeting, lead, button, note) = (texts.greeting, texts.lead, texts.button, texts.note);
-    let html = format!(
-        "<!doctype html><html lang=\"{lang}\"><head><meta charset=\"utf-8\"><title>{subject}</title></head>\
-         <body style=\"font-family:sans-serif;line-height:1.5;color:#1d2b2a;max-width:36rem\">\
-         <p>{greeting}</p><p>{lead}</p><p><a href=\"{url}\">{button}</a></p><p>{note}</p></body></html>",
-        lang = texts.lang,
-        subject = escape(&texts.subject),
-        greeting = escape(&greeting),
-        lead = escape(&lead),
-        url = escape(&url),
-        button = escape(&button),
-        note = escape(&note),
-    );
+    let texts = if locale.starts_with("de") {
+        letter.german()
+    } else {
+        letter.english()
+    };
     Some(MailText {
         email: Email {
             from: settings.sender.clone(),
             to: to.clone(),
             reply_to: settings.reply_to.clone(),
+            text: texts.plain(&url),
+            html: texts.html(&url, &practice),
             subject: texts.subject,
-            text: format!("{greeting}\n\n{lead}\n\n{url}\n\n{note}\n"),
-            html,
-            date_secs: record.link?.issued_at_secs,
+            date_secs: grant.issued_at_secs,
         },
         idempotency_key: record.mail_idempotency_key()?,
     })
+}
+
+/// What the letter says, before it is in a language.
+struct Letter<'a> {
+    name: Option<&'a str>,
+    practice: &'a str,
+    days: i64,
+    /// Year, month, day of the link's end.
+    until: (i64, usize, i64),
+    answers_reach_practice: bool,
 }
 
 struct Texts {
@@ -74,38 +78,169 @@ struct Texts {
     subject: String,
     greeting: String,
     lead: String,
-    button: String,
-    note: String,
+    button: &'static str,
+    /// Said between the button and the address in letters.
+    otherwise: &'static str,
+    notes: Vec<String>,
 }
 
-fn german(name: Option<&str>, practice: &str, days: i64) -> Texts {
-    Texts {
-        lang: "de",
-        subject: "Ihr Bericht ist da".to_owned(),
-        greeting: name.map_or("Guten Tag,".to_owned(), |name| format!("Guten Tag {name},")),
-        lead: format!(
-            "{practice} hat Ihren Bericht für Sie bereitgestellt. Über diesen Link öffnen Sie ihn:"
-        ),
-        button: "Bericht öffnen".to_owned(),
-        note: format!(
-            "Der Link gilt {days} Tage. Er ist nur für Sie bestimmt: Wer ihn hat, kann den Bericht lesen. \
-             Fragen beantwortet Ihre Praxis."
-        ),
+impl Letter<'_> {
+    fn german(&self) -> Texts {
+        const MONTHS: [&str; 12] = [
+            "Januar",
+            "Februar",
+            "März",
+            "April",
+            "Mai",
+            "Juni",
+            "Juli",
+            "August",
+            "September",
+            "Oktober",
+            "November",
+            "Dezember",
+        ];
+        let (year, month, day) = self.until;
+        let questions = if self.answers_reach_practice {
+            "Fragen beantwortet Ihre Praxis; eine Antwort auf diese E-Mail erreicht sie."
+        } else {
+            "Fragen beantwortet Ihre Praxis."
+        };
+        Texts {
+            lang: "de",
+            subject: "Ihr Bericht ist da".to_owned(),
+            greeting: self
+                .name
+                .map_or("Guten Tag,".to_owned(), |name| format!("Guten Tag {name},")),
+            lead: format!(
+                "{} hat Ihren Bericht für Sie bereitgestellt. Über diesen Link öffnen Sie ihn:",
+                self.practice
+            ),
+            button: "Bericht öffnen",
+            otherwise: "Oder kopieren Sie diese Adresse in Ihren Browser:",
+            notes: vec![
+                format!(
+                    "Der Link gilt {} Tage, bis zum {day}. {} {year}. Er ist nur für Sie bestimmt: \
+                     Wer ihn hat, kann den Bericht lesen.",
+                    self.days, MONTHS[month]
+                ),
+                questions.to_owned(),
+            ],
+        }
+    }
+
+    fn english(&self) -> Texts {
+        const MONTHS: [&str; 12] = [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ];
+        let (year, month, day) = self.until;
+        let questions = if self.answers_reach_practice {
+            "Your practice answers questions; a reply to this e-mail reaches it."
+        } else {
+            "Your practice answers questions."
+        };
+        Texts {
+            lang: "en",
+            subject: "Your report is ready".to_owned(),
+            greeting: self
+                .name
+                .map_or("Hello,".to_owned(), |name| format!("Hello {name},")),
+            lead: format!(
+                "{} has prepared your report. This link opens it:",
+                self.practice
+            ),
+            button: "Open the report",
+            otherwise: "Or copy this address into your browser:",
+            notes: vec![
+                format!(
+                    "The link works for {} days, until {day} {} {year}. It is meant for you alone: \
+                     whoever has it can read the report.",
+                    self.days, MONTHS[month]
+                ),
+                questions.to_owned(),
+            ],
+        }
     }
 }
 
-fn english(name: Option<&str>, practice: &str, days: i64) -> Texts {
-    Texts {
-        lang: "en",
-        subject: "Your report is ready".to_owned(),
-        greeting: name.map_or("Hello,".to_owned(), |name| format!("Hello {name},")),
-        lead: format!("{practice} has prepared your report. This link opens it:"),
-        button: "Open the report".to_owned(),
-        note: format!(
-            "The link works for {days} days. It is meant for you alone: whoever has it can read the report. \
-             Your practice answers questions."
-        ),
+impl Texts {
+    fn plain(&self, url: &str) -> String {
+        let notes = self.notes.join("\n\n");
+        format!("{}\n\n{}\n\n{url}\n\n{notes}\n", self.greeting, self.lead)
     }
+
+    /// Without a picture, a style sheet or anything else to fetch; laid out by one table,
+    /// because mail programs know little else.
+    fn html(&self, url: &str, practice: &str) -> String {
+        let paragraph = |text: &str| {
+            let text = escape(text);
+            format!("<p style=\"margin:0 0 16px\">{text}</p>")
+        };
+        let notes: String = self
+            .notes
+            .iter()
+            .map(|note| {
+                let note = escape(note);
+                format!(
+                    "<p style=\"margin:0 0 12px;font-size:14px;line-height:21px;color:#55636a\">{note}</p>"
+                )
+            })
+            .collect();
+        let url = escape(url);
+        format!(
+            "<!doctype html><html lang=\"{lang}\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+             <meta name=\"color-scheme\" content=\"light\"><title>{subject}</title></head>\
+             <body style=\"margin:0;padding:0;background:#faf8f5\">\
+             <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
+             style=\"background:#faf8f5\"><tr><td align=\"center\" style=\"padding:24px 12px\">\
+             <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
+             style=\"max-width:560px;background:#ffffff;border:1px solid #dfd9d0;border-radius:12px\">\
+             <tr><td style=\"padding:32px 28px;font-family:Arial,Helvetica,sans-serif;font-size:16px;\
+             line-height:25px;color:#1e2a2d;text-align:left\">\
+             <p style=\"margin:0 0 24px;font-weight:bold\">{practice}</p>{greeting}{lead}\
+             <p style=\"margin:24px 0\"><a href=\"{url}\" style=\"display:inline-block;padding:13px 26px;\
+             background:#0d5c63;border-radius:8px;color:#ffffff;font-weight:bold;text-decoration:none\">\
+             {button}</a></p>\
+             <p style=\"margin:0 0 4px;font-size:14px;line-height:21px;color:#55636a\">{otherwise}</p>\
+             <p style=\"margin:0 0 24px;font-size:13px;line-height:19px;word-break:break-all\">\
+             <a href=\"{url}\" style=\"color:#0d5c63\">{url}</a></p>{notes}\
+             </td></tr></table></td></tr></table></body></html>",
+            lang = self.lang,
+            subject = escape(&self.subject),
+            practice = escape(practice),
+            greeting = paragraph(&self.greeting),
+            lead = paragraph(&self.lead),
+            button = self.button,
+            otherwise = self.otherwise,
+        )
+    }
+}
+
+/// Year, month (from 0) and day in UTC of a time since 1970 (Hinnant, "chrono-compatible
+/// low-level date algorithms", civil_from_days).
+fn day_of(secs: i64) -> (i64, usize, i64) {
+    let z = secs.div_euclid(86_400) + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 2 } else { mp - 10 };
+    let year = yoe + era * 400 + i64::from(month < 2);
+    (year, usize::try_from(month).unwrap_or(0), day)
 }
 
 /// A name without line breaks, so that it stays within its sentence.
@@ -180,6 +315,57 @@ mod tests {
             assert_eq!(mail.idempotency_key, format!("report-ready/{id}/3"));
         }
         assert_eq!(mail("Anna", "de").email, mail("Anna", "de").email);
+    }
+
+    #[test]
+    fn the_end_of_the_link_is_a_date() {
+        assert_eq!(day_of(0), (1970, 0, 1));
+        assert_eq!(day_of(951_782_400), (2000, 1, 29));
+        assert_eq!(day_of(1_798_675_200), (2026, 11, 31));
+        assert_eq!(day_of(4_107_542_399), (2100, 1, 28));
+        assert!(
+            mail("Anna", "de")
+                .email
+                .text
+                .contains("bis zum 15. Januar 1970")
+        );
+        assert!(
+            mail("Anna", "en")
+                .email
+                .html
+                .contains("until 15 January 1970")
+        );
+    }
+
+    #[test]
+    fn nothing_is_fetched_by_reading_it() {
+        let html = mail("Anna", "de").email.html;
+        for word in ["<img", "src=", "url(", "<link", "@import", "<script"] {
+            assert!(!html.contains(word), "{word}");
+        }
+        // One address, twice a link and once in letters.
+        assert_eq!(html.matches("https://").count(), 3);
+        assert_eq!(html.matches("https://report.dermalia.de/r/").count(), 3);
+    }
+
+    #[test]
+    fn answers_go_where_the_practice_wants_them() {
+        let key = SigningKey::from_seed(KeyId::new(1), &[5; 32]);
+        let to = Personal::new("anna@example.org".to_owned());
+        let settings = Settings {
+            reply_to: Some("praxis@example.org".to_owned()),
+            practice_name: Some("Praxis <Nord>\r\nBcc: x@y.z".to_owned()),
+            ..Settings::default()
+        };
+        let mail = mail_text(&record("de"), &settings, &key, &to, None).unwrap();
+        assert_eq!(mail.email.reply_to, settings.reply_to);
+        assert!(
+            mail.email
+                .text
+                .contains("eine Antwort auf diese E-Mail erreicht sie")
+        );
+        assert!(mail.email.html.contains("Praxis &lt;Nord&gt;  Bcc: x@y.z"));
+        assert!(!mail.email.text.contains("\nBcc"));
     }
 
     #[test]
