@@ -58,6 +58,26 @@ pub(crate) enum Command {
     /// Issue, show or revoke the signed link of a scan.
     #[command(subcommand)]
     Link(LinkCommand),
+    /// Do what a patient asks for: access, rectification, erasure, restriction,
+    /// portability, objection (Art. 15 to 21 GDPR).
+    #[command(subcommand)]
+    Rights(RightsCommand),
+    /// Check or show the audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Remove what is due and find what was left behind, in both directions.
+    ///
+    /// `serve` does it by itself, once an hour.
+    Sweep(SweepArgs),
+    /// Add a practice, change its terms, or rotate its credential.
+    #[command(subcommand)]
+    Practice(PracticeCommand),
+    /// See what was given up, and bring it back.
+    #[command(subcommand)]
+    Ops(OpsCommand),
+    /// Make the keys that sign links in a deployment.
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 #[derive(Args)]
@@ -167,6 +187,8 @@ pub(crate) enum LinkCommand {
     Show(LinkArgs),
     /// Revoke every link of the scan at once.
     Revoke(LinkArgs),
+    /// Issue a new code for the report and show it once; without it the report stays closed.
+    Code(LinkArgs),
 }
 
 #[derive(Args)]
@@ -179,6 +201,217 @@ pub(crate) struct LinkArgs {
     /// The practice, where two practices use the same scan identifier.
     #[arg(long, value_name = "ID")]
     pub(crate) practice: Option<String>,
+}
+
+/// Which scan a right is about.
+#[derive(Args)]
+pub(crate) struct RightsScan {
+    /// The scan's identifier.
+    pub(crate) scan: String,
+    /// The folder given to `serve --data`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The practice, where two practices use the same scan identifier.
+    #[arg(long, value_name = "ID")]
+    pub(crate) practice: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RightsCommand {
+    /// Write everything that is held on a scan into a zip with a readable index (Art. 15).
+    Access {
+        #[command(flatten)]
+        target: RightsScan,
+        /// The archive; written with mode 0600.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Correct first name or e-mail: new report, new link, the old one is dead (Art. 16).
+    Rectify {
+        #[command(flatten)]
+        target: RightsScan,
+        /// The right first name.
+        #[arg(long, value_name = "NAME", conflicts_with = "no_first_name")]
+        first_name: Option<String>,
+        /// Remove the first name.
+        #[arg(long)]
+        no_first_name: bool,
+        /// The right e-mail address.
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "no_email")]
+        email: Option<String>,
+        /// Remove the e-mail address.
+        #[arg(long)]
+        no_email: bool,
+    },
+    /// Erase a scan at once, with all copies (Art. 17); repeated, it says so again.
+    Erase {
+        #[command(flatten)]
+        target: RightsScan,
+    },
+    /// Keep a scan, but neither process nor serve it (Art. 18).
+    Restrict {
+        #[command(flatten)]
+        target: RightsScan,
+        /// End the restriction.
+        #[arg(long)]
+        lift: bool,
+    },
+    /// Write findings, FHIR, pictures and model into a zip to take elsewhere (Art. 20).
+    Portability {
+        #[command(flatten)]
+        target: RightsScan,
+        /// The archive; written with mode 0600.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Turn usage events off for a report, and delete those there are (Art. 21).
+    Object {
+        #[command(flatten)]
+        target: RightsScan,
+        /// The objection is withdrawn.
+        #[arg(long)]
+        withdraw: bool,
+    },
+    /// Print the signed certificate of a scan's deletion.
+    Certificate {
+        #[command(flatten)]
+        target: RightsScan,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that the log is whole: no entry changed, missing or cut off.
+    Verify {
+        /// The folder given to `serve --data`.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// One practice; all by default.
+        #[arg(long, value_name = "ID")]
+        practice: Option<String>,
+        /// A head that was noted before: the log must still contain it.
+        #[arg(long, value_name = "SEQUENCE:HASH")]
+        noted: Option<dermalia_record::audit::NotedHead>,
+        /// A deletion certificate: its signature is checked, and that the log still
+        /// contains its head.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["noted", "practice"])]
+        certificate: Option<PathBuf>,
+    },
+    /// Print a practice's log.
+    Show {
+        /// The practice.
+        practice: String,
+        /// The folder given to `serve --data`.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct SweepArgs {
+    /// The folder given to `serve --data`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+}
+
+/// Where a service keeps its data.
+#[derive(Args)]
+pub(crate) struct PlaceArgs {
+    /// The folder given to `serve --data`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PracticeCommand {
+    /// Add a practice; prints its credential, which is shown this once.
+    Add {
+        /// Its identifier.
+        id: String,
+        #[command(flatten)]
+        terms: TermsArgs,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Change what a practice has agreed; what is not named stays.
+    Terms {
+        /// Its identifier.
+        id: String,
+        #[command(flatten)]
+        terms: TermsArgs,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Give a practice a new credential; the one before stays valid until it is retired.
+    Rotate {
+        /// Its identifier.
+        id: String,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// End the credential before the current one.
+    Retire {
+        /// Its identifier.
+        id: String,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// List the practices with their terms.
+    List {
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct TermsArgs {
+    /// Its name on report and e-mail.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: Option<String>,
+    /// Language of report and e-mail where the patient has named none.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) locale: Option<String>,
+    /// Whom patients ask, as shown on the report.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) contact: Option<String>,
+    /// Sender of its e-mails.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) sender: Option<String>,
+    /// Where answers to its e-mails go.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) reply_to: Option<String>,
+    /// How long a scan is kept, in calendar months from its capture.
+    #[arg(long, value_name = "N")]
+    pub(crate) retention_months: Option<u16>,
+    /// How long the raw bundle is kept after the report, in days.
+    #[arg(long, value_name = "N")]
+    pub(crate) bundle_days: Option<u16>,
+    /// How long a link lives, in days.
+    #[arg(long, value_name = "N")]
+    pub(crate) link_days: Option<u16>,
+    /// Whether links ask for a code of six digits.
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) code_required: Option<bool>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum OpsCommand {
+    /// Show the messages that were given up, with their reasons.
+    Dead(PlaceArgs),
+    /// Bring them back into their queues.
+    Redrive(PlaceArgs),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key: the secret for the secrets manager, the public half for the edge.
+    New {
+        /// Its number; the edge tells keys apart by it.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        id: u16,
+    },
+    /// Print the public half of the secret on standard input.
+    Public,
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! `dermalia`: the command line, and the embedded cloud that it runs.
 
 mod analyze;
+mod audit;
 mod cli;
 mod demo;
+mod keys;
 mod link;
+mod ops;
 mod output;
 mod phantom;
+mod practice;
 mod report;
+mod rights;
 mod serve;
 
 use std::future::Future;
@@ -56,6 +61,12 @@ fn main() -> ExitCode {
             Ok(serve::serve(options, ready).await?)
         }),
         Command::Link(command) => service("warn", link::run(&command, &output)),
+        Command::Rights(command) => service("warn", rights::run(&command, &output)),
+        Command::Audit(command) => service("warn", audit::run(&command, &output)),
+        Command::Sweep(args) => service("warn", audit::sweep(&args, &output)),
+        Command::Practice(command) => service("warn", practice::run(&command, &output)),
+        Command::Ops(command) => service("warn", ops::run(&command, &output)),
+        Command::Keys(command) => keys::run(&command, &output),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -43,6 +43,12 @@ impl MemoryObjects {
         self.lock().by_key.clone()
     }
 
+    /// One object, for a test that looks at many states.
+    #[must_use]
+    pub fn snapshot_of(&self, key: &str) -> Option<Object> {
+        self.lock().by_key.get(key).cloned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -99,7 +99,16 @@ impl Cloud {
         };
         let queue: Arc<dyn Queue> = Arc::new(local.reports.clone());
         tasks.spawn(workers::work(queue, handler, stop.clone()));
-        tasks.spawn(workers::sweep(local.clone(), analyze, report, stop.clone()));
+        let rights = local.rights(settings.as_ref().clone());
+        let handler = move |body: String, attempt| {
+            let rights = rights.clone();
+            async move { rights.handle(&body, attempt).await.map(drop) }
+        };
+        let queue: Arc<dyn Queue> = Arc::new(local.requests.clone());
+        tasks.spawn(workers::work(queue, handler, stop.clone()));
+        let (sweeper, terms) = (local.clone(), Arc::clone(&settings));
+        let sweeping = workers::sweep(sweeper, terms, analyze, report, stop.clone());
+        tasks.spawn(sweeping);
         let drop_folder = layout.drop_folder();
         tasks.spawn(drop_folder::watch(
             drop_folder,

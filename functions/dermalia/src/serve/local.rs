@@ -9,11 +9,13 @@ use dermalia_embedded::{
     SqliteAudit, SqliteDataKeys, SqlitePractices, SqliteQueue, SqliteRecords, load_or_create_key,
 };
 use dermalia_link::SigningKey;
-use dermalia_record::port::Ports;
+use dermalia_record::port::{PortError, Ports, Removal};
 use dermalia_record::{
     Audit, Clock, PracticeId, ScanKey, ScanRecord, Settings, SystemClock, Vault,
 };
 use dermalia_report_function::{issue_link, link_url, revoke_links};
+use dermalia_rights::Rights;
+use dermalia_sweep::{Found, Sweep};
 
 /// The ports of a data folder with all that belongs to them.
 #[derive(Clone)]
@@ -24,6 +26,8 @@ pub(crate) struct Local {
     pub(crate) records: SqliteRecords,
     pub(crate) uploads: SqliteQueue,
     pub(crate) reports: SqliteQueue,
+    /// What readers have asked for through their links.
+    pub(crate) requests: SqliteQueue,
     pub(crate) outbox: Outbox,
     pub(crate) key: Arc<SigningKey>,
     pub(crate) audit: Audit,
@@ -37,7 +41,10 @@ impl Local {
         let objects = DirectoryObjects::open(&layout.store(), Arc::clone(&clock))?;
         let local = Self::assemble(layout, objects, clock)?;
         let leases = local.records.release_leases().await?;
-        let messages = local.uploads.recover().await? + local.reports.recover().await?;
+        let mut messages = 0;
+        for queue in [&local.uploads, &local.reports, &local.requests] {
+            messages += queue.recover().await?;
+        }
         if leases + messages > 0 {
             tracing::info!(
                 leases,
@@ -75,6 +82,7 @@ impl Local {
         let policy = QueuePolicy::default();
         let queue = |name| SqliteQueue::new(database.clone(), name, policy, Arc::clone(&clock));
         let (uploads, reports) = (queue("uploads"), queue("reports"));
+        let requests = queue(super::link_server::REQUEST_QUEUE);
         let records = SqliteRecords::new(database.clone(), Arc::clone(&clock));
         let outbox = Outbox::open(&layout.outbox())?;
         let key = Arc::new(load_or_create_key(&layout.signing_key())?);
@@ -104,10 +112,61 @@ impl Local {
             records,
             uploads,
             reports,
+            requests,
             outbox,
             key,
             audit,
         })
+    }
+
+    /// The rights of patients over this folder.
+    pub(crate) fn rights(&self, settings: Settings) -> Rights {
+        Rights {
+            ports: self.ports.clone(),
+            audit: self.audit.clone(),
+            settings: Arc::new(settings),
+            key: Arc::clone(&self.key),
+        }
+    }
+
+    fn sweeper(&self, settings: &Settings) -> Sweep {
+        Sweep {
+            ports: self.ports.clone(),
+            audit: self.audit.clone(),
+            settings: Arc::new(settings.clone()),
+        }
+    }
+
+    /// Removes what is due.
+    pub(crate) async fn remove_due(&self, settings: &Settings) -> Result<Found, PortError> {
+        let sweeper = self.sweeper(settings);
+        let found = sweeper.due(|removal| self.forget_mails(removal)).await?;
+        self.tidy(&found).await?;
+        Ok(found)
+    }
+
+    /// Looks at everything there is, and puts right what is not.
+    pub(crate) async fn sweep(&self, settings: &Settings) -> anyhow::Result<Found> {
+        let sweeper = self.sweeper(settings);
+        let found = sweeper.full(|removal| self.forget_mails(removal)).await?;
+        self.tidy(&found).await?;
+        Ok(found)
+    }
+
+    /// The outbox stands for a mail service, which forgets too.
+    fn forget_mails(&self, removal: &Removal) -> Result<(), PortError> {
+        for key in removal.record.mail_keys() {
+            self.outbox.forget(&key)?;
+        }
+        Ok(())
+    }
+
+    /// Deleted records leave no copy in the database's log.
+    async fn tidy(&self, found: &Found) -> Result<(), PortError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        self.database.checkpoint().await
     }
 
     /// The scan of that id; the practice is needed only where two have it.

@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dermalia_analyze::Analyze;
 use dermalia_embedded::worker::{Step, step};
 use dermalia_record::event::trigger_of;
 use dermalia_record::port::{ObjectStore, PortError, Queue};
-use dermalia_record::{Attempt, HandleError};
+use dermalia_record::{Attempt, HandleError, Settings};
 use dermalia_report_function::Report;
 use tokio::sync::watch;
 
@@ -20,8 +20,9 @@ const IDLE: Duration = Duration::from_millis(50);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How often expired scans are removed.
 const SWEEP: Duration = Duration::from_secs(60);
-/// Scans removed in one go.
-const SWEEP_BATCH: usize = 100;
+/// How often everything is looked at, and when for the first time.
+const FULL_SWEEP: Duration = Duration::from_secs(3_600);
+const FIRST_FULL_SWEEP: Duration = Duration::from_secs(600);
 /// Dead letters noted in one go.
 const DEAD_LETTERS: usize = 1_000;
 /// More bundles than one machine holds.
@@ -84,33 +85,30 @@ where
     }
 }
 
-/// Removes expired and erased scans, again and again.
-pub(crate) async fn sweep(local: Local, analyze: Analyze, report: Report, mut stop: Stop) {
+/// Removes expired and erased scans, again and again; now and then looks at everything.
+pub(crate) async fn sweep(
+    local: Local,
+    settings: Arc<Settings>,
+    analyze: Analyze,
+    report: Report,
+    mut stop: Stop,
+) {
+    // Not at once: what a dead process was working on is given time to end by itself.
+    let mut next_full = Instant::now() + FIRST_FULL_SWEEP;
     while !stop.is_set() {
-        if let Err(error) = sweep_once(&local).await {
+        let result = if Instant::now() >= next_full {
+            next_full = Instant::now() + FULL_SWEEP;
+            local.sweep(&settings).await.map(drop)
+        } else {
+            let due = local.remove_due(&settings).await;
+            due.map(drop).map_err(anyhow::Error::from)
+        };
+        if let Err(error) = result {
             tracing::warn!(%error, "the sweep failed");
         }
         note_dead_letters(&local, &analyze, &report).await;
         stop.sleep(SWEEP).await;
     }
-}
-
-async fn sweep_once(local: &Local) -> Result<(), PortError> {
-    // The outbox stands for a mail service, which forgets too.
-    let forget_mails = |removal: &dermalia_record::port::Removal| {
-        let mut record = removal.record.clone();
-        for send_number in 0..=record.mailing.send_number {
-            record.mailing.send_number = send_number;
-            if let Some(key) = record.mail_idempotency_key() {
-                local.outbox.forget(&key)?;
-            }
-        }
-        Ok(())
-    };
-    if dermalia_expire::sweep(&local.ports, SWEEP_BATCH, forget_mails).await? > 0 {
-        local.database.checkpoint().await?;
-    }
-    Ok(())
 }
 
 /// A message that was given up without its handler having lived to say so: its record says

@@ -1,8 +1,8 @@
 //! Links: renewed and revoked.
 
-use dermalia_link::{META_EPOCH, verify};
+use dermalia_link::{CodeHash, META_CODE, META_EPOCH, verify};
 use dermalia_record::{Clock, Phase};
-use dermalia_report_function::{LinkError, issue_link, link_url, revoke_links};
+use dermalia_report_function::{LinkError, issue_code, issue_link, link_url, revoke_links};
 
 use crate::rig::{Rig, scan};
 
@@ -83,4 +83,38 @@ async fn a_link_ends_with_the_scan() {
         revoke_links(&rig.ports, &scan()).await,
         Err(LinkError::NoScan)
     );
+}
+
+#[tokio::test]
+async fn a_code_is_issued_and_lies_on_every_object() {
+    let rig = Rig::new();
+    assert!(matches!(
+        issue_code(&rig.ports, &scan()).await,
+        Err(LinkError::NoScan)
+    ));
+    rig.upload("skin", "email=anna@example.org").await;
+    rig.settle().await;
+    assert_eq!(rig.record().await.code_hash, None);
+    let (_, first) = issue_code(&rig.ports, &scan()).await.unwrap();
+    let (record, second) = issue_code(&rig.ports, &scan()).await.unwrap();
+    let report = record.report_id.unwrap();
+    let hash = record.code_hash.unwrap();
+    let mut marked = 0;
+    for (key, object) in rig.objects.snapshot() {
+        if key.starts_with("reports/") {
+            assert_eq!(object.head.metadata[META_CODE], hash, "{key}");
+            marked += 1;
+        }
+    }
+    assert!(marked > 0);
+    let hash: CodeHash = hash.parse().unwrap();
+    assert_eq!(hash.fits(&second, report), Ok(true));
+    assert_eq!(hash.fits(&first, report), Ok(first == second));
+    // Neither a revocation nor a new link opens what a code closes.
+    revoke_links(&rig.ports, &scan()).await.unwrap();
+    issue_link(&rig.ports, &rig.settings, &scan())
+        .await
+        .unwrap();
+    let kept = rig.record().await.code_hash;
+    assert_eq!(kept, Some(hash.to_string()));
 }
