@@ -1,23 +1,29 @@
 //! The skin between the features: a smooth level that features do not pull up.
 
-use crate::field::{Field, gaussian, quantile};
+use rayon::prelude::*;
+
+use crate::field::{Field, enlarge, gaussian, quantile};
 use crate::linear::solve;
 
 /// The side of the blocks that the level is fitted on, in millimetres.
 const BLOCK_MM: f32 = 2.0;
 /// How far the last, finest level reaches.
 const REACH_MM: [f32; 2] = [22.0, 12.0];
+/// How far one reaches that light must not pull.
+const CLOSE_MM: f32 = 5.0;
 
 /// The smooth level of a plane over the cells that have weight.
 ///
 /// A quadratic surface is fitted first, by iterated weights that give nothing to what
 /// stands out upwards, so that not even a feature of several centimetres is taken for
 /// skin; then Gaussian means of growing fineness follow what remains. `weight` is 0 on
-/// features already known: the level is interpolated below them.
-pub(crate) fn baseline(field: &Field, plane: &[f32], weight: &[f32]) -> Vec<f32> {
+/// features already known: the level is interpolated below them. A `close` level follows
+/// the skin more finely still.
+pub(crate) fn baseline(field: &Field, plane: &[f32], weight: &[f32], close: bool) -> Vec<f32> {
     let blocks = Blocks::of(field, plane, weight);
     let mut level = blocks.quadratic();
-    for reach in REACH_MM {
+    let finest = close.then_some(CLOSE_MM);
+    for reach in REACH_MM.into_iter().chain(finest) {
         let keep = blocks.without_outliers(&level);
         let rest: Vec<f32> = (0..keep.len())
             .map(|i| (blocks.value[i] - level[i]) * keep[i])
@@ -64,7 +70,10 @@ pub(crate) fn low_pass(field: &Field, plane: &[f32], weight: &[f32], reach_mm: f
 /// The spread of the noise of a residual plane, from what lies below its middle: features
 /// lie above. In units of a standard deviation.
 pub(crate) fn noise_below(residual: &[f32], weight: &[f32]) -> f32 {
+    // Some hundred thousand cells tell it to a few per mille.
+    let every = residual.len() / 600_000 + 1;
     let mut values: Vec<f32> = (0..residual.len())
+        .step_by(every)
         .filter(|&i| weight[i] > 0.5)
         .map(|i| residual[i])
         .collect();
@@ -97,13 +106,22 @@ impl Blocks {
         let height = field.height.div_ceil(cells[1]);
         let mut sum = vec![0.0_f64; width * height];
         let mut mass = vec![0.0_f64; width * height];
-        for y in 0..field.height {
-            for x in 0..field.width {
-                let (i, b) = (y * field.width + x, (y / cells[1]) * width + x / cells[0]);
-                sum[b] += f64::from(plane[i]) * f64::from(weight[i]);
-                mass[b] += f64::from(weight[i]);
-            }
-        }
+        sum.par_chunks_mut(width)
+            .zip(mass.par_chunks_mut(width))
+            .enumerate()
+            .for_each(|(by, (sum, mass))| {
+                for y in by * cells[1]..((by + 1) * cells[1]).min(field.height) {
+                    let row = y * field.width..(y + 1) * field.width;
+                    let (plane, weight) = (&plane[row.clone()], &weight[row]);
+                    let blocks = plane.chunks(cells[0]).zip(weight.chunks(cells[0]));
+                    for (b, (plane, weight)) in blocks.enumerate() {
+                        for (p, w) in plane.iter().zip(weight) {
+                            sum[b] += f64::from(*p) * f64::from(*w);
+                            mass[b] += f64::from(*w);
+                        }
+                    }
+                }
+            });
         let full = (cells[0] * cells[1]) as f64;
         Self {
             width,
@@ -193,25 +211,8 @@ impl Blocks {
 
     /// A level of the blocks, bilinear at every cell.
     fn spread(&self, level: &[f32], field: &Field) -> Vec<f32> {
-        let along = |cell: usize, size: usize, count: usize| {
-            let p = ((cell as f32 + 0.5) / size as f32 - 0.5).clamp(0.0, (count - 1) as f32);
-            let first = (p as usize).min(count.saturating_sub(2));
-            (first, p - first as f32)
-        };
-        let mut out = Vec::with_capacity(field.len());
-        for y in 0..field.height {
-            let (by, fy) = along(y, self.cells[1], self.height);
-            let below = if self.height > 1 { self.width } else { 0 };
-            for x in 0..field.width {
-                let (bx, fx) = along(x, self.cells[0], self.width);
-                let right = usize::from(self.width > 1);
-                let b = by * self.width + bx;
-                let top = level[b] + (level[b + right] - level[b]) * fx;
-                let low = level[b + below] + (level[b + below + right] - level[b + below]) * fx;
-                out.push(top + (low - top) * fy);
-            }
-        }
-        out
+        let blocks = [self.width, self.height];
+        enlarge(level, blocks, [field.width, field.height], self.cells)
     }
 }
 
@@ -246,7 +247,7 @@ mod tests {
                 plane[y * 650 + x] = slope(x, y) + 0.06 * edge;
             }
         }
-        let level = baseline(&field, &plane, &field.weight);
+        let level = baseline(&field, &plane, &field.weight, false);
         for (x, y) in [(400, 300), (350, 300), (100, 500), (600, 100), (5, 5)] {
             let error = level[y * 650 + x] - slope(x, y);
             assert!(error.abs() < 0.003, "{x} {y}: {error}");

@@ -8,6 +8,7 @@
 use crate::colour::{HAEMOGLOBIN, MELANIN_SPECTRAL, MELANIN_TSUMURA};
 use crate::field::{Field, quantile, weighted_quantile};
 use crate::linear::solve;
+use rayon::prelude::*;
 
 /// How far the directions may be taken from where they are expected, in degrees of the
 /// chroma plane: 84 (Tsumura's M) and 107 (a melanin that falls with wavelength), 152 (H).
@@ -103,6 +104,23 @@ impl Directions {
         ]
     }
 
+    /// The form that finds melanin where blue is nearly lost: what stands out of skin that
+    /// is as even as skin without pits, folds and red areas, and so mostly what is dark.
+    pub(crate) fn dark_form(self, noise: [f64; 3]) -> [f64; 3] {
+        let [melanin, blood] = self.spectra();
+        least_error_form(melanin, &[(NEUTRAL, 0.012), (blood, 0.006)], noise)
+    }
+
+    /// The noise of [`Self::unmix`] of a density, given that of each channel.
+    pub(crate) fn unmix_noise(self, noise: [f32; 3]) -> [f32; 2] {
+        let columns = [0, 1, 2].map(|k| {
+            let mut one = [0.0; 3];
+            one[k] = noise[k];
+            self.unmix(one)
+        });
+        [0, 1].map(|k| columns.iter().map(|c| c[k] * c[k]).sum::<f32>().sqrt())
+    }
+
     /// The form that reads the light and the relief: 1 on (1, 1, 1), and moved by neither
     /// chromophore as far as the noise allows.
     pub(crate) fn shading_form(self, noise: [f64; 3]) -> [f64; 3] {
@@ -157,11 +175,10 @@ fn least_error_form(target: [f64; 3], others: &[([f64; 3], f64)], noise: [f64; 3
 /// A linear form of density over all cells.
 pub(crate) fn plane(field: &Field, form: [f64; 3]) -> Vec<f32> {
     let form = form.map(|v| v as f32);
-    (0..field.len())
-        .map(|i| {
-            let d = field.at(i);
-            form[0] * d[0] + form[1] * d[1] + form[2] * d[2]
-        })
+    let [r, g, b] = &field.density;
+    (r, g, b)
+        .into_par_iter()
+        .map(|(r, g, b)| form[0] * r + form[1] * g + form[2] * b)
         .collect()
 }
 
@@ -176,7 +193,7 @@ pub(crate) fn cell_noise(field: &Field) -> [f64; 3] {
     let w = field.width;
     let full = |i: usize| field.weight[i] > 0.5;
     let mut off: [Vec<f32>; 3] = Default::default();
-    for y in (1..field.height.saturating_sub(1)).step_by(3) {
+    for y in (1..field.height.saturating_sub(1)).step_by(5) {
         for i in y * w + 1..(y + 1) * w - 1 {
             if ![i, i - 1, i + 1, i - w, i + w].iter().all(|&j| full(j)) {
                 continue;

@@ -1,6 +1,6 @@
 //! Drawn skin with known spots and red areas: the colour stages against truth.
 
-use crate::chromophores::angle_deg;
+use crate::chromophores::{angle_deg, cell_noise};
 use crate::colour::{HAEMOGLOBIN, MELANIN_SPECTRAL, MELANIN_TSUMURA, density_8, srgb_from_linear};
 use crate::extent::Increment;
 use crate::field::{CELL_MM, Extent, Field, Sample};
@@ -129,14 +129,16 @@ impl Skin {
             aim_mm: CELL_MM,
         };
         let table = density_8();
-        Field::reduce(extent, |x, y| {
+        let mut field = Field::reduce(extent, |x, y| {
             let px = levels[y * side + x];
             Some(Sample {
                 density: px.map(|c| table[usize::from(c)]),
                 area_mm2: (self.mm_per_px * self.mm_per_px) as f32,
                 usable: true,
             })
-        })
+        });
+        field.noise = cell_noise(&field);
+        field
     }
 
     fn measure(&self) -> (Field, ColourFeatures) {

@@ -1,7 +1,7 @@
 //! How far one increment reaches: the surface inside half of its height.
 
 use crate::discriminant::Discriminant;
-use crate::field::{Field, gaussian, quantile};
+use crate::field::{Field, gaussian, quantile, smooth_weighted};
 use crate::segments::{Basins, NO_BASIN};
 use crate::summit::{Point, height};
 
@@ -16,10 +16,19 @@ pub(crate) struct Increment {
     pub(crate) centre: [f64; 2],
     /// The shorter and the longer axis of the ellipse of the same moments, in mm.
     pub(crate) axes_mm: [f64; 2],
-    /// The cells inside half.
+    /// The cells inside half, in ascending order.
     pub(crate) inside: Vec<u32>,
     /// Cells of the local skin around.
     pub(crate) around: Vec<u32>,
+    /// What the search says of it: CIEDE2000 or a*.
+    pub(crate) contrast: f64,
+}
+
+impl Increment {
+    /// Whether a cell lies inside half.
+    pub(crate) fn holds(&self, cell: u32) -> bool {
+        self.inside.binary_search(&cell).is_ok()
+    }
 }
 
 /// More than a red area of 5 cm across is a difference between parts of the face.
@@ -49,7 +58,7 @@ impl Window {
     }
 }
 
-/// Measures one basin. `residual` is the plane less the baseline, `smooth` what the
+/// Measures one basin. `smooth` is the plane less the baseline that the
 /// basins were flooded on, `core` the cells near any peak, `unit` the plane's value of a
 /// step of density.
 ///
@@ -58,7 +67,6 @@ impl Window {
 /// less noise, above all on dark skin, where blue is nearly black.
 pub(crate) fn measure(
     field: &Field,
-    residual: &[f32],
     smooth: &[f32],
     weight: &[f32],
     basins: &Basins,
@@ -68,9 +76,9 @@ pub(crate) fn measure(
 ) -> Option<Increment> {
     let own = number as u32;
     let top = smooth[basins.peaks[number]];
-    let rough = flood(field, basins.peaks[number], |i| {
-        basins.basin[i] == own && smooth[i] > 0.5 * top
-    });
+    let upper = &basins.members[number];
+    let upper = &upper[..upper.partition_point(|&c| smooth[c as usize] > 0.5 * top)];
+    let rough = connected(field, upper, basins.peaks[number]);
     let rough_area: f32 = rough.iter().map(|&i| field.area_mm2[i as usize]).sum();
     if rough_area <= 0.0 || rough_area > MOST_MM2 {
         return None;
@@ -98,10 +106,7 @@ pub(crate) fn measure(
         |plane: &[f32]| -> Vec<f32> { (0..w * h).map(|i| plane[window.cell(field, i)]).collect() };
     let mass = local(weight);
     let cell = (cell_mm[0] * cell_mm[1]).sqrt();
-    let wanted = cell_noise(&local(residual), &mass, w, h) * cell / (3.545 * NOISE_SHARE * top);
-    let sigma_mm = wanted
-        .clamp(SMOOTH_SHARE[0] * root, SMOOTH_SHARE[1] * root)
-        .max(0.3 * cell);
+    let sigma_mm = (SMOOTH_SHARE[0] * root).max(0.3 * cell);
     let sigma = cell_mm.map(|mm| sigma_mm / mm);
     let bottom = gaussian(&mass, w, h, sigma);
     let planes = [0, 1, 2].map(|k| {
@@ -124,7 +129,16 @@ pub(crate) fn measure(
         .collect();
     let discriminant = Discriminant::of(&planes, w, &inner, &outer)?;
     let mut f = discriminant.plane(&planes, w);
-    sharpen(&mut f, w, h, sigma);
+    let mut variance = sigma.map(|s| s * s + 1.0 / 12.0);
+    // Where that leaves too much noise, some more smoothing.
+    let noise = spread(outer.iter().map(|&i| f[i]));
+    let wanted = (sigma_mm * noise / NOISE_SHARE).min(SMOOTH_SHARE[1] * root);
+    if wanted > sigma_mm {
+        let more = cell_mm.map(|mm| (wanted * wanted - sigma_mm * sigma_mm).sqrt() / mm);
+        f = smooth_weighted(&f, &mass, w, h, more);
+        variance = [0, 1].map(|k| variance[k] + more[k] * more[k]);
+    }
+    sharpen(&mut f, w, h, variance.map(|v| 0.5 * v));
     let ground = 0.0;
 
     // The cells that may belong to it: connected, not a neighbour's.
@@ -232,31 +246,24 @@ pub(crate) fn measure(
         ],
         inside,
         around,
+        contrast: 0.0,
     })
 }
 
-/// The standard deviation of the noise of single cells, from what each differs from the
-/// mean of its neighbours.
-fn cell_noise(f: &[f32], weight: &[f32], w: usize, h: usize) -> f32 {
-    let mut v = vec![];
-    for y in 1..h.saturating_sub(1) {
-        for x in 1..w.saturating_sub(1) {
-            let i = y * w + x;
-            if [i, i - 1, i + 1, i - w, i + w]
-                .iter()
-                .all(|&j| weight[j] > 0.5)
-            {
-                v.push((f[i] - 0.25 * (f[i - 1] + f[i + 1] + f[i - w] + f[i + w])).abs());
-            }
-        }
+/// The standard deviation of most of some values.
+fn spread(values: impl Iterator<Item = f32>) -> f32 {
+    let mut v: Vec<f32> = values.collect();
+    let Some(middle) = quantile(&mut v, 0.5) else {
+        return 0.0;
+    };
+    for x in &mut v {
+        *x = (*x - middle).abs();
     }
-    // A fifth of the variance is the neighbours' own.
-    quantile(&mut v, 0.5).map_or(0.0, |m| 1.4826 * m / 1.118)
+    quantile(&mut v, 0.5).map_or(0.0, |m| 1.4826 * m)
 }
 
-/// Undoes, to first order, the blur of the smoothing and of the cell itself.
-fn sharpen(f: &mut [f32], w: usize, h: usize, sigma: [f32; 2]) {
-    let gain = sigma.map(|s| 0.5 * (s * s + 1.0 / 12.0));
+/// Undoes a blur to first order; `gain` is half its variance across and down.
+fn sharpen(f: &mut [f32], w: usize, h: usize, gain: [f32; 2]) {
     let source = f.to_vec();
     for y in 1..h.saturating_sub(1) {
         for x in 1..w.saturating_sub(1) {
@@ -316,21 +323,30 @@ fn catmull_rom(t: f32) -> [f32; 4] {
 
 /// Cells connected to a start, over the field.
 pub(crate) fn flood<F: Fn(usize) -> bool>(field: &Field, start: usize, inside: F) -> Vec<u32> {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut stack = vec![start];
-    seen.insert(start);
-    while let Some(i) = stack.pop() {
-        let (x, y) = (i % field.width, i / field.width);
-        for ny in y.saturating_sub(1)..=(y + 1).min(field.height - 1) {
-            for nx in x.saturating_sub(1)..=(x + 1).min(field.width - 1) {
-                let j = ny * field.width + nx;
-                if inside(j) && seen.insert(j) {
-                    stack.push(j);
-                }
-            }
-        }
+    let found = flood_window(field.width, field.height, start, inside);
+    let mut cells: Vec<u32> = found.into_iter().map(|i| i as u32).collect();
+    cells.sort_unstable();
+    cells
+}
+
+/// Those of some cells that are connected to a start, in ascending order.
+fn connected(field: &Field, cells: &[u32], start: usize) -> Vec<u32> {
+    if cells.is_empty() {
+        return vec![];
     }
-    seen.into_iter().map(|i| i as u32).collect()
+    let window = window_around(field, cells, 0.0);
+    let mut among = vec![false; window.w * window.h];
+    for &c in cells {
+        among[window.local(field, c as usize)] = true;
+    }
+    let start = window.local(field, start);
+    let found = flood_window(window.w, window.h, start, |i| among[i]);
+    let mut cells: Vec<u32> = found
+        .into_iter()
+        .map(|i| window.cell(field, i) as u32)
+        .collect();
+    cells.sort_unstable();
+    cells
 }
 
 fn flood_window<F: Fn(usize) -> bool>(w: usize, h: usize, start: usize, inside: F) -> Vec<usize> {

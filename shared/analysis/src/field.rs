@@ -39,6 +39,8 @@ pub(crate) struct Field {
     pub(crate) area_mm2: Vec<f32>,
     /// Mean optical density; 0 where `weight` is.
     pub(crate) density: [Vec<f32>; 3],
+    /// The noise of a cell's density in each channel, where it was measured.
+    pub(crate) noise: [f64; 3],
 }
 
 /// Which part of which raster, and the size of its pixels.
@@ -54,18 +56,50 @@ pub(crate) struct Extent {
     pub(crate) aim_mm: f32,
 }
 
+impl Extent {
+    /// Pixels in a cell, across and down.
+    pub(crate) fn step(&self) -> [usize; 2] {
+        self.px_mm
+            .map(|mm| (self.aim_mm / mm.max(1e-6)).round().clamp(1.0, 64.0) as usize)
+    }
+
+    /// Columns and rows of cells.
+    pub(crate) fn cells(&self) -> [usize; 2] {
+        let step = self.step();
+        [0, 1].map(|k| self.size[k].div_ceil(step[k]).max(1))
+    }
+
+    /// The place of a point in cells (middles at whole numbers) in the raster, in pixels
+    /// with middles at n + 0.5.
+    pub(crate) fn pixel(&self, x: f64, y: f64) -> [f64; 2] {
+        let step = self.step();
+        [
+            self.origin[0] as f64 + (x + 0.5) * step[0] as f64,
+            self.origin[1] as f64 + (y + 0.5) * step[1] as f64,
+        ]
+    }
+}
+
 impl Field {
-    /// Averages the pixels of an extent; `sample` gives a pixel of the raster by column
-    /// and row, or `None` where there is no surface.
+    /// Averages the pixels of an extent.
+    #[cfg(test)]
     pub(crate) fn reduce<F>(extent: Extent, sample: F) -> Self
     where
         F: Fn(usize, usize) -> Option<Sample> + Sync,
     {
-        let step = extent
-            .px_mm
-            .map(|mm| (extent.aim_mm / mm.max(1e-6)).round().clamp(1.0, 64.0) as usize);
-        let width = extent.size[0].div_ceil(step[0]).max(1);
-        let height = extent.size[1].div_ceil(step[1]).max(1);
+        Self::reduce_some(extent, |_| true, sample)
+    }
+
+    /// Averages the pixels of the cells that are wanted; all others have neither weight nor
+    /// surface. `sample` gives a pixel of the raster by column and row, or `None` where
+    /// there is no surface.
+    pub(crate) fn reduce_some<W, F>(extent: Extent, wanted: W, sample: F) -> Self
+    where
+        W: Fn(usize) -> bool + Sync,
+        F: Fn(usize, usize) -> Option<Sample> + Sync,
+    {
+        let step = extent.step();
+        let [width, height] = extent.cells();
         let count = width * height;
         let mut weight = vec![0.0; count];
         let mut area_mm2 = vec![0.0; count];
@@ -79,7 +113,7 @@ impl Field {
             .zip(blue.par_chunks_mut(width))
             .enumerate()
             .for_each(|(row, ((((weight, area), red), green), blue))| {
-                for column in 0..width {
+                for column in (0..width).filter(|c| wanted(row * width + c)) {
                     let (mut sum, mut n, mut surface) = ([0.0_f32; 3], 0_u32, 0.0_f32);
                     for y in
                         (row * step[1]..(row + 1) * step[1]).take_while(|&y| y < extent.size[1])
@@ -121,6 +155,7 @@ impl Field {
             weight,
             area_mm2,
             density,
+            noise: [0.0; 3],
         }
     }
 
@@ -172,11 +207,15 @@ impl<'a> Smoother<'a> {
 
     /// The smooth plane; 0 where no cell with weight is within reach.
     pub(crate) fn apply(&self, field: &Field, plane: &[f32]) -> Vec<f32> {
-        let product: Vec<f32> = plane.iter().zip(self.weight).map(|(v, w)| v * w).collect();
-        let mut top = gaussian(&product, field.width, field.height, self.sigma);
-        for (t, b) in top.iter_mut().zip(&self.bottom) {
-            *t = if *b > 1e-4 { *t / *b } else { 0.0 };
-        }
+        let w = field.width;
+        let product = |y: usize, row: &mut [f32]| {
+            let (v, m) = (&plane[y * w..], &self.weight[y * w..]);
+            for ((o, v), m) in row.iter_mut().zip(v).zip(m) {
+                *o = v * m;
+            }
+        };
+        let mut top = gaussian_of(w, field.height, self.sigma, product);
+        normalise(&mut top, &self.bottom, w);
         top
     }
 }
@@ -197,49 +236,212 @@ fn kernel(sigma: f32) -> Vec<f32> {
 
 /// Gaussian filter of a plane, zero beyond its edge.
 pub(crate) fn gaussian(plane: &[f32], width: usize, height: usize, sigma: [f32; 2]) -> Vec<f32> {
-    let (kx, ky) = (kernel(sigma[0]), kernel(sigma[1]));
-    let mut across = vec![0.0_f32; plane.len()];
-    across
-        .par_chunks_mut(width.max(1))
-        .zip(plane.par_chunks(width.max(1)))
-        .for_each(|(out, row)| {
-            for (k, &c) in kx.iter().enumerate() {
-                if k >= width {
-                    break;
-                }
-                if k == 0 {
-                    for (o, v) in out.iter_mut().zip(row) {
-                        *o += c * v;
-                    }
-                } else {
-                    for (o, v) in out[k..].iter_mut().zip(row) {
-                        *o += c * v;
-                    }
-                    for (o, v) in out.iter_mut().zip(&row[k..]) {
-                        *o += c * v;
-                    }
+    gaussian_of(width, height, sigma, |y, row| {
+        row.copy_from_slice(&plane[y * width..(y + 1) * width]);
+    })
+}
+
+/// From this many cells on a Gaussian is filtered on blocks of cells.
+const WIDE: f32 = 3.0;
+
+/// Gaussian filter of the plane whose rows `fill` writes.
+pub(crate) fn gaussian_of<F>(width: usize, height: usize, sigma: [f32; 2], fill: F) -> Vec<f32>
+where
+    F: Fn(usize, &mut [f32]) + Sync,
+{
+    if width == 0 || height == 0 {
+        return vec![];
+    }
+    let step = sigma.map(|s| ((s / WIDE) as usize).clamp(1, 16));
+    if step == [1, 1] {
+        return narrow_gaussian(width, height, sigma, &fill);
+    }
+    let (w, h) = (width.div_ceil(step[0]), height.div_ceil(step[1]));
+    let share = 1.0 / (step[0] * step[1]) as f32;
+    let mut blocks = vec![0.0_f32; w * h];
+    blocks.par_chunks_mut(w).enumerate().for_each_init(
+        || vec![0.0_f32; width],
+        |row, (by, out)| {
+            for y in by * step[1]..((by + 1) * step[1]).min(height) {
+                fill(y, row);
+                for (o, cells) in out.iter_mut().zip(row.chunks(step[0])) {
+                    *o += cells.iter().sum::<f32>();
                 }
             }
-        });
-    let mut down = vec![0.0_f32; plane.len()];
-    down.par_chunks_mut(width.max(1))
+            for o in out {
+                *o *= share;
+            }
+        },
+    );
+    // The mean over blocks and the interpolation between them are a part of the blur.
+    let left = [0, 1].map(|k| {
+        let n = step[k] as f32;
+        (sigma[k] * sigma[k] - 0.25 * (n * n - 1.0)).max(0.0).sqrt() / n
+    });
+    let smooth = gaussian(&blocks, w, h, left);
+    enlarge(&smooth, [w, h], [width, height], step)
+}
+
+/// Brings blocks of cells back to cells, bilinearly.
+pub(crate) fn enlarge(
+    blocks: &[f32],
+    [w, h]: [usize; 2],
+    [width, height]: [usize; 2],
+    step: [usize; 2],
+) -> Vec<f32> {
+    let along = |cell: usize, step: usize, count: usize| {
+        let p = ((cell as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, (count - 1) as f32);
+        let first = (p as usize).min(count.saturating_sub(2));
+        (first, p - first as f32)
+    };
+    let columns: Vec<(usize, f32)> = (0..width).map(|x| along(x, step[0], w)).collect();
+    let (right, below) = (usize::from(w > 1), if h > 1 { w } else { 0 });
+    let mut out = vec![0.0_f32; width * height];
+    out.par_chunks_mut(width)
+        .with_min_len(ROWS)
         .enumerate()
-        .for_each(|(y, out)| {
-            for (k, &c) in ky.iter().enumerate() {
-                let mut take = |row: usize| {
-                    for (o, v) in out.iter_mut().zip(&across[row * width..(row + 1) * width]) {
-                        *o += c * v;
-                    }
-                };
-                if y >= k {
-                    take(y - k);
+        .for_each_init(
+            || vec![0.0_f32; w],
+            |line, (y, out)| {
+                let (by, fy) = along(y, step[1], h);
+                let top = &blocks[by * w..(by + 1) * w];
+                let low = &blocks[by * w + below..by * w + below + w];
+                for ((o, t), l) in line.iter_mut().zip(top).zip(low) {
+                    *o = t + (l - t) * fy;
                 }
-                if k > 0 && y + k < height {
-                    take(y + k);
+                for (o, &(bx, fx)) in out.iter_mut().zip(&columns) {
+                    *o = line[bx] + (line[bx + right] - line[bx]) * fx;
+                }
+            },
+        );
+    out
+}
+
+/// Rows that one task filters.
+const ROWS: usize = 32;
+/// Columns that stay in the cache while a band of rows is filtered.
+const COLUMNS: usize = 512;
+
+/// The filter itself: along rows, then along columns, leaving out what is zero.
+fn narrow_gaussian<F>(width: usize, height: usize, sigma: [f32; 2], fill: &F) -> Vec<f32>
+where
+    F: Fn(usize, &mut [f32]) + Sync,
+{
+    let (kx, ky) = (kernel(sigma[0]), kernel(sigma[1]));
+    let (rx, ry) = (kx.len() - 1, ky.len() - 1);
+    let mut across = vec![0.0_f32; width * height];
+    // First and last column of each row that is not zero.
+    let mut spans = vec![[0_usize; 2]; height];
+    across
+        .par_chunks_mut(width)
+        .zip(&mut spans)
+        .with_min_len(ROWS)
+        .enumerate()
+        .for_each_init(
+            || vec![0.0_f32; width + 2 * rx],
+            |padded, (y, (out, span))| {
+                let row = &mut padded[rx..rx + width];
+                fill(y, row);
+                let Some(first) = row.iter().position(|v| *v != 0.0) else {
+                    return;
+                };
+                let last = row.iter().rposition(|v| *v != 0.0).unwrap_or(first);
+                *span = [first.saturating_sub(rx), (last + 1 + rx).min(width)];
+                let [from, to] = *span;
+                convolve(&mut out[from..to], &padded[from..to + 2 * rx], &kx);
+            },
+        );
+    let hull = |y: usize| {
+        spans[y.saturating_sub(ry)..(y + ry + 1).min(height)]
+            .iter()
+            .filter(|s| s[1] > s[0])
+            .fold([width, 0], |a, s| [a[0].min(s[0]), a[1].max(s[1])])
+    };
+    let mut down = vec![0.0_f32; width * height];
+    down.par_chunks_mut(width * ROWS)
+        .enumerate()
+        .for_each(|(band, rows)| {
+            let hulls: Vec<[usize; 2]> = (0..rows.len() / width)
+                .map(|y| hull(band * ROWS + y))
+                .collect();
+            for left in (0..width).step_by(COLUMNS) {
+                for ((y, out), [from, to]) in rows.chunks_mut(width).enumerate().zip(&hulls) {
+                    let y = band * ROWS + y;
+                    let (from, to) = ((*from).max(left), (*to).min(left + COLUMNS));
+                    if from >= to {
+                        continue;
+                    }
+                    let out = &mut out[from..to];
+                    let source = |y: usize| &across[y * width + from..y * width + to];
+                    for (o, v) in out.iter_mut().zip(source(y)) {
+                        *o = ky[0] * v;
+                    }
+                    for (k, &c) in ky.iter().enumerate().skip(1) {
+                        match (y >= k, y + k < height) {
+                            (true, true) => {
+                                let both = source(y - k).iter().zip(source(y + k));
+                                for (o, (a, b)) in out.iter_mut().zip(both) {
+                                    *o += c * (a + b);
+                                }
+                            }
+                            (true, false) => add(out, c, source(y - k)),
+                            (false, true) => add(out, c, source(y + k)),
+                            (false, false) => {}
+                        }
+                    }
                 }
             }
         });
     down
+}
+
+fn add(out: &mut [f32], c: f32, source: &[f32]) {
+    for (o, v) in out.iter_mut().zip(source) {
+        *o += c * v;
+    }
+}
+
+/// Correlates a row, given with a border of the kernel's reach on both sides.
+fn convolve(out: &mut [f32], padded: &[f32], kernel: &[f32]) {
+    const LANES: usize = 16;
+    let reach = kernel.len() - 1;
+    let mut at = reach;
+    let mut blocks = out.chunks_exact_mut(LANES);
+    for out in &mut blocks {
+        let mut sum = [0.0_f32; LANES];
+        for (s, v) in sum.iter_mut().zip(&padded[at..at + LANES]) {
+            *s = kernel[0] * v;
+        }
+        for (k, &c) in kernel.iter().enumerate().skip(1) {
+            let (a, b) = (
+                &padded[at - k..at - k + LANES],
+                &padded[at + k..at + k + LANES],
+            );
+            for j in 0..LANES {
+                sum[j] += c * (a[j] + b[j]);
+            }
+        }
+        out.copy_from_slice(&sum);
+        at += LANES;
+    }
+    for o in blocks.into_remainder() {
+        *o = kernel[0] * padded[at];
+        for (k, &c) in kernel.iter().enumerate().skip(1) {
+            *o += c * (padded[at - k] + padded[at + k]);
+        }
+        at += 1;
+    }
+}
+
+/// Divides a filtered product by the filtered weights.
+fn normalise(top: &mut [f32], bottom: &[f32], width: usize) {
+    top.par_chunks_mut(width * ROWS)
+        .zip(bottom.par_chunks(width * ROWS))
+        .for_each(|(top, bottom)| {
+            for (t, b) in top.iter_mut().zip(bottom) {
+                *t = if *b > 1e-4 { *t / *b } else { 0.0 };
+            }
+        });
 }
 
 /// Normalised convolution: a Gaussian mean over the cells that have weight.
@@ -250,12 +452,17 @@ pub(crate) fn smooth_weighted(
     height: usize,
     sigma: [f32; 2],
 ) -> Vec<f32> {
-    let product: Vec<f32> = plane.iter().zip(weight).map(|(v, w)| v * w).collect();
-    let mut top = gaussian(&product, width, height, sigma);
-    let bottom = gaussian(weight, width, height, sigma);
-    for (t, b) in top.iter_mut().zip(&bottom) {
-        *t = if *b > 1e-4 { *t / *b } else { 0.0 };
-    }
+    let mut top = gaussian_of(width, height, sigma, |y, row| {
+        let (v, m) = (&plane[y * width..], &weight[y * width..]);
+        for ((o, v), m) in row.iter_mut().zip(v).zip(m) {
+            *o = v * m;
+        }
+    });
+    normalise(
+        &mut top,
+        &gaussian(weight, width, height, sigma),
+        width.max(1),
+    );
     top
 }
 

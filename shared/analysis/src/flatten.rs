@@ -7,9 +7,10 @@
 //! and light falls off from there. Under even light every choice is the same.
 
 use crate::baseline::low_pass;
-use crate::chromophores::{Directions, cell_noise, plane};
+use crate::chromophores::{Directions, plane};
 use crate::colour::{Lab, lab_from_density};
 use crate::field::{Field, weighted_quantile};
+use rayon::prelude::*;
 
 /// Finer than the slope of a cheek, coarser than any fold.
 const REACH_MM: f32 = 6.0;
@@ -29,7 +30,7 @@ pub(crate) struct Illumination {
 impl Illumination {
     /// Reads the light off the cells that have weight.
     pub(crate) fn of(field: &Field, weight: &[f32], directions: Directions) -> Self {
-        let plane = plane(field, directions.shading_form(cell_noise(field)));
+        let plane = plane(field, directions.shading_form(field.noise));
         let mut density = low_pass(field, &plane, weight, REACH_MM);
         let mut levels: Vec<(f32, f32)> = (0..field.len())
             .filter(|&i| weight[i] > 0.0)
@@ -58,30 +59,35 @@ pub(crate) struct Level {
     pub(crate) area_mm2: f64,
 }
 
-/// The median colour of the cells for which `belongs` holds, each weighing its surface;
-/// `None` without any.
-pub(crate) fn level<F: Fn(usize) -> bool>(
+/// The median colour of some cells, each weighing its surface; `None` without any.
+pub(crate) fn level(
     field: &Field,
     weight: &[f32],
     light: &Illumination,
-    belongs: F,
+    cells: &[u32],
 ) -> Option<Level> {
-    let cells: Vec<usize> = (0..field.len())
-        .filter(|&i| weight[i] > 0.0 && belongs(i))
-        .collect();
     let mass = |i: usize| weight[i] * field.area_mm2[i];
+    let medians: Vec<Option<f32>> = (0..3)
+        .into_par_iter()
+        .map(|k| {
+            let mut values: Vec<(f32, f32)> = cells
+                .iter()
+                .map(|&c| {
+                    let i = c as usize;
+                    (field.density[k][i] - light.density[i], mass(i))
+                })
+                .collect();
+            weighted_quantile(&mut values, 0.5)
+        })
+        .collect();
     let mut density = [0.0; 3];
-    for (k, out) in density.iter_mut().enumerate() {
-        let mut values: Vec<(f32, f32)> = cells
-            .iter()
-            .map(|&i| (field.density[k][i] - light.density[i], mass(i)))
-            .collect();
-        *out = f64::from(weighted_quantile(&mut values, 0.5)?);
+    for (out, median) in density.iter_mut().zip(medians) {
+        *out = f64::from(median?);
     }
     Some(Level {
         density,
         lab: lab_from_density(density),
-        area_mm2: cells.iter().map(|&i| f64::from(mass(i))).sum(),
+        area_mm2: cells.iter().map(|&c| f64::from(mass(c as usize))).sum(),
     })
 }
 
@@ -125,10 +131,13 @@ mod tests {
             light.unevenness
         );
         for (top, m) in [(true, 0.4), (false, 0.8)] {
-            let found = level(&field, &field.weight, &light, |i| {
-                (i / side < side / 2) == top
-            })
-            .unwrap();
+            let half = (side * side / 2) as u32;
+            let cells: Vec<u32> = if top {
+                (0..half).collect()
+            } else {
+                (half..2 * half).collect()
+            };
+            let found = level(&field, &field.weight, &light, &cells).unwrap();
             let want = lab_from_density(colour(m, 0.475).map(f64::from));
             let error = ita_deg(found.lab).unwrap() - ita_deg(want).unwrap();
             assert!(error.abs() < 0.3, "{error}");

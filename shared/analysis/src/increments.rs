@@ -1,6 +1,7 @@
 //! Features that stand out of a plane: found against a baseline that they do not touch.
 
 use crate::baseline::{baseline, noise_below};
+use crate::chromophores::{apply, plane};
 use crate::extent::{Increment, measure};
 use crate::field::{Field, Smoother, quantile};
 use crate::segments::{NO_BASIN, Rules, basins};
@@ -33,23 +34,34 @@ pub(crate) struct Found {
 /// How often the baseline is fitted again without the features found so far.
 const ROUNDS: usize = 2;
 
-/// Finds the features of a plane over the cells that are usable. `unit` gives the plane's
-/// value of a step of density, `accept` has the last word on each.
-pub(crate) fn find<U, A>(
+/// A linear form of density to find features in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    /// The form.
+    pub(crate) form: [f64; 3],
+    /// Whether it sees light and blood as well, so that a closer baseline is needed.
+    pub(crate) close: bool,
+}
+
+/// Finds the features of some readings over the cells that are usable; the residual is the
+/// first one's. `accept` has the last word on each and gives its contrast.
+pub(crate) fn find<A>(
     field: &Field,
-    plane: &[f32],
+    readings: &[Reading],
     usable: &[bool],
     search: Search,
-    unit: U,
     accept: A,
 ) -> Found
 where
-    U: Fn([f32; 3]) -> f32 + Sync,
-    A: Fn(&Increment) -> bool,
+    A: Fn(&Increment) -> Option<f64> + Sync,
 {
-    let weight: Vec<f32> = (0..field.len())
-        .map(|i| if usable[i] { field.weight[i] } else { 0.0 })
+    let weight: Vec<f32> = field
+        .weight
+        .iter()
+        .zip(usable)
+        .map(|(w, u)| if *u { *w } else { 0.0 })
         .collect();
+    let planes: Vec<Vec<f32>> = readings.iter().map(|r| plane(field, r.form)).collect();
     let filters = search.smooth_mm.map(|mm| Smoother::new(field, &weight, mm));
     let mut free = weight.clone();
     let mut found = Found {
@@ -57,8 +69,18 @@ where
         residual: vec![],
     };
     for round in 0..ROUNDS {
-        let level = baseline(field, plane, &free);
-        let residual: Vec<f32> = plane.iter().zip(&level).map(|(p, l)| p - l).collect();
+        let residuals: Vec<Vec<f32>> = planes
+            .iter()
+            .zip(readings)
+            .map(|(plane, reading)| {
+                let mut level = baseline(field, plane, &free, reading.close);
+                level
+                    .par_iter_mut()
+                    .zip(plane)
+                    .for_each(|(level, p)| *level = p - *level);
+                level
+            })
+            .collect();
         let mut increments: Vec<Increment> = vec![];
         // The middle smoothing suffices to keep features out of the baseline.
         let filters = if round + 1 < ROUNDS {
@@ -66,8 +88,9 @@ where
         } else {
             &filters[..]
         };
-        for filter in filters {
-            let smooth = filter.apply(field, &residual);
+        let detect = |(filter, number): (&Smoother<'_>, usize)| -> Vec<Increment> {
+            let unit = |step: [f32; 3]| apply(readings[number].form, step);
+            let smooth = filter.apply(field, &residuals[number]);
             let noise = noise_below(&smooth, &free);
             let peak = search.height.max(search.sigmas * noise);
             let rules = Rules {
@@ -77,26 +100,37 @@ where
                 saddle_share: 0.2,
             };
             let ground = basins(field, &smooth, usable, rules);
-            let core: Vec<bool> = (0..field.len())
-                .map(|i| {
-                    let b = ground.basin[i];
-                    b != NO_BASIN && smooth[i] > 0.2 * smooth[ground.peaks[b as usize]]
-                })
+            let core: Vec<bool> = smooth
+                .iter()
+                .zip(&ground.basin)
+                .map(|(s, &b)| b != NO_BASIN && *s > 0.2 * smooth[ground.peaks[b as usize]])
                 .collect();
-            let fresh: Vec<Increment> = (0..ground.peaks.len())
+            (0..ground.peaks.len())
                 .into_par_iter()
                 .filter_map(|number| {
-                    measure(
-                        field, &residual, &smooth, &weight, &ground, &core, number, &unit,
-                    )
+                    let mut one = measure(field, &smooth, &weight, &ground, &core, number, &unit)?;
+                    let sized = (search.area_mm2..=search.most_mm2).contains(&one.area_mm2)
+                        && one.height >= 0.5 * search.height;
+                    if !sized
+                        || !is_whole(field, &one, &weight)
+                        || !stands_out(&one, &smooth, search.sigmas)
+                    {
+                        return None;
+                    }
+                    one.contrast = accept(&one)?;
+                    Some(one)
                 })
-                .collect();
-            let fresh = fresh
-                .into_iter()
-                .filter(|one| one.area_mm2 >= search.area_mm2 && one.height >= 0.5 * search.height)
-                .filter(|one| one.area_mm2 <= search.most_mm2 && is_whole(field, one, &weight))
-                .filter(|one| stands_out(one, &smooth, search.sigmas))
-                .filter(|one| accept(one));
+                .collect()
+        };
+        let runs: Vec<(&Smoother<'_>, usize)> = (0..readings.len())
+            .flat_map(|number| {
+                // What sees pits as well is not looked at as finely as a pit.
+                let finest = usize::from(readings[number].close && filters.len() > 1);
+                filters[finest..].iter().map(move |f| (f, number))
+            })
+            .collect();
+        let found_by: Vec<Vec<Increment>> = runs.into_par_iter().map(detect).collect();
+        for fresh in found_by {
             merge(field, &mut increments, fresh);
         }
         free.copy_from_slice(&weight);
@@ -105,7 +139,7 @@ where
         }
         found = Found {
             increments,
-            residual,
+            residual: residuals.into_iter().next().unwrap_or_default(),
         };
     }
     found
@@ -114,7 +148,6 @@ where
 /// Whether most of an outline runs over skin. What is cut off by a mask is more often the
 /// edge of what is masked, such as a lip or a lash, than a feature, and has no size.
 fn is_whole(field: &Field, one: &Increment, weight: &[f32]) -> bool {
-    let set: std::collections::BTreeSet<u32> = one.inside.iter().copied().collect();
     let (w, h) = (field.width as isize, field.height as isize);
     let (mut outline, mut cut) = (0_u32, 0_u32);
     for &c in &one.inside {
@@ -123,7 +156,7 @@ fn is_whole(field: &Field, one: &Increment, weight: &[f32]) -> bool {
             let (nx, ny) = (x + dx, y + dy);
             let beyond = nx < 0 || ny < 0 || nx >= w || ny >= h;
             let next = (ny * w + nx) as u32;
-            if !beyond && set.contains(&next) {
+            if !beyond && one.holds(next) {
                 continue;
             }
             outline += 1;
@@ -154,10 +187,10 @@ fn stands_out(one: &Increment, smooth: &[f32], sigmas: f32) -> bool {
     peak - middle >= 0.9 * sigmas * noise
 }
 
-/// Adds what a coarser smoothing found. What is known already stays, unless it is a piece
+/// Adds what a coarser smoothing found. What is known already stays, unless it is pieces
 /// of something clearly larger and no paler: noise can cut a piece out of a faint
 /// increment, and a small dark spot can lie in a large faint one.
-fn merge(field: &Field, known: &mut Vec<Increment>, fresh: impl Iterator<Item = Increment>) {
+fn merge(field: &Field, known: &mut Vec<Increment>, fresh: Vec<Increment>) {
     const NOBODY: u32 = u32::MAX;
     let mut owner = vec![NOBODY; field.len()];
     for (number, one) in known.iter().enumerate() {
@@ -179,20 +212,25 @@ fn merge(field: &Field, known: &mut Vec<Increment>, fresh: impl Iterator<Item = 
                 known.push(one);
                 known.len() - 1
             }
-            [piece] => {
-                let old = &mut known[piece as usize];
-                if one.area_mm2 < 1.5 * old.area_mm2 || old.height > 1.5 * one.height {
+            [first, ..] => {
+                let pieces = owners.iter().map(|&o| &known[o as usize]);
+                let area: f64 = pieces.clone().map(|p| p.area_mm2).sum();
+                let tallest = pieces.map(|p| p.height).fold(0.0, f32::max);
+                if one.area_mm2 < 1.5 * area || tallest > 1.5 * one.height {
                     continue;
                 }
-                *old = one;
-                piece as usize
+                for &o in &owners[1..] {
+                    known[o as usize].inside.clear();
+                }
+                known[first as usize] = one;
+                first as usize
             }
-            _ => continue,
         };
         for &c in &known[number].inside {
             owner[c as usize] = number as u32;
         }
     }
+    known.retain(|one| !one.inside.is_empty());
 }
 
 /// Takes the weight from a feature and its soft edge.
@@ -202,14 +240,13 @@ pub(crate) fn clear_around(field: &Field, one: &Increment, weight: &mut [f32]) {
     let reach = field.cell_mm.map(|mm| margin / mm);
     let (rx, ry) = (reach[0].ceil() as isize, reach[1].ceil() as isize);
     // The boundary cells suffice as centres of the discs.
-    let set: std::collections::BTreeSet<u32> = one.inside.iter().copied().collect();
     let (w, h) = (field.width as isize, field.height as isize);
     for &c in &one.inside {
         weight[c as usize] = 0.0;
         let (x, y) = (c as isize % w, c as isize / w);
         let inner = [(-1, 0), (1, 0), (0, -1), (0, 1)].iter().all(|(dx, dy)| {
             let (nx, ny) = (x + dx, y + dy);
-            nx >= 0 && ny >= 0 && nx < w && ny < h && set.contains(&((ny * w + nx) as u32))
+            nx >= 0 && ny >= 0 && nx < w && ny < h && one.holds((ny * w + nx) as u32)
         });
         if inner {
             continue;

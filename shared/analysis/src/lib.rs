@@ -44,6 +44,7 @@ mod relief;
 mod ridges;
 mod segments;
 mod skin_colour;
+mod skin_field;
 mod structure;
 mod summit;
 mod texture;

@@ -11,9 +11,10 @@ use crate::chromophores::chroma;
 use crate::extent::flood;
 use crate::field::{Field, quantile};
 use crate::registration::RegisteredPicture;
-use crate::skin_colour::{cell_regions, field_of, pixel_mm};
+use crate::skin_field::{Grid, pixel_mm};
 use dermalia_findings::Region;
 use dermalia_scan::manifest::Light;
+use rayon::prelude::*;
 
 /// Cells as coarse as a tuft.
 const CELL_MM: f32 = 0.35;
@@ -37,8 +38,9 @@ pub(crate) fn colour_mask(atlas: &Atlas, pictures: &[RegisteredPicture]) -> Vec<
     let (Some(picture), Some(px_mm)) = (picture, pixel_mm(atlas)) else {
         return blank;
     };
-    let mut field = field_of(atlas, picture, px_mm, CELL_MM);
-    let regions = cell_regions(atlas, &field);
+    let grid = Grid::new(atlas, px_mm, CELL_MM);
+    let mut field = grid.read(picture);
+    let regions = &grid.regions;
     let measured: Vec<f32> = regions
         .iter()
         .map(|r| f32::from(u8::from(r.is_some())))
@@ -51,13 +53,14 @@ pub(crate) fn colour_mask(atlas: &Atlas, pictures: &[RegisteredPicture]) -> Vec<
     }
     let Some(cells) = not_skin(
         &field,
-        &regions,
+        regions,
         &edges(atlas, &field),
         px_mm[0].max(px_mm[1]) < SHARP_PX_MM,
     ) else {
         return blank;
     };
     (0..atlas.len())
+        .into_par_iter()
         .map(|i| {
             let (x, y) = (i % atlas.width, i / atlas.width);
             cells[(y / field.step[1]) * field.width + x / field.step[0]]
@@ -162,7 +165,7 @@ fn not_skin(
     // Hair, brows and frames: far darker than the light explains, and either beside a
     // brow, an eye or a nostril, or larger than any mole.
     let shade: Vec<f32> = (0..field.len()).map(|i| mean(field.at(i))).collect();
-    let level = baseline(field, &shade, &field.weight);
+    let level = baseline(field, &shade, &field.weight, false);
     let fine = field.smooth(&shade, &field.weight, 0.35);
     let excess = |i: usize| if seen(i) { fine[i] - level[i] } else { 0.0 };
     let dark = if sharp {

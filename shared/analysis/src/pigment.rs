@@ -1,10 +1,10 @@
 //! Pigment spots: places of more melanin than the skin around them.
 
-use crate::chromophores::{Directions, apply, cell_noise, chroma, plane};
+use crate::chromophores::{Directions, chroma};
 use crate::colour::{Lab, ciede2000, lab_from_density};
 use crate::extent::Increment;
 use crate::field::{Field, quantile};
-use crate::increments::{Search, find};
+use crate::increments::{Reading, Search, find};
 
 /// A pigment spot, in cells of the field.
 #[derive(Debug, Clone)]
@@ -25,8 +25,14 @@ const SEARCH: Search = Search {
     most_mm2: 320.0,
 };
 const LEAST_DE00: f64 = 1.0;
+/// Less melanin than this share of the blood that rises with it is a fold or a red area.
+const MELANIN_SHARE: f32 = 0.8;
+/// Noise of blue, smoothed as for the detection, from which its colour says too little.
+const NOISY: f64 = 0.006;
 /// A line thinner than this is a hair or a wrinkle.
 const LINE_MM: f64 = 0.6;
+/// A line thinner than this can be a wrinkle.
+const FOLD_MM: f64 = 2.6;
 
 /// The spots among the usable cells, and the plane of melanin above the baseline.
 pub(crate) fn spots(
@@ -34,30 +40,41 @@ pub(crate) fn spots(
     usable: &[bool],
     directions: Directions,
 ) -> (Vec<Spot>, Vec<f32>) {
-    let form = directions.forms(smoothed_noise(field))[0];
-    let unit = |step: [f32; 3]| apply(form, step);
+    let noise = smoothed_noise(field);
+    let mut readings = vec![Reading {
+        form: directions.forms(noise)[0],
+        close: false,
+    }];
+    // Where blue is nearly lost, what darkens red and green is looked at as well; each is
+    // asked for its colour in any case.
+    if noise[2] > NOISY {
+        readings.push(Reading {
+            form: directions.dark_form(noise),
+            close: true,
+        });
+    }
     let contrast = |one: &Increment| {
         let [short, long] = one.axes_mm;
         if short < LINE_MM && long > 3.0 * short {
             return None;
         }
+        // Where colour hardly tells, shape must: a wrinkle is longer than a spot.
+        if noise[2] > NOISY && short < FOLD_MM && long > 3.5 * short {
+            return None;
+        }
         let (inside, around) = colours(field, one)?;
         let contrast_de00 = ciede2000(inside, around);
-        let pigment = is_pigment(density_step(field, one)?, directions);
+        let step = density_step(field, one)?;
+        let pigment = is_pigment(step, step_noise(field, one), directions);
         (contrast_de00 >= LEAST_DE00 && pigment).then_some(contrast_de00)
     };
-    let found = find(field, &plane(field, form), usable, SEARCH, unit, |one| {
-        contrast(one).is_some()
-    });
+    let found = find(field, &readings, usable, SEARCH, contrast);
     let spots = found
         .increments
         .into_iter()
-        .filter_map(|increment| {
-            let contrast_de00 = contrast(&increment)?;
-            Some(Spot {
-                increment,
-                contrast_de00,
-            })
+        .map(|increment| Spot {
+            contrast_de00: increment.contrast,
+            increment,
         })
         .collect();
     (spots, found.residual)
@@ -66,18 +83,34 @@ pub(crate) fn spots(
 /// The noise of each channel after the smoothing of a typical detection.
 pub(crate) fn smoothed_noise(field: &Field) -> [f64; 3] {
     let cell = f64::from(field.cell_mm[0] * field.cell_mm[1]).sqrt();
-    cell_noise(field).map(|n| n * (cell / (3.545 * 0.4)).min(1.0))
+    field.noise.map(|n| n * (cell / (3.545 * 0.4)).min(1.0))
 }
 
 /// Whether a step of density is melanin's: darker, coloured by more than a pit, a fold or
-/// a shadow is, and nearer to melanin's colour than to blood's.
-fn is_pigment(step: [f32; 3], directions: Directions) -> bool {
+/// a shadow is, and nearer to melanin's colour than to blood's as far as its noise tells.
+fn is_pigment(step: [f32; 3], noise: [f32; 3], directions: Directions) -> bool {
     let c = chroma(step);
     let length = (c[0] * c[0] + c[1] * c[1]).sqrt();
     let neutral = (step[0] + step[1] + step[2]) / 3.0;
     let [melanin, blood] = directions.unmix(step);
+    let [doubt, blood_doubt] = directions.unmix_noise(noise);
+    // Blue is the noisy one, and it counts in chroma by the root of two thirds. Two
+    // deviations, because there are many pits.
+    let length_doubt = 2.0 * 0.816 * noise[2];
     // Melanin has 0.65 to 0.7 of chroma for each unit of mean density.
-    step[2] > 0.0 && neutral > 0.0 && length > 0.2 * neutral && melanin > 0.6 * blood
+    step[2] > 0.0
+        && neutral > 0.0
+        && melanin > -doubt
+        && length > 0.2 * neutral + length_doubt
+        && melanin + doubt > MELANIN_SHARE * (blood - blood_doubt)
+}
+
+/// The noise of the step of each channel from around an increment to its inside.
+fn step_noise(field: &Field, one: &Increment) -> [f32; 3] {
+    let cell = field.cell_mm[0] * field.cell_mm[1];
+    // A median is a quarter noisier than a mean.
+    let share = 1.25 * (cell / one.area_mm2.max(1e-3) as f32).sqrt().min(1.0);
+    field.noise.map(|n| share * n as f32)
 }
 
 /// The step of density from the local skin to the middle of an increment.

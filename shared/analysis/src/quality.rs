@@ -3,6 +3,7 @@
 use dermalia_findings::Quality;
 use dermalia_scan::Samples;
 use dermalia_scan::manifest::{Light, SkinState};
+use rayon::prelude::*;
 
 use crate::atlas::{Atlas, Scale, label};
 use crate::colour::density_8;
@@ -111,16 +112,23 @@ pub(crate) fn measure(context: &Context<'_>, unevenness: Option<f64>) -> Quality
 
 /// Fraction of the measured skin with a channel at either end of its range.
 fn clipped(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
-    let (mut all, mut bad) = (0_u64, 0_u64);
-    for i in (0..atlas.len()).filter(|&i| atlas.is_measured(i)) {
-        all += 1;
-        bad += u64::from(match &picture.samples {
-            Samples::Eight(v) => v[3 * i..3 * i + 3].iter().any(|&c| c == 0 || c == 255),
-            Samples::Sixteen(v) => v[3 * i..3 * i + 3]
-                .iter()
-                .any(|c| !(128..=65_407).contains(c)),
-        });
-    }
+    let row = atlas.width.max(1);
+    let (all, bad) = (0..atlas.height)
+        .into_par_iter()
+        .map(|y| {
+            let (mut all, mut bad) = (0_u64, 0_u64);
+            for i in (y * row..(y + 1) * row).filter(|&i| atlas.is_measured(i)) {
+                all += 1;
+                bad += u64::from(match &picture.samples {
+                    Samples::Eight(v) => v[3 * i..3 * i + 3].iter().any(|&c| c == 0 || c == 255),
+                    Samples::Sixteen(v) => v[3 * i..3 * i + 3]
+                        .iter()
+                        .any(|c| !(128..=65_407).contains(c)),
+                });
+            }
+            (all, bad)
+        })
+        .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     bad as f64 / all.max(1) as f64
 }
 
@@ -219,21 +227,32 @@ fn detail(atlas: &Atlas, picture: &RegisteredPicture, d: usize) -> f64 {
 
 /// Shares of the face that pictures cover, and that hair and the like hide.
 fn shares(atlas: &Atlas) -> (f64, f64) {
-    let (mut all, mut seen, mut hidden) = (0.0_f64, 0.0_f64, 0.0_f64);
-    for i in 0..atlas.len() {
-        let l = atlas.labels[i];
-        if l & label::REGION == 0 || l & label::LANDMARK_MASK != 0 {
-            continue;
-        }
-        let area = f64::from(atlas.area_mm2(i));
-        all += area;
-        if l & label::NOT_COVERED == 0 {
-            seen += area;
-        }
-        if l & label::COLOUR_MASK != 0 {
-            hidden += area;
-        }
-    }
+    let row = atlas.width.max(1);
+    // Sums of rows, added in their order.
+    let rows: Vec<[f64; 3]> = (0..atlas.height)
+        .into_par_iter()
+        .map(|y| {
+            let mut sum = [0.0_f64; 3];
+            for i in y * row..(y + 1) * row {
+                let l = atlas.labels[i];
+                if l & label::REGION == 0 || l & label::LANDMARK_MASK != 0 {
+                    continue;
+                }
+                let area = f64::from(atlas.area_mm2(i));
+                sum[0] += area;
+                if l & label::NOT_COVERED == 0 {
+                    sum[1] += area;
+                }
+                if l & label::COLOUR_MASK != 0 {
+                    sum[2] += area;
+                }
+            }
+            sum
+        })
+        .collect();
+    let [all, seen, hidden] = rows
+        .iter()
+        .fold([0.0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
     if all > 0.0 {
         (seen / all, hidden / all)
     } else {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::chromophores::{Directions, apply, chroma, plane};
+use crate::chromophores::{Directions, chroma};
 use crate::colour::ciede2000;
 use crate::extent::Increment;
 use crate::field::Field;
-use crate::increments::{Search, find};
+use crate::increments::{Reading, Search, find};
 use crate::pigment::{Spot, colours, density_step, evidence, smoothed_noise, spots};
 
 /// A red area, in cells of the field.
@@ -107,7 +107,6 @@ fn red_areas(
     melanin: &[f32],
 ) -> (Vec<RedArea>, Vec<f32>) {
     let form = directions.forms(smoothed_noise(field))[1];
-    let unit = |step: [f32; 3]| apply(form, step);
     let contrast = |one: &Increment| {
         let (inside, around) = colours(field, one)?;
         let contrast_a = inside.a - around.a;
@@ -117,18 +116,19 @@ fn red_areas(
         let red = contrast_a >= LEAST_A && one.height > leak && step[1] > step[0];
         red.then_some(contrast_a)
     };
-    let found = find(field, &plane(field, form), usable, SEARCH, unit, |one| {
-        contrast(one).is_some()
-    });
+    let found = find(
+        field,
+        &[Reading { form, close: false }],
+        usable,
+        SEARCH,
+        contrast,
+    );
     let red = found
         .increments
         .into_iter()
-        .filter_map(|increment| {
-            let contrast_a = contrast(&increment)?;
-            Some(RedArea {
-                increment,
-                contrast_a,
-            })
+        .map(|increment| RedArea {
+            contrast_a: increment.contrast,
+            increment,
         })
         .collect();
     (red, found.residual)

@@ -25,6 +25,8 @@ pub(crate) struct Basins {
     pub(crate) basin: Vec<u32>,
     /// The cell of each basin's peak.
     pub(crate) peaks: Vec<usize>,
+    /// The cells of each basin from the highest down.
+    pub(crate) members: Vec<Vec<u32>>,
 }
 
 /// Floods a plane from its heights downwards (a watershed): two grounds that meet become
@@ -102,13 +104,21 @@ pub(crate) fn basins(field: &Field, height: &[f32], usable: &[bool], rules: Rule
             kept.push(peaks[p]);
         }
     }
+    let mut members = vec![vec![]; kept.len()];
     for &cell in &order {
         let b = &mut basin[cell as usize];
         if *b != NO_BASIN {
             *b = number[root(&mut parent, *b) as usize];
         }
+        if *b != NO_BASIN {
+            members[*b as usize].push(cell);
+        }
     }
-    Basins { basin, peaks: kept }
+    Basins {
+        basin,
+        peaks: kept,
+        members,
+    }
 }
 
 fn root(parent: &mut [u32], mut b: u32) -> u32 {

@@ -3,25 +3,28 @@
 use dermalia_findings::{
     Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
 };
-use dermalia_scan::Samples;
 use dermalia_scan::manifest::{Light, SkinState};
 
-use crate::atlas::{Atlas, Scale, label};
-use crate::chromophores::cell_noise;
-use crate::colour::{density_8, density_16, erythema_index, ita_deg, melanin_index};
+use rayon::prelude::*;
+
+use crate::atlas::{Atlas, Scale};
+use crate::colour::{erythema_index, ita_deg, melanin_index};
 use crate::extent::Increment;
-use crate::field::{CELL_MM, Extent, Field, Sample, gaussian, quantile};
+use crate::field::{CELL_MM, Field};
 use crate::flatten::{Illumination, Level, level};
 use crate::increments::clear_around;
 use crate::redness::{ColourFeatures, colour_features};
 use crate::registration::{Context, Outcome, RegisteredPicture};
+use crate::skin_field::{Grid, fuse, pixel_mm, strength};
 
 /// Coarser than this a freckle is a pixel.
 const COARSEST_MM_PER_PX: f64 = 0.8;
-/// How far beyond the regions skin is looked at.
-const MARGIN_MM: f32 = 4.0;
 /// Noise of blue in a cell above which a second picture helps more than its gloss harms.
 const NOISY: f64 = 0.03;
+/// Noise of blue in a cell from which spots are missed or drawn too small, and from which
+/// many are.
+const POOR_BLUE: f64 = 0.1;
+const LOST_BLUE: f64 = 0.3;
 /// Less skin than this has no colour of its own.
 const LEAST_MM2: f64 = 10.0;
 
@@ -79,41 +82,42 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let Some(px_mm) = pixel_mm(atlas) else {
         return nothing("no skin is left to measure");
     };
-    let mut field = skin_field(atlas, best, px_mm);
-    if cell_noise(&field)[2] > NOISY && !std::ptr::eq(best, standard) {
-        fuse(&mut field, &skin_field(atlas, standard, px_mm));
-    }
-    let field = field;
+    let grid = Grid::new(atlas, px_mm, CELL_MM);
+    let own = grid.read_skin(best);
+    let other = (!std::ptr::eq(best, standard)).then(|| grid.read_skin(standard));
+    let level_field = other.as_ref().unwrap_or(&own);
+    let fused = other
+        .as_ref()
+        .filter(|_| own.noise[2] > NOISY)
+        .map(|other| {
+            let mut both = own.clone();
+            fuse(&mut both, other);
+            both
+        });
+    let field = fused.as_ref().unwrap_or(&own);
     let usable: Vec<bool> = field.weight.iter().map(|w| *w > 0.2).collect();
-    let features = colour_features(&field, &usable);
+    let features = colour_features(field, &usable);
 
-    let regions = cell_regions(atlas, &field);
-    let own;
-    let level_field = if std::ptr::eq(best, standard) {
-        &field
-    } else {
-        own = skin_field(atlas, standard, px_mm);
-        &own
-    };
     let mut free = level_field.weight.clone();
     for one in increments(&features) {
-        clear_around(&field, one, &mut free);
+        clear_around(field, one, &mut free);
     }
     let light = Illumination::of(level_field, &free, features.directions);
-    let level_of = |region: Region| {
-        level(level_field, &free, &light, |i| {
-            regions[i].is_some_and(|r| region == Region::Face || r == region)
-        })
-        .filter(|l| l.area_mm2 >= LEAST_MM2)
-    };
+    let levels: Vec<Option<Level>> = cells_of_regions(&grid.regions, &free)
+        .par_iter()
+        .map(|cells| level(level_field, &free, &light, cells))
+        .map(|l| l.filter(|l| l.area_mm2 >= LEAST_MM2))
+        .collect();
     let report = Report {
         context,
         atlas,
-        field: &field,
+        field,
         features: &features,
-        regions: &regions,
+        regions: &grid.regions,
         px_mm: f64::from((px_mm[0] * px_mm[1]).sqrt()),
-        tone_deg: level_of(Region::Face).and_then(|l| ita_deg(l.lab)),
+        tone_deg: levels[Region::Face.index()]
+            .as_ref()
+            .and_then(|l| ita_deg(l.lab)),
         uneven: light.unevenness,
     };
     let areas = atlas.region_areas_mm2();
@@ -126,11 +130,11 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
         if net <= 0.0 {
             continue;
         }
-        let level = level_of(region);
-        for measure in report.pigment(region, net, level.as_ref()) {
+        let level = levels[region.index()].as_ref();
+        for measure in report.pigment(region, net, level) {
             out.pigmentation.measures.push((region, measure));
         }
-        for measure in report.redness(region, net, level.as_ref()) {
+        for measure in report.redness(region, net, level) {
             out.redness.measures.push((region, measure));
         }
     }
@@ -169,115 +173,20 @@ fn coloured<'a>(context: &'a Context<'_>, lights: &[Light]) -> Option<&'a Regist
         .find_map(|l| context.pictures.iter().find(|p| p.light == *l && !p.grey))
 }
 
-/// Median size of a measured pixel, across and down, in millimetres.
-pub(crate) fn pixel_mm(atlas: &Atlas) -> Option<[f32; 2]> {
-    let (mut across, mut down) = (vec![], vec![]);
-    for i in (0..atlas.len())
-        .step_by(11)
-        .filter(|&i| atlas.is_measured(i))
-    {
-        if let Some(m) = atlas.metric(i) {
-            across.push(m.e.sqrt());
-            down.push(m.g.sqrt());
+/// The cells with weight of each region, in the order of `Region::ALL`; `Region::Face`
+/// holds all.
+fn cells_of_regions(regions: &[Option<Region>], weight: &[f32]) -> Vec<Vec<u32>> {
+    let mut cells = vec![vec![]; Region::ALL.len()];
+    for (i, region) in regions.iter().enumerate() {
+        let Some(region) = region.filter(|_| weight[i] > 0.0) else {
+            continue;
+        };
+        cells[Region::Face.index()].push(i as u32);
+        if region != Region::Face {
+            cells[region.index()].push(i as u32);
         }
     }
-    let size = [quantile(&mut across, 0.5)?, quantile(&mut down, 0.5)?];
-    (size[0] > 0.0 && size[1] > 0.0).then_some(size)
-}
-
-/// The colour of the measured skin and of a margin around it, so that features on the
-/// edge of a region are seen whole.
-fn skin_field(atlas: &Atlas, picture: &RegisteredPicture, px_mm: [f32; 2]) -> Field {
-    let mut field = field_of(atlas, picture, px_mm, CELL_MM);
-    let measured: Vec<f32> = cell_regions(atlas, &field)
-        .iter()
-        .map(|r| f32::from(u8::from(r.is_some())))
-        .collect();
-    let sigma = field.cell_mm.map(|mm| MARGIN_MM / 3.0 / mm);
-    let near = gaussian(&measured, field.width, field.height, sigma);
-    for (w, n) in field.weight.iter_mut().zip(near) {
-        if n < 2e-3 {
-            *w = 0.0;
-        }
-    }
-    field
-}
-
-/// Takes the mean with another picture of the same skin. Light and gloss differ between
-/// the two smoothly, chromophores do not.
-fn fuse(field: &mut Field, other: &Field) {
-    for i in 0..field.len() {
-        if field.weight[i] > 0.0 && other.weight[i] > 0.0 {
-            for k in 0..3 {
-                field.density[k][i] = 0.5 * (field.density[k][i] + other.density[k][i]);
-            }
-        } else {
-            field.weight[i] = 0.0;
-        }
-    }
-}
-
-/// The colour of a picture wherever there is surface that nothing excludes.
-pub(crate) fn field_of(
-    atlas: &Atlas,
-    picture: &RegisteredPicture,
-    px_mm: [f32; 2],
-    aim_mm: f32,
-) -> Field {
-    let areas: Vec<f32> = atlas.metrics.iter().map(|m| m.pixel_area_mm2()).collect();
-    let extent = Extent {
-        origin: [0, 0],
-        size: [atlas.width, atlas.height],
-        px_mm,
-        aim_mm,
-    };
-    let excluded = |i: usize| atlas.labels[i] & label::EXCLUDED != 0;
-    let width = atlas.width;
-    let surface = |i: usize| areas.get(atlas.triangle[i] as usize).copied();
-    // Where every channel is full there is a highlight and no skin to be seen.
-    match &picture.samples {
-        Samples::Eight(v) => {
-            let table = density_8();
-            Field::reduce(extent, |x, y| {
-                let i = y * width + x;
-                let area_mm2 = surface(i)?;
-                let px = [v[3 * i], v[3 * i + 1], v[3 * i + 2]];
-                Some(Sample {
-                    density: px.map(|c| table[usize::from(c)]),
-                    area_mm2,
-                    usable: !excluded(i) && px.iter().any(|&c| c < 250),
-                })
-            })
-        }
-        Samples::Sixteen(v) => {
-            let table = density_16();
-            Field::reduce(extent, |x, y| {
-                let i = y * width + x;
-                let area_mm2 = surface(i)?;
-                let px = [v[3 * i], v[3 * i + 1], v[3 * i + 2]];
-                Some(Sample {
-                    density: px.map(|c| table[usize::from(c)]),
-                    area_mm2,
-                    usable: !excluded(i) && px.iter().any(|&c| c < 64_250),
-                })
-            })
-        }
-    }
-}
-
-/// The measured region of each cell's middle pixel.
-pub(crate) fn cell_regions(atlas: &Atlas, field: &Field) -> Vec<Option<Region>> {
-    (0..field.len())
-        .map(|c| {
-            let [x, y] = field.pixel((c % field.width) as f64, (c / field.width) as f64);
-            atlas
-                .pixel(
-                    x.min(atlas.width as f64 - 0.5),
-                    y.min(atlas.height as f64 - 0.5),
-                )
-                .and_then(|i| atlas.measured_region(i))
-        })
-        .collect()
+    cells
 }
 
 fn increments(features: &ColourFeatures) -> impl Iterator<Item = &Increment> {
@@ -342,6 +251,24 @@ impl Report<'_> {
         self.limited(m)
     }
 
+    /// Spots where blue, which shows melanin best, is nearly black.
+    fn limited_spots(&self, m: Measure) -> Measure {
+        let noise = self.field.noise[2];
+        let limit = if noise > LOST_BLUE {
+            Confidence::Low
+        } else if noise > POOR_BLUE {
+            Confidence::Medium
+        } else {
+            return self.limited(m);
+        };
+        let reason = format!(
+            "blue is nearly black: its noise is {:.0} % in about {CELL_MM} mm (up to {:.0} % is well)",
+            100.0 * noise,
+            100.0 * POOR_BLUE
+        );
+        self.limited(m.limited(limit, &reason))
+    }
+
     /// Redness on dark skin: erythema and melanin indices correlate there (Wright 2016).
     fn limited_redness(&self, m: Measure) -> Measure {
         match self.tone_deg {
@@ -399,10 +326,10 @@ impl Report<'_> {
         }
         let density = Measure::computed(MeasureName::SpotDensity, 100.0 * count / net_mm2);
         let fraction = Measure::computed(MeasureName::SpotAreaFraction, area / net_mm2);
-        out.push(self.limited(density));
-        out.push(self.limited(fraction));
+        out.push(self.limited_spots(density));
+        out.push(self.limited_spots(fraction));
         out.push(if count > 0.0 {
-            self.limited(Measure::computed(
+            self.limited_spots(Measure::computed(
                 MeasureName::SpotContrastMean,
                 contrast / count,
             ))
@@ -540,31 +467,11 @@ impl Report<'_> {
 
     /// An increment over the working raster; `strong` is painted at full strength.
     fn map(&self, parameter: Parameter, plane: &[f32], strong: f32) -> ParameterMap {
-        let (atlas, field) = (self.atlas, self.field);
-        let smooth = field.smooth(plane, &field.weight, 0.2);
-        let mut strength = vec![0_u8; atlas.len()];
-        for (i, s) in strength.iter_mut().enumerate() {
-            if !atlas.is_measured(i) {
-                continue;
-            }
-            let (x, y) = (i % atlas.width, i / atlas.width);
-            let along = |p: usize, step: usize, count: usize| {
-                let c = ((p as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, (count - 1) as f32);
-                let first = (c as usize).min(count.saturating_sub(2));
-                (first, c - first as f32, usize::from(count > 1))
-            };
-            let (cx, fx, right) = along(x, field.step[0], field.width);
-            let (cy, fy, below) = along(y, field.step[1], field.height);
-            let at = |dx: usize, dy: usize| smooth[(cy + dy) * field.width + cx + dx];
-            let top = at(0, 0) + (at(right, 0) - at(0, 0)) * fx;
-            let low = at(0, below) + (at(right, below) - at(0, below)) * fx;
-            let v = (top + (low - top) * fy) / strong;
-            *s = 1 + (254.0 * v.clamp(0.0, 1.0)).round() as u8;
-        }
+        let strength = strength(self.atlas, self.field, plane, strong);
         ParameterMap {
             parameter,
-            width: atlas.width,
-            height: atlas.height,
+            width: self.atlas.width,
+            height: self.atlas.height,
             strength,
         }
     }

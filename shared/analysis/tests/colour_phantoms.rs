@@ -31,7 +31,8 @@ fn options(tone: Tone, melanin: Melanin, lighting: Lighting, seed: u64) -> Phant
 
 #[test]
 fn spots_red_areas_and_tone_of_light_and_dark_skin() {
-    // Blue is nearly black on dark skin: its noise costs accuracy of the outlines.
+    // Blue is nearly black on dark skin: outlines are drawn in red and green there, which
+    // see pits as well.
     for (tone, melanin, lighting, seed, most) in [
         (Tone::Light, Melanin::Falling, Lighting::Even, 3, 0.03),
         (
@@ -41,7 +42,8 @@ fn spots_red_areas_and_tone_of_light_and_dark_skin() {
             4,
             0.03,
         ),
-        (Tone::Dark, Melanin::Falling, Lighting::Even, 5, 0.12),
+        (Tone::Dark, Melanin::Falling, Lighting::Even, 5, 0.065),
+        (Tone::Dark, Melanin::Tsumura, Lighting::Even, 11, 0.065),
     ] {
         let (_, score) = measured(&options(tone, melanin, lighting, seed));
         let what = format!("{tone:?} {melanin:?} {lighting:?}");
