@@ -150,3 +150,131 @@ impl AuditStore for SqliteAudit {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dermalia_link::{KeyId, SigningKey};
+    use dermalia_record::audit::{Action, Actor, Draft, VerifyError, verify};
+    use dermalia_record::{Audit, ManualClock};
+
+    use super::*;
+
+    async fn log_of_five() -> (Database, Audit, PracticeId) {
+        let database = Database::in_memory().unwrap();
+        let audit = Audit {
+            store: Arc::new(SqliteAudit::new(database.clone())),
+            key: Arc::new(SigningKey::from_seed(KeyId::new(1), &[3; 32])),
+            clock: Arc::new(ManualClock::at_ms(5_000)),
+        };
+        let practice: PracticeId = "praxis-nord".parse().unwrap();
+        for n in 1..=5 {
+            let draft = Draft {
+                practice: practice.clone(),
+                scan: "scan-0001".parse().ok(),
+                operation: format!("operation {n}"),
+                actor: Actor::Operator,
+                action: Action::Restricted,
+                inventory: None,
+            };
+            audit.record(&draft).await.unwrap();
+        }
+        (database, audit, practice)
+    }
+
+    /// What somebody with the database file, but without the key, can do to the log.
+    #[tokio::test]
+    async fn every_tampering_is_seen() {
+        let changes = [
+            // An entry is changed, in its middle, at its beginning, at its end.
+            "UPDATE audit SET body = replace(body, 'operator', 'patient') WHERE sequence = 3",
+            "UPDATE audit SET body = replace(body, 'restricted', 'objected') WHERE sequence = 1",
+            "UPDATE audit SET body = replace(body, '\"at_secs\":5', '\"at_secs\":6') WHERE sequence = 5",
+            // Entries are missing: in the middle, the first, the last, all.
+            "DELETE FROM audit WHERE sequence = 3",
+            "DELETE FROM audit WHERE sequence = 1",
+            "DELETE FROM audit WHERE sequence = 5",
+            "DELETE FROM audit WHERE sequence > 2",
+            "DELETE FROM audit",
+            // The gap is closed by counting anew.
+            "DELETE FROM audit WHERE sequence = 3;
+             UPDATE audit SET sequence = sequence - 1,
+                 body = replace(body, '\"sequence\":4', '\"sequence\":3') WHERE sequence = 4;
+             UPDATE audit SET sequence = sequence - 1,
+                 body = replace(body, '\"sequence\":5', '\"sequence\":4') WHERE sequence = 5",
+            // The head is gone, or says something else.
+            "DELETE FROM audit_heads",
+            "UPDATE audit_heads SET body = replace(body, '\"sequence\":5', '\"sequence\":4')",
+            "DELETE FROM audit WHERE sequence = 5;
+             UPDATE audit_heads SET body = replace(body, '\"sequence\":5', '\"sequence\":4')",
+            // Two entries change places.
+            "UPDATE audit SET sequence = 9 WHERE sequence = 2;
+             UPDATE audit SET sequence = 2 WHERE sequence = 3;
+             UPDATE audit SET sequence = 3 WHERE sequence = 9",
+        ];
+        for change in changes {
+            let (database, audit, practice) = log_of_five().await;
+            let keys = [audit.key.public()];
+            let whole = verify(audit.store.as_ref(), &practice, &keys, None).await;
+            assert_eq!(whole.unwrap().unwrap().sequence, 5);
+            let done = database
+                .transact(PORT, "tamper", move |t| Ok(t.execute_batch(change)?))
+                .await;
+            done.unwrap();
+            let result = verify(audit.store.as_ref(), &practice, &keys, None).await;
+            assert!(result.is_err(), "{change}");
+        }
+    }
+
+    /// An older copy of log and head, whole in itself: only a noted head shows it.
+    #[tokio::test]
+    async fn an_older_log_is_told_by_a_noted_head() {
+        let (database, audit, practice) = log_of_five().await;
+        let keys = [audit.key.public()];
+        let noted = audit.store.head(&practice).await.unwrap().unwrap();
+        let noted = dermalia_record::audit::NotedHead {
+            sequence: noted.sequence,
+            hash: noted.hash,
+        };
+        // The log as it was after two entries, with its head of then.
+        let (_, older, _) = log_of_five().await;
+        let second = older
+            .store
+            .entries(&practice, 1, 1)
+            .await
+            .unwrap()
+            .remove(0);
+        let text = format!("{}:{}", second.sequence, second.hash());
+        assert!(text.parse::<dermalia_record::audit::NotedHead>().is_ok());
+        let statement = format!(
+            "audit head\n{practice}\n{}\n{}\n",
+            second.sequence,
+            second.hash()
+        );
+        let head = AuditHead {
+            practice: practice.clone(),
+            sequence: second.sequence,
+            hash: second.hash(),
+            signature: audit.key.sign_statement(statement.as_bytes()),
+        };
+        let body = serde_json::to_string(&head).unwrap();
+        let replaced = database
+            .transact(PORT, "tamper", move |t| {
+                t.execute("DELETE FROM audit WHERE sequence > 2", [])?;
+                t.execute("UPDATE audit_heads SET body = ?1", [body])?;
+                Ok(())
+            })
+            .await;
+        replaced.unwrap();
+        let store = audit.store.as_ref();
+        assert!(verify(store, &practice, &keys, None).await.is_ok());
+        assert_eq!(
+            verify(store, &practice, &keys, Some(&noted)).await,
+            Err(VerifyError::Older {
+                practice,
+                sequence: 5
+            })
+        );
+    }
+}

@@ -14,3 +14,4 @@ mod life;
 mod links;
 mod orders;
 mod rig;
+mod rights;
