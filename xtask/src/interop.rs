@@ -7,13 +7,23 @@ use anyhow::{Context, Result};
 
 use crate::{cache, command, npm};
 
-/// Part of the test command: a synthetic scan through the real program, and its FHIR
-/// bundle through two validators, of which each finds what the other does not.
+/// Part of the test command: a synthetic scan through the real program; its FHIR bundle
+/// through two validators, of which each finds what the other does not; its printed report
+/// read back.
 pub(crate) fn test() -> Result<()> {
     let folder = command::root().join("tests/interop");
     npm::packages(&folder)?;
     let python = python(&folder)?;
-    command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
+    // With the typesetter, which the tests before have built.
+    command::cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "dermalia",
+        "--features",
+        "pdf",
+    ])?;
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| command::root().join("target"), PathBuf::from);
     let program = target.join("release/dermalia");
@@ -35,7 +45,12 @@ pub(crate) fn test() -> Result<()> {
     )?;
     command::run_in(
         &folder,
-        Command::new(python).arg("validate_fhir.py").arg(&bundle),
+        Command::new(&python).arg("validate_fhir.py").arg(&bundle),
+    )?;
+    let report = scratch.join("report");
+    command::run_in(
+        &folder,
+        Command::new(&python).arg("validate_pdf.py").arg(report),
     )
 }
 

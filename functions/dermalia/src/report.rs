@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use dermalia_record::{Settings, expires_at_secs};
 use dermalia_report::{
-    Artifact, FINDINGS_FILE, Locale, PracticeView, ReportRequest, read_findings, render_report,
+    Artifact, FINDINGS_FILE, Locale, PracticeView, ReportRequest, read_findings,
+    render_report_printed,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -47,7 +48,14 @@ pub(crate) fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
         previous: None,
         asset_prefix: "",
     };
-    let files = render_report(&artifacts, &request).context("the report cannot be written")?;
+    #[cfg(feature = "pdf")]
+    let typesetter = dermalia_pdf::Typesetter::new().context("the report cannot be printed")?;
+    #[cfg(feature = "pdf")]
+    let printer: Option<&dyn dermalia_report::Printer> = Some(&typesetter);
+    #[cfg(not(feature = "pdf"))]
+    let printer = None;
+    let files = render_report_printed(&artifacts, &request, printer)
+        .context("the report cannot be written")?;
     write(&args.out, &files)?;
     output.step("report", &format!("{} files", files.len()), start.elapsed());
     let page = args.out.join(dermalia_report::REPORT_FILE);

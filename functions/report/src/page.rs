@@ -1,6 +1,8 @@
 //! The real renderer.
 
-use dermalia_report::{Artifact, Locale, PracticeView, ReportRequest, render_report};
+use dermalia_report::{
+    Artifact, Locale, PracticeView, Printer, ReportRequest, render_report_printed,
+};
 use jiff::Timestamp;
 
 use crate::renderer::{Page, Renderer, ReportFile};
@@ -35,7 +37,8 @@ impl Renderer for PageRenderer {
             previous: None,
             asset_prefix: dermalia_link::ASSET_PREFIX,
         };
-        let files = render_report(&artifacts, &request).map_err(|e| e.to_string())?;
+        let files =
+            render_report_printed(&artifacts, &request, printer()?).map_err(|e| e.to_string())?;
         Ok(files
             .into_iter()
             .map(|file| ReportFile {
@@ -45,4 +48,24 @@ impl Renderer for PageRenderer {
             })
             .collect())
     }
+}
+
+/// What prints reports, made once: it reads its fonts.
+#[cfg(feature = "pdf")]
+fn printer() -> Result<Option<&'static dyn Printer>, String> {
+    use std::sync::OnceLock;
+
+    use dermalia_pdf::{PrintError, Typesetter};
+
+    static MADE: OnceLock<Result<Typesetter, PrintError>> = OnceLock::new();
+    match MADE.get_or_init(Typesetter::new) {
+        Ok(typesetter) => Ok(Some(typesetter)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(not(feature = "pdf"))]
+#[expect(clippy::unnecessary_wraps, reason = "the other one can fail")]
+const fn printer() -> Result<Option<&'static dyn Printer>, String> {
+    Ok(None)
 }

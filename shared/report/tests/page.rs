@@ -5,7 +5,7 @@ mod fixture;
 
 use dermalia_findings::{Confidence, Findings, Measure, MeasureName, Parameter, Region};
 use dermalia_report::{
-    Assets, Locale, Picture, PracticeView, ReportInput, STYLE, render_html, write_glb,
+    Assets, Locale, Picture, PracticeView, ReportInput, STYLE, Sheet, render_html, write_glb,
 };
 
 fn input(findings: &Findings, locale: Locale) -> ReportInput<'_> {
@@ -358,6 +358,29 @@ fn a_change_is_named_only_beyond_the_scatter() {
     other.practice_id = "praxis-sued".to_owned();
     i.previous = Some(&other);
     assert!(!text(&render_html(&i)).contains("Since the previous scan"));
+}
+
+#[test]
+fn the_printed_sheet_says_the_page_s_numbers() {
+    let findings = fixture::findings();
+    let mut before = findings.clone();
+    before.scan_id = "D9-20251103-000077".to_owned();
+    for &locale in Locale::ALL {
+        let input = ReportInput {
+            previous: Some(&before),
+            ..input(&findings, locale)
+        };
+        let page = text(&render_html(&input));
+        let sheet = Sheet::of(&input);
+        assert!(sheet.amounts().len() > 80, "{}", sheet.amounts().len());
+        for amount in sheet.amounts() {
+            let amount = amount.replace('\u{a0}', " ");
+            assert!(page.contains(&amount), "{amount} is not on the page");
+        }
+        assert_eq!(sheet.language(), locale.tag());
+        // Without a picture given, none is asked for.
+        assert!(sheet.picture_files().is_empty());
+    }
 }
 
 #[test]

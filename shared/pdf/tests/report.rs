@@ -1,0 +1,149 @@
+//! The printed report: its standards, its attachment, its bytes.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "../../report/tests/fixture/mod.rs"]
+mod fixture;
+
+use std::time::Instant;
+
+use dermalia_pdf::Typesetter;
+use dermalia_report::pictures::stills;
+use dermalia_report::{
+    Assets, Locale, PDF_FILE, Picture, PracticeView, Printer, ReportInput, ReportRequest, Sheet,
+    render_artifacts, render_report_printed,
+};
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|w| w == text.as_bytes())
+}
+
+#[test]
+fn every_language_is_set_to_both_standards_and_always_alike() {
+    let findings = fixture::findings();
+    let pictures = stills(
+        Some(&fixture::head(40, 40)),
+        &fixture::skin(256),
+        &fixture::maps(256),
+    )
+    .unwrap();
+    let named: Vec<(String, &[u8])> = pictures
+        .iter()
+        .map(|s| (s.file_name(), s.webp.as_slice()))
+        .collect();
+    let pictures: Vec<Picture<'_>> = named
+        .iter()
+        .filter_map(|(name, bytes)| Picture::of_file(name, bytes))
+        .collect();
+    let typesetter = Typesetter::new().unwrap();
+    for &locale in Locale::ALL {
+        let sheet = Sheet::of(&ReportInput {
+            findings: &findings,
+            practice: PracticeView {
+                name: Some("Praxis #am \"Nordufer\" *"),
+                contact: Some("Tel. 040 1234 \\ $x$"),
+            },
+            patient_first_name: Some("Änne"),
+            locale,
+            expires: Some("2028-05-14"),
+            pictures: &pictures,
+            assets: Assets::default(),
+            previous: None,
+        });
+        assert_eq!(sheet.picture_files().len(), 13);
+        let start = Instant::now();
+        let pdf = typesetter.pdf(&sheet, &pictures, b"{\"a\":1}").unwrap();
+        let first = start.elapsed();
+        let start = Instant::now();
+        let again = typesetter.pdf(&sheet, &pictures, b"{\"a\":1}").unwrap();
+        eprintln!(
+            "{locale:?}: {} kB, {first:?}, again {:?}",
+            pdf.len() / 1000,
+            start.elapsed()
+        );
+        assert!(pdf == again, "the same sheet gives the same bytes");
+        assert!(pdf.starts_with(b"%PDF-1.7"));
+        for text in [
+            "<pdfaid:part>3</pdfaid:part>",
+            "<pdfaid:conformance>A</pdfaid:conformance>",
+            "<pdfuaid:part>1</pdfuaid:part>",
+            "fhir.json",
+        ] {
+            assert!(holds(&pdf, text), "{text}");
+        }
+        assert!(pdf.len() < 1_500_000, "{} bytes", pdf.len());
+    }
+}
+
+#[test]
+fn a_report_with_nothing_in_it_can_be_printed() {
+    let mut findings = fixture::findings();
+    findings.regions.clear();
+    findings.captured_at = "soon".to_owned();
+    let sheet = Sheet::of(&ReportInput {
+        findings: &findings,
+        practice: PracticeView::default(),
+        patient_first_name: None,
+        locale: Locale::En,
+        expires: None,
+        pictures: &[],
+        assets: Assets::default(),
+        previous: None,
+    });
+    let pdf = Typesetter::new()
+        .unwrap()
+        .print(&sheet, &[], b"{}")
+        .unwrap();
+    assert!(pdf.starts_with(b"%PDF-1.7"));
+}
+
+#[test]
+fn it_lies_beside_the_page_which_links_to_it() {
+    let made = render_artifacts(
+        &fixture::findings(),
+        &fixture::maps(64),
+        &fixture::skin(64),
+        Some(&fixture::head(10, 10)),
+    )
+    .unwrap();
+    let request = ReportRequest {
+        practice: PracticeView::default(),
+        patient_first_name: None,
+        locales: &[Locale::De],
+        expires: None,
+        previous: None,
+        asset_prefix: "?",
+    };
+    let typesetter = Typesetter::new().unwrap();
+    let files = render_report_printed(&made, &request, Some(&typesetter)).unwrap();
+    let pdf = files.iter().find(|f| f.name == PDF_FILE).unwrap();
+    assert_eq!(pdf.content_type, "application/pdf");
+    assert!(holds(&files[0].bytes, "href=\"?report.pdf\""));
+}
+
+#[test]
+fn a_broken_picture_is_named_and_nothing_else_is_said() {
+    let findings = fixture::findings();
+    let broken = Picture {
+        view: dermalia_report::pictures::View::Front,
+        parameter: None,
+        width: 4,
+        height: 4,
+        webp: b"no picture",
+    };
+    let sheet = Sheet::of(&ReportInput {
+        findings: &findings,
+        practice: PracticeView::default(),
+        patient_first_name: Some("Anna"),
+        locale: Locale::De,
+        expires: None,
+        pictures: &[broken],
+        assets: Assets::default(),
+        previous: None,
+    });
+    let typesetter = Typesetter::new().unwrap();
+    let said = typesetter.pdf(&sheet, &[broken], b"{}").unwrap_err();
+    assert_eq!(
+        said.to_string(),
+        "the picture still_front_skin.webp cannot be read"
+    );
+}
