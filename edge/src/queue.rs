@@ -57,7 +57,12 @@ async fn post(config: &Config, queue: &Url, message: &str) -> Option<u16> {
     let signal = abort.signal();
     let answered = core::pin::pin!(fetch.send_with_signal(&signal));
     match select(answered, Delay::from(PATIENCE)).await {
-        Either::Left((answer, _)) => answer.ok().map(|answer| answer.status_code()),
+        Either::Left((answer, _)) => {
+            let mut answer = answer.ok()?;
+            // Read to its end, so that its connection serves the next message.
+            drop(answer.bytes().await);
+            Some(answer.status_code())
+        }
         Either::Right(_) => {
             abort.abort();
             None

