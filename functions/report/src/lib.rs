@@ -6,6 +6,7 @@
 //! writes the same objects, signs the same token, and offers the mailer the same mail
 //! under the same key.
 
+mod code;
 mod links;
 mod mail;
 #[cfg(feature = "page")]
@@ -16,8 +17,8 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use dermalia_link::{
-    InlineHashes, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE, PAGE_OBJECT,
-    SigningKey,
+    InlineHashes, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE,
+    PAGE_OBJECT, SigningKey,
 };
 use dermalia_record::port::{Body, Metadata, ObjectWrite, Ports, Written};
 use dermalia_record::{
@@ -26,6 +27,7 @@ use dermalia_record::{
     run_prefix,
 };
 
+pub use code::issue_code;
 pub use links::{LinkError, issue_link, link_url, mark_objects, revoke_links};
 pub use mail::{MailText, mail_text};
 #[cfg(feature = "page")]
@@ -166,6 +168,7 @@ impl Report {
         Ok(head.is_some_and(|head| {
             head.metadata.get(META_RUN) == Some(&run.to_string())
                 && head.metadata.get(META_EPOCH) == Some(&record.epoch.number().to_string())
+                && head.metadata.get(META_CODE) == record.code_hash.as_ref()
         }))
     }
 
@@ -207,11 +210,20 @@ impl Report {
         if record.report_id.is_none() {
             record.report_id =
                 Some(random_report_id().map_err(|e| HandleError::again(e.to_string()))?);
+            // A hash belongs to one report.
+            record.code_hash = None;
         }
         let terms = self
             .ports
             .terms(&self.settings, &record.key.practice)
             .await?;
+        if let Some(report) = record.report_id
+            && terms.code_required
+            && record.code_hash.is_none()
+        {
+            // Closed until the practice has a code issued: this one nobody knows.
+            record.code_hash = Some(code::random_code(report).await?.1);
+        }
         let end = terms.link_end_secs(now_secs, record.expires_at_secs);
         record.link = match record.link {
             // A new version of the scan may end sooner; its link then does too.
@@ -372,6 +384,9 @@ impl Report {
             ]);
             if record.has_objected {
                 metadata.insert(META_USAGE.to_owned(), "off".to_owned());
+            }
+            if let Some(hash) = &record.code_hash {
+                metadata.insert(META_CODE.to_owned(), hash.clone());
             }
             if file.name.ends_with(".html") {
                 let hashes = InlineHashes::of_page(&String::from_utf8_lossy(&file.bytes));

@@ -1,6 +1,6 @@
 //! Links: made, renewed, revoked.
 
-use dermalia_link::{META_EPOCH, META_USAGE, SigningKey};
+use dermalia_link::{META_CODE, META_EPOCH, META_USAGE, SigningKey};
 use dermalia_record::port::{PortError, Ports, Written};
 use dermalia_record::{LinkGrant, Phase, ScanKey, ScanRecord, Settings, report_prefix};
 
@@ -55,7 +55,7 @@ pub fn link_url(record: &ScanRecord, settings: &Settings, key: &SigningKey) -> O
     Some(format!("{}{}", settings.base_url, token.path()))
 }
 
-async fn change(
+pub(crate) async fn change(
     ports: &Ports,
     scan: &ScanKey,
     edit: impl Fn(&mut ScanRecord),
@@ -113,7 +113,7 @@ pub async fn revoke_links(ports: &Ports, scan: &ScanKey) -> Result<ScanRecord, L
     Ok(record)
 }
 
-/// Brings the record's epoch, and whether usage events are off, onto the objects.
+/// Brings the record's epoch, its code, and whether usage events are off, onto the objects.
 ///
 /// # Errors
 /// When a port fails; repeat it then.
@@ -140,6 +140,10 @@ pub async fn mark_objects(ports: &Ports, record: &ScanRecord) -> Result<(), Link
             } else {
                 metadata.remove(META_USAGE);
             }
+            match &record.code_hash {
+                Some(hash) => metadata.insert(META_CODE.to_owned(), hash.clone()),
+                None => metadata.remove(META_CODE),
+            };
             if metadata == head.metadata {
                 continue;
             }

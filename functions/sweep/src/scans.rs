@@ -1,7 +1,7 @@
 //! From the records to what should belong to them.
 
 use dermalia_expire::{inventory_of, operation};
-use dermalia_link::{META_EPOCH, META_USAGE, PAGE_OBJECT};
+use dermalia_link::{META_CODE, META_EPOCH, META_USAGE, PAGE_OBJECT};
 use dermalia_record::audit::{Action, Actor, Draft};
 use dermalia_record::port::{Cause, Head, PortError, Written};
 use dermalia_record::{
@@ -147,6 +147,7 @@ impl Sweep {
                 Some(head) => {
                     let epoch = record.epoch.number().to_string();
                     let knows = head.metadata.get(META_EPOCH) == Some(&epoch)
+                        && head.metadata.get(META_CODE) == record.code_hash.as_ref()
                         && head.metadata.contains_key(META_USAGE) == record.has_objected;
                     if !knows {
                         match mark_objects(&self.ports, record).await {

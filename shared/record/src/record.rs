@@ -197,6 +197,9 @@ pub struct ScanRecord {
     /// How often that was changed.
     #[serde(default)]
     pub objections: u32,
+    /// The slow hash of the code that opens the report, if it needs one.
+    #[serde(default)]
+    pub code_hash: Option<String>,
     /// When the patient asked last for erasure through the report, in epoch seconds.
     pub erasure_asked_at_secs: Option<i64>,
     /// How many e-mails have asked to confirm an erasure.
@@ -230,6 +233,7 @@ impl ScanRecord {
             locale: None,
             reported_at_secs: None,
             has_objected: false,
+            code_hash: None,
             objections: 0,
             erasure_asked_at_secs: None,
             confirm_number: 0,

@@ -8,21 +8,21 @@ use axum::body::Body as HttpBody;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, header};
+use data_encoding::HEXLOWER;
 use dermalia_embedded::{DirectoryObjects, QueuePolicy, SqliteQueue, SqliteTallies};
 use dermalia_link::{
-    Answer, Body, Count, Decision, Fetch, Host, KeySet, Language, MAX_BODY_BYTES, META_CODE,
-    META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE, Message, Next, Origin, Problem,
-    Reply, Request, SessionKey, Stored, problem_page, route,
+    AccessMessage, Answer, Body, Count, Decision, Fetch, Host, KeySet, Language, MAX_BODY_BYTES,
+    META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE, Message, Next,
+    Origin, Problem, Reply, Request, SessionKey, Stored, problem_page, route,
 };
-use dermalia_record::Clock;
-use dermalia_record::port::{Head, Queue};
+use dermalia_record::port::{AccessEntry, AccessKind, Head, PortError, Ports, Queue};
 use http_body_util::BodyExt;
 
 use super::http::SILENCE;
 use super::local::Local;
 
-/// The queue of [`dermalia_link::AccessMessage`]s.
-pub(crate) const ACCESS_QUEUE: &str = "accesses";
+/// For how long the record of an access is kept, in days; as in the cloud.
+const ACCESS_DAYS: i64 = 30;
 /// The queue of [`dermalia_link::RequestMessage`]s.
 pub(crate) const REQUEST_QUEUE: &str = "requests";
 
@@ -34,9 +34,8 @@ pub(crate) struct LinkServer {
     host: Host,
     objects: DirectoryObjects,
     tallies: SqliteTallies,
-    accesses: SqliteQueue,
     requests: SqliteQueue,
-    clock: Arc<dyn Clock>,
+    ports: Ports,
 }
 
 /// An answer and the bytes from the store that belong to it.
@@ -52,10 +51,7 @@ impl LinkServer {
         let mut session = [0; 32];
         getrandom::fill(&mut session)?;
         let clock = &local.ports.clock;
-        let queue = |name| {
-            let (database, clock) = (local.database.clone(), Arc::clone(clock));
-            SqliteQueue::new(database, name, QueuePolicy::default(), clock)
-        };
+        let (database, policy) = (local.database.clone(), QueuePolicy::default());
         Ok(Self {
             host: Host {
                 keys: KeySet::new(local.key.public()),
@@ -63,9 +59,8 @@ impl LinkServer {
             },
             objects: local.objects.clone(),
             tallies: SqliteTallies::new(local.database.clone(), Arc::clone(clock)),
-            accesses: queue(ACCESS_QUEUE),
-            requests: queue(REQUEST_QUEUE),
-            clock: Arc::clone(clock),
+            requests: SqliteQueue::new(database, REQUEST_QUEUE, policy, Arc::clone(clock)),
+            ports: local.ports.clone(),
         })
     }
 
@@ -109,7 +104,7 @@ impl LinkServer {
     }
 
     fn now_secs(&self) -> u64 {
-        u64::try_from(self.clock.now_secs()).unwrap_or(0)
+        u64::try_from(self.ports.clock.now_secs()).unwrap_or(0)
     }
 
     async fn from_origin(self: &Arc<Self>, fetch: &Fetch, language: Language) -> Outcome {
@@ -192,7 +187,7 @@ impl LinkServer {
             None => {}
             Some(Message::Access(message)) => {
                 // An access that is not recorded keeps nobody from the report.
-                if let Err(error) = self.accesses.send(&message.to_json(), 0).await {
+                if let Err(error) = self.keep(&message).await {
                     tracing::warn!(%error, "an access is not recorded");
                 }
             }
@@ -209,6 +204,32 @@ impl LinkServer {
             tracing::warn!(%error, "a try is not given back");
         }
         reply.answer
+    }
+
+    /// Keeps an access or a usage event: at once, where the cloud has a queue and a
+    /// function. It is never kept longer than its scan.
+    async fn keep(&self, message: &AccessMessage) -> Result<(), PortError> {
+        let (report, at_secs, kind) = match message {
+            AccessMessage::Access(access) => (access.report_id, access.at_secs, AccessKind::Access),
+            AccessMessage::Usage(usage) => (usage.report_id, usage.at_secs, AccessKind::Usage),
+        };
+        let Some(record) = self.ports.records.by_report(report).await? else {
+            return Ok(());
+        };
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|e| PortError::retry("accesses", "name", e))?;
+        let now_secs = self.ports.clock.now_secs();
+        let entry = AccessEntry {
+            report,
+            id: HEXLOWER.encode(&id),
+            at_secs: i64::try_from(at_secs).unwrap_or(now_secs),
+            kind,
+            body: message.to_json(),
+            expires_at_secs: record
+                .expires_at_secs
+                .min(now_secs.saturating_add(ACCESS_DAYS * 86_400)),
+        };
+        self.ports.accesses.put(entry).await
     }
 }
 
