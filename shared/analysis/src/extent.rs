@@ -172,7 +172,7 @@ pub(crate) fn measure(
                 });
             });
         }
-        tall = height(&points, tall)?;
+        tall = height(&points, tall, noise > NOISE_SHARE)?;
         let half = ground + 0.5 * tall;
         let peak = *seeds
             .iter()

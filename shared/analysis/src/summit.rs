@@ -17,8 +17,12 @@ pub(crate) struct Point {
 /// logarithm of its upper half is a quadratic (exact for a Gaussian, within 1 % for a
 /// raised cosine). Over a plateau the median counts. In between, the mean over the half
 /// area says which.
-pub(crate) fn height(points: &[Point], guess: f32) -> Option<f32> {
-    let largest = points.iter().map(|p| p.value).fold(0.0, f32::max);
+pub(crate) fn height(points: &[Point], guess: f32, noisy: bool) -> Option<f32> {
+    let mut largest = points.iter().map(|p| p.value).fold(0.0, f32::max);
+    // The largest of noisy values is noise.
+    if noisy && let Some(inner) = inner_mean(points, 0.5 * guess.min(largest)) {
+        largest = largest.min(1.04 * inner);
+    }
     // No summit is above the largest value: a steep edge would bend the fit upwards.
     let fit = pointed(points, guess).unwrap_or(guess).min(largest);
     let upper: Vec<&Point> = points.iter().filter(|p| p.value > 0.5 * fit).collect();
@@ -41,11 +45,40 @@ pub(crate) fn height(points: &[Point], guess: f32) -> Option<f32> {
     Some(fit + flatness * (plateau - fit))
 }
 
+/// The mean over the innermost tenth of what lies above a level: 0.966 of a Gaussian's
+/// height, 0.97 of a raised cosine's, all of a plateau's.
+fn inner_mean(points: &[Point], level: f32) -> Option<f32> {
+    let upper: Vec<&Point> = points.iter().filter(|p| p.value > level).collect();
+    let mass: f64 = upper.iter().map(|p| f64::from(p.area_mm2)).sum();
+    if mass <= 0.0 {
+        return None;
+    }
+    let distance = distances(&upper, mass);
+    let (mut sum, mut area) = (0.0, 0.0);
+    for (p, _) in upper.iter().zip(&distance).filter(|(_, d)| **d < 0.4) {
+        sum += f64::from(p.value * p.area_mm2);
+        area += f64::from(p.area_mm2);
+    }
+    (area > 0.0).then(|| (sum / area) as f32)
+}
+
 /// The median of the values in the inner part of the half area, told by place and not by
 /// value, so that noise does not choose.
 fn middle_of(upper: &[&Point], mass: f64) -> Option<f32> {
+    let mut values: Vec<f32> = upper
+        .iter()
+        .zip(distances(upper, mass))
+        .filter(|(_, d)| *d < 1.4)
+        .map(|(p, _)| p.value)
+        .collect();
+    quantile(&mut values, 0.5)
+}
+
+/// Squared distances from the middle of some points that weigh `mass` in all, in standard
+/// deviations: the outline of an ellipse lies at 4.
+fn distances(points: &[&Point], mass: f64) -> Vec<f64> {
     let weighted = |of: &dyn Fn(&Point) -> f64| -> f64 {
-        upper
+        points
             .iter()
             .map(|p| f64::from(p.area_mm2) * of(p))
             .sum::<f64>()
@@ -57,17 +90,13 @@ fn middle_of(upper: &[&Point], mass: f64) -> Option<f32> {
     let xy = weighted(&|p| off(p)[0] * off(p)[1]);
     let yy = weighted(&|p| off(p)[1] * off(p)[1]);
     let det = (xx * yy - xy * xy).max(1e-9);
-    // The outline of an ellipse lies at 4 of this distance.
-    let distance = |p: &Point| {
-        let [x, y] = off(p);
-        (yy * x * x - 2.0 * xy * x * y + xx * y * y) / det
-    };
-    let mut values: Vec<f32> = upper
+    points
         .iter()
-        .filter(|p| distance(p) < 1.4)
-        .map(|p| p.value)
-        .collect();
-    quantile(&mut values, 0.5)
+        .map(|p| {
+            let [x, y] = off(p);
+            (yy * x * x - 2.0 * xy * x * y + xx * y * y) / det
+        })
+        .collect()
 }
 
 /// The summit of the quadratic through the logarithm of the upper half.
@@ -143,9 +172,9 @@ mod tests {
         let disc = |r: f64| 1.0 / (1.0 + ((r - 1.0) / 0.07).exp());
         for noise in [0.0, 0.06] {
             for (name, top) in [
-                ("gauss", height(&points(gauss, noise), 1.05)),
-                ("cosine", height(&points(cosine, noise), 1.05)),
-                ("disc", height(&points(disc, noise), 1.05)),
+                ("gauss", height(&points(gauss, noise), 1.05, noise > 0.0)),
+                ("cosine", height(&points(cosine, noise), 1.05, noise > 0.0)),
+                ("disc", height(&points(disc, noise), 1.05, noise > 0.0)),
             ] {
                 let top = top.unwrap();
                 assert!((top - 1.0).abs() < 0.025, "{name} {noise}: {top}");

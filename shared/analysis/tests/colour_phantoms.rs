@@ -32,23 +32,24 @@ fn options(tone: Tone, melanin: Melanin, lighting: Lighting, seed: u64) -> Phant
 #[test]
 fn spots_red_areas_and_tone_of_light_and_dark_skin() {
     // Blue is nearly black on dark skin: outlines are drawn in red and green there, which
-    // see pits as well.
-    for (tone, melanin, lighting, seed, most) in [
-        (Tone::Light, Melanin::Falling, Lighting::Even, 3, 0.03),
+    // see pits as well. Under Tsumura's melanin blue is a level or five of 255.
+    for (tone, melanin, lighting, seed, least, most) in [
+        (Tone::Light, Melanin::Falling, Lighting::Even, 3, 0.95, 0.03),
         (
             Tone::Intermediate,
             Melanin::Tsumura,
             Lighting::Uneven,
             4,
+            0.95,
             0.03,
         ),
-        (Tone::Dark, Melanin::Falling, Lighting::Even, 5, 0.065),
-        (Tone::Dark, Melanin::Tsumura, Lighting::Even, 11, 0.065),
+        (Tone::Dark, Melanin::Falling, Lighting::Even, 5, 0.92, 0.065),
+        (Tone::Dark, Melanin::Tsumura, Lighting::Even, 11, 0.8, 0.065),
     ] {
         let (_, score) = measured(&options(tone, melanin, lighting, seed));
         let what = format!("{tone:?} {melanin:?} {lighting:?}");
-        assert!(score.spots.f1 >= 0.85, "{what}: {:?}", score.spots);
-        assert!(score.red_areas.f1 >= 0.85, "{what}: {:?}", score.red_areas);
+        assert!(score.spots.f1 >= least, "{what}: {:?}", score.spots);
+        assert!(score.red_areas.f1 >= 0.9, "{what}: {:?}", score.red_areas);
         let bias = score.spots.size_bias.unwrap();
         assert!(bias.abs() < most, "{what}: spots {bias}");
         let bias = score.red_areas.size_bias.unwrap();
