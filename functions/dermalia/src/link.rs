@@ -1,6 +1,7 @@
 //! `dermalia link`: issued, shown and revoked beside a running service.
 
 use dermalia_record::ScanRecord;
+use dermalia_report_function::issue_code;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -9,7 +10,10 @@ use crate::output::{Failure, Output};
 use crate::serve::{Local, settings_of};
 
 pub(crate) async fn run(command: &LinkCommand, output: &Output) -> Result<(), Failure> {
-    let (LinkCommand::Issue(args) | LinkCommand::Show(args) | LinkCommand::Revoke(args)) = command;
+    let (LinkCommand::Issue(args)
+    | LinkCommand::Show(args)
+    | LinkCommand::Revoke(args)
+    | LinkCommand::Code(args)) = command;
     let LinkArgs {
         scan,
         data,
@@ -22,6 +26,15 @@ pub(crate) async fn run(command: &LinkCommand, output: &Output) -> Result<(), Fa
         LinkCommand::Issue(_) => local.issue_link(&found.key, &settings).await?,
         LinkCommand::Show(_) => found,
         LinkCommand::Revoke(_) => local.revoke_links(&found.key).await?,
+        LinkCommand::Code(_) => {
+            let (record, code) = issue_code(&local.ports, &found.key)
+                .await
+                .map_err(anyhow::Error::from)?;
+            let scan = &record.key.scan;
+            let text = format!("the code of {}\n{}", record.key, code.reveal());
+            output.result(&text, &json!({ "scan": scan, "code": code.reveal() }));
+            return Ok(());
+        }
     };
     show(&record, local.link_url(&record, &settings), output);
     Ok(())
