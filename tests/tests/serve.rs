@@ -189,13 +189,30 @@ fn from_upload_to_link() {
         "{reason}"
     );
     assert!(shown["link"].is_null());
-    let incoming = data.join("store/objects/incoming/praxis-demo");
-    assert!(incoming.join("SCAN-GOOD").is_dir() && !incoming.join("SCAN-BAD0").exists());
+    // What came is gone: of the good one a copy without metadata is kept for its days.
+    let objects = data.join("store/objects");
+    let incoming = objects.join("incoming/praxis-demo");
+    gone(&incoming.join("SCAN-BAD0"));
+    gone(&incoming.join("SCAN-GOOD"));
+    let findings = objects.join("findings/praxis-demo");
+    assert!(findings.join("SCAN-GOOD/bundle").is_dir() && !findings.join("SCAN-BAD0").exists());
+
+    a_second_upload(address, &data, &renamed(&phantom, "SCAN-GOOD", canary));
+    a_second_process(&data);
 
     watched_folder(&data, &phantom);
 
     // Nobody else reads the data, and no log names the patient.
-    for private in ["", "state.sqlite", "signing.key", "outbox", "store"] {
+    for private in [
+        "",
+        "state.sqlite",
+        "keys.sqlite",
+        "signing.key",
+        "sealing.key",
+        "audit.key",
+        "outbox",
+        "store",
+    ] {
         let mode = fs::metadata(data.join(private))
             .unwrap()
             .permissions()
@@ -208,6 +225,66 @@ fn from_upload_to_link() {
     for personal in ["kanarienvogel", "Alex", "/r/"] {
         assert!(!log.contains(personal), "{personal} in the log:\n{log}");
     }
+}
+
+/// Waits until a folder of the store is no more.
+fn gone(folder: &Path) {
+    let start = Instant::now();
+    while folder.exists() {
+        assert!(start.elapsed() < Duration::from_secs(120), "{folder:?}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn count(folder: &Path) -> usize {
+    fs::read_dir(folder).map_or(0, Iterator::count)
+}
+
+/// The same bundle once more: still one findings set, one report, one e-mail, and the link
+/// that the patient has shows it.
+fn a_second_upload(address: SocketAddr, data: &Path, files: &Files) {
+    let objects = data.join("store/objects");
+    let counts = || {
+        [
+            count(&objects.join("reports")),
+            count(&objects.join("findings/praxis-demo/SCAN-GOOD")),
+            count(&data.join("outbox")),
+        ]
+    };
+    let before = counts();
+    assert_eq!(before, [1, 2, 1], "reports, run and bundle, mails");
+    let link_before = path_of(&link(data, "show", "SCAN-GOOD").unwrap());
+    let ids = |folder: &str| -> Vec<_> {
+        let entries = fs::read_dir(objects.join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let (report, runs) = (ids("reports"), ids("findings/praxis-demo/SCAN-GOOD"));
+    upload(address, "SCAN-GOOD", files);
+    gone(&objects.join("incoming/praxis-demo/SCAN-GOOD"));
+    assert_eq!(ended(data, "SCAN-GOOD")["state"], "delivered");
+    assert_eq!(counts(), before);
+    assert_eq!(ids("reports"), report);
+    assert_ne!(ids("findings/praxis-demo/SCAN-GOOD"), runs, "analysed anew");
+    assert_eq!(
+        path_of(&link(data, "show", "SCAN-GOOD").unwrap()),
+        link_before
+    );
+    assert_eq!(get(address, &link_before).status, 200);
+}
+
+/// A second service on the same folder refuses, and names it.
+fn a_second_process(data: &Path) {
+    let output = Command::new(dermalia_tests::dermalia())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains(&data.display().to_string()) && message.contains("another process"),
+        "{message}"
+    );
 }
 
 fn refusals_at_the_door(address: SocketAddr) {
