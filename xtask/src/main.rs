@@ -50,6 +50,8 @@ enum Bench {
     Speed,
     /// Accuracy on phantoms against their known truth, as in METHODS.md.
     Accuracy,
+    /// The Worker's size, start-up, rate and latency beside those of a plain one.
+    Edge,
 }
 
 #[derive(Subcommand)]
@@ -82,6 +84,7 @@ fn main() -> Result<()> {
             let example = match what {
                 Bench::Speed => "speed",
                 Bench::Accuracy => "accuracy",
+                Bench::Edge => return edge::bench(),
             };
             command::cargo(&[
                 "run",
