@@ -31,6 +31,9 @@ pub(crate) struct Found {
     pub(crate) residual: Vec<f32>,
 }
 
+/// How much larger than its pieces a whole is at least; less where noise tears pieces off.
+const LARGER: [f64; 2] = [1.5, 1.2];
+
 /// How often the baseline is fitted again without the features found so far.
 const ROUNDS: usize = 2;
 
@@ -63,6 +66,11 @@ where
         .collect();
     let planes: Vec<Vec<f32>> = readings.iter().map(|r| plane(field, r.form)).collect();
     let filters = search.smooth_mm.map(|mm| Smoother::new(field, &weight, mm));
+    let larger = if readings.len() > 1 {
+        LARGER[1]
+    } else {
+        LARGER[0]
+    };
     let mut free = weight.clone();
     let mut found = Found {
         increments: vec![],
@@ -131,7 +139,7 @@ where
             .collect();
         let found_by: Vec<Vec<Increment>> = runs.into_par_iter().map(detect).collect();
         for fresh in found_by {
-            merge(field, &mut increments, fresh);
+            merge(field, &mut increments, fresh, larger);
         }
         free.copy_from_slice(&weight);
         for one in &increments {
@@ -188,9 +196,9 @@ fn stands_out(one: &Increment, smooth: &[f32], sigmas: f32) -> bool {
 }
 
 /// Adds what a coarser smoothing found. What is known already stays, unless it is pieces
-/// of something clearly larger and no paler: noise can cut a piece out of a faint
+/// of something `larger` by that factor and no paler: noise can cut a piece out of a faint
 /// increment, and a small dark spot can lie in a large faint one.
-fn merge(field: &Field, known: &mut Vec<Increment>, fresh: Vec<Increment>) {
+fn merge(field: &Field, known: &mut Vec<Increment>, fresh: Vec<Increment>, larger: f64) {
     const NOBODY: u32 = u32::MAX;
     let mut owner = vec![NOBODY; field.len()];
     for (number, one) in known.iter().enumerate() {
@@ -216,7 +224,7 @@ fn merge(field: &Field, known: &mut Vec<Increment>, fresh: Vec<Increment>) {
                 let pieces = owners.iter().map(|&o| &known[o as usize]);
                 let area: f64 = pieces.clone().map(|p| p.area_mm2).sum();
                 let tallest = pieces.map(|p| p.height).fold(0.0, f32::max);
-                if one.area_mm2 < 1.5 * area || tallest > 1.5 * one.height {
+                if one.area_mm2 < larger * area || tallest > 1.5 * one.height {
                     continue;
                 }
                 for &o in &owners[1..] {
