@@ -1,8 +1,8 @@
 //! Roughness of the relief: the height parameters of ISO 25178-2, area-weighted.
 //!
 //! A relief is displacement from the form already, so only a smooth surface of second
-//! order in space is removed from each region: less would leave the residual form of the
-//! region in the numbers, more would eat into wrinkles.
+//! order in space is removed from the face and a plane from each region: less would leave
+//! the residual form in the numbers, more would eat into the wrinkles of a small region.
 
 use dermalia_findings::{Confidence, Measure, MeasureName, Parameter, ParameterMap, Region};
 use rayon::prelude::*;
@@ -20,6 +20,8 @@ const NAMES: [MeasureName; 5] = [
 ];
 /// Monomials of up to second order in three coordinates.
 const TERMS: usize = 10;
+/// Those of first order: what levelling takes out.
+const PLANE_TERMS: usize = 4;
 /// Fewer points say nothing about a region's roughness.
 const LEAST_POINTS: usize = 200;
 /// A coarser relief does not carry the micro-relief of the skin.
@@ -74,6 +76,7 @@ impl Normal {
         }
     }
 
+    /// The form of second order, by least squares.
     fn form(&self) -> Option<[f64; TERMS]> {
         if self.points < LEAST_POINTS {
             return None;
@@ -90,6 +93,29 @@ impl Normal {
             row[r] += 1e-9 * trace;
         }
         solve(rows)
+    }
+
+    /// A form levelled to these points: the least-squares plane of what it leaves is added.
+    fn levelled(&self, form: &[f64; TERMS]) -> Option<[f64; TERMS]> {
+        if self.points < LEAST_POINTS {
+            return None;
+        }
+        let product = |r: usize, c: usize| self.rows[r.min(c)][r.max(c)];
+        let mut rows = [[0.0; PLANE_TERMS + 1]; PLANE_TERMS];
+        for (r, row) in rows.iter_mut().enumerate() {
+            for (c, v) in row.iter_mut().take(PLANE_TERMS).enumerate() {
+                *v = product(r, c);
+            }
+            row[r] += if r > 0 { 1e-9 * self.rows[0][0] } else { 0.0 };
+            let taken: f64 = (0..TERMS).map(|c| product(r, c) * form[c]).sum();
+            row[PLANE_TERMS] = self.rows[r][TERMS] - taken;
+        }
+        let plane = solve(rows)?;
+        let mut out = *form;
+        for (o, p) in out.iter_mut().zip(plane) {
+            *o += p;
+        }
+        Some(out)
     }
 }
 
@@ -188,9 +214,9 @@ fn strips(height: usize) -> Vec<std::ops::Range<usize>> {
         .collect()
 }
 
-/// The height parameters of each region without its form, in um. Those of the face are of
-/// all its regions' points together, each without the form of its own region: one form over
-/// the whole face would leave in the face what was taken out of every part of it.
+/// The height parameters of each region in um, without the form of the face, levelled in
+/// the region. Those of the face are of all its regions' points together, so that the face
+/// is as rough as its parts.
 fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>; 14] {
     let middle = ctx.atlas.mesh.positions.len().max(1) as f64;
     let centre = [0, 1, 2].map(|k| {
@@ -220,7 +246,14 @@ fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>;
             normals[region].add(&strip[region]);
         }
     }
-    let forms = normals.map(|n| n.form());
+    let mut all = Normal::ZERO;
+    for n in &normals {
+        all.add(n);
+    }
+    let Some(form) = all.form() else {
+        return [None; 14];
+    };
+    let forms = normals.map(|n| n.levelled(&form));
     // Without the form the mean is zero, so that one more pass gives every moment.
     let moments: Vec<Vec<Moments>> = strips
         .par_iter()

@@ -36,12 +36,23 @@ pub(crate) fn reduce_map(atlas: &Atlas, map: &ParameterMap) -> ParameterMap {
                 };
                 let line = &map.strength[iy * atlas.width..(iy + 1) * atlas.width];
                 let first = atlas.origin_px[0] / step;
-                // The first cell can begin before the raster.
-                let (head, rest) =
-                    line.split_at(((first + 1) * step - atlas.origin_px[0]).min(line.len()));
-                let cells = std::iter::once(head).chain(rest.chunks(step));
-                for (out, cell) in row[first..].iter_mut().zip(cells) {
-                    *out = cell.iter().fold(*out, |most, s| most.max(*s));
+                // The first cell can begin before the raster, the last end beyond it.
+                let lead = ((first + 1) * step - atlas.origin_px[0]).min(line.len());
+                let (head, rest) = line.split_at(lead);
+                row[first] = head.iter().fold(row[first], |most, s| most.max(*s));
+                let row = &mut row[first + 1..];
+                let cells = rest.chunks_exact(step);
+                if let (Some(out), tail) = (row.get_mut(rest.len() / step), cells.remainder()) {
+                    *out = tail.iter().fold(*out, |most, s| most.max(*s));
+                }
+                if step == 2 {
+                    for (out, cell) in row.iter_mut().zip(rest.as_chunks::<2>().0) {
+                        *out = (*out).max(cell[0]).max(cell[1]);
+                    }
+                } else {
+                    for (out, cell) in row.iter_mut().zip(cells) {
+                        *out = cell.iter().fold(*out, |most, s| most.max(*s));
+                    }
                 }
             }
         });
