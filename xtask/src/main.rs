@@ -1,5 +1,6 @@
 //! Sets up what the tests need and runs them; builds what is not a plain crate.
 
+mod aws;
 mod browser;
 mod cache;
 mod command;
@@ -46,10 +47,12 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Wall time of each stage of one analysis, with one and with two threads.
+    /// Time of each stage of one job against its limit, with one and with two threads.
     Speed,
     /// Accuracy on phantoms against their known truth, as in METHODS.md.
     Accuracy,
+    /// How much the measures vary over captures of the same phantom.
+    Repeatability,
     /// The Worker's size, start-up, rate and latency beside those of a plain one.
     Edge,
 }
@@ -81,16 +84,17 @@ fn main() -> Result<()> {
             what: Edge::Deploy { stage, dry_run },
         } => edge::deploy(&stage, dry_run),
         Task::Bench { what } => {
-            let example = match what {
-                Bench::Speed => "speed",
-                Bench::Accuracy => "accuracy",
+            let (package, example) = match what {
+                Bench::Speed => ("dermalia", "speed"),
+                Bench::Accuracy => ("dermalia-analysis", "accuracy"),
+                Bench::Repeatability => ("dermalia-analysis", "repeatability"),
                 Bench::Edge => return edge::bench(),
             };
             command::cargo(&[
                 "run",
                 "--release",
                 "--package",
-                "dermalia-analysis",
+                package,
                 "--example",
                 example,
             ])

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{browser, cache, command, edge, interop, wasm};
+use crate::{aws, browser, cache, command, edge, interop, wasm};
 
 struct Part {
     name: &'static str,
@@ -58,6 +58,11 @@ const PARTS: &[Part] = &[
         name: "edge",
         about: "the Worker in its real runtime, with an emulated S3",
         run: edge::test,
+    },
+    Part {
+        name: "aws",
+        about: "the templates linted; the ports on AWS and Resend against emulators",
+        run: aws::test,
     },
 ];
 

@@ -1,5 +1,7 @@
 //! Accepts the files of a scan bundle, one by one, `manifest.json` (or the archive) last.
 
+pub mod door;
+
 use dermalia_record::event::{object_created, trigger_of};
 use dermalia_record::port::{Body, Metadata, ObjectWrite, PortError, Ports};
 use dermalia_record::{

@@ -165,8 +165,14 @@ pub async fn audit(audit: &Audit) -> Checked {
         audit.store.entries(&nord, 0, 9).await?,
         [first.clone(), second.clone()]
     );
-    assert_eq!(audit.store.entries(&nord, 1, 9).await?, [second.clone()]);
-    assert_eq!(audit.store.entries(&nord, 0, 1).await?, [first.clone()]);
+    assert_eq!(
+        audit.store.entries(&nord, 1, 9).await?.as_slice(),
+        std::slice::from_ref(&second)
+    );
+    assert_eq!(
+        audit.store.entries(&nord, 0, 1).await?.as_slice(),
+        std::slice::from_ref(&first)
+    );
     assert_eq!(audit.store.by_operation(&nord, "two").await?, Some(second));
     assert_eq!(audit.store.by_operation(&sued, "two").await?, None);
     assert_eq!(audit.store.practices().await?, [nord.clone(), sued]);
