@@ -73,9 +73,11 @@ impl Locale {{
 fn slim(text: &str) -> String {
     text.lines()
         .map(str::trim)
-        .filter(|l| {
-            !l.is_empty() && !l.starts_with("//") && !(l.starts_with("/*") && l.ends_with("*/"))
-        })
+        .filter(|l| !l.is_empty() && !is_comment(l))
         .map(|l| format!("{l}\n"))
         .collect()
+}
+
+fn is_comment(line: &str) -> bool {
+    line.starts_with("//") || (line.starts_with("/*") && line.ends_with("*/"))
 }
