@@ -201,6 +201,9 @@ pub(crate) struct LinkArgs {
     /// The practice, where two practices use the same scan identifier.
     #[arg(long, value_name = "ID")]
     pub(crate) practice: Option<String>,
+    /// Draw the link as a QR code, to be read off the practice's own screen.
+    #[arg(long)]
+    pub(crate) qr: bool,
 }
 
 /// Which scan a right is about.

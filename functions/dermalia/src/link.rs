@@ -1,8 +1,11 @@
 //! `dermalia link`: issued, shown and revoked beside a running service.
 
+use anyhow::Context;
 use dermalia_record::ScanRecord;
 use dermalia_report_function::issue_code;
 use jiff::Timestamp;
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use serde_json::json;
 
 use crate::cli::{LinkArgs, LinkCommand};
@@ -18,6 +21,7 @@ pub(crate) async fn run(command: &LinkCommand, output: &Output) -> Result<(), Fa
         scan,
         data,
         practice,
+        qr,
     } = args;
     let local = Local::beside(data)?;
     let settings = settings_of(data)?;
@@ -36,7 +40,12 @@ pub(crate) async fn run(command: &LinkCommand, output: &Output) -> Result<(), Fa
             return Ok(());
         }
     };
-    show(&record, local.link_url(&record, &settings), output);
+    let link = local.link_url(&record, &settings);
+    let drawn = link.as_deref().filter(|_| *qr).map(qr_code).transpose()?;
+    show(&record, link, output);
+    if let Some(drawn) = drawn {
+        output.note(&drawn);
+    }
     Ok(())
 }
 
@@ -67,4 +76,32 @@ fn show(record: &ScanRecord, link: Option<String>, output: &Output) {
             "link_expires_at": link_expires_at,
         }),
     );
+}
+
+/// A link as a QR code in half blocks, light on dark as a terminal is.
+fn qr_code(link: &str) -> anyhow::Result<String> {
+    let code = QrCode::with_error_correction_level(link, EcLevel::L)
+        .context("the link does not fit a QR code")?;
+    Ok(code
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark)
+        .build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_fits_a_terminal_as_a_code() {
+        let link = format!("https://report.dermalia.de/r/{}", "A".repeat(116));
+        let drawn = qr_code(&link).unwrap();
+        let lines: Vec<&str> = drawn.lines().collect();
+        let width = lines[0].chars().count();
+        assert!(width < 80 && lines.len() < 40, "{width} x {}", lines.len());
+        assert!(lines.iter().all(|l| l.chars().count() == width));
+        assert_ne!(drawn, qr_code(&link.replace("/r/", "/s/")).unwrap());
+        assert!(qr_code(&"A".repeat(5000)).is_err());
+    }
 }
