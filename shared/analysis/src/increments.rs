@@ -116,7 +116,7 @@ where
             (0..ground.peaks.len())
                 .into_par_iter()
                 .filter_map(|number| {
-                    let mut one = measure(field, &smooth, &weight, &ground, &core, number, &unit)?;
+                    let mut one = measure(field, &smooth, &weight, &ground, &core, number, unit)?;
                     let sized = (search.area_mm2..=search.most_mm2).contains(&one.area_mm2)
                         && one.height >= 0.5 * search.height;
                     if !sized
