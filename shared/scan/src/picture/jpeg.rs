@@ -12,6 +12,52 @@ use super::{Fault, Header, Levels, Pixels, Samples};
 /// Encoders write about ten scans; each one costs a pass over the picture.
 const MAX_SCANS: usize = 32;
 
+/// What all scans together may cost: one component of one scan passes over every pixel.
+/// The usual progressive file of four components takes 24 such passes, and the largest
+/// picture of the contract is allowed these.
+const MOST_WORK: u64 = 24 * 64_000_000;
+
+/// What the scans of a file ask for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Scans {
+    scans: u64,
+    /// Components of all scans.
+    passes: u64,
+    ended: bool,
+}
+
+impl Scans {
+    /// Walks over the markers from that of the first scan on.
+    fn of(bytes: &[u8]) -> Self {
+        let mut scans = Self::default();
+        let mut rest = bytes;
+        while let Some(at) = rest.iter().position(|b| *b == 0xff) {
+            rest = &rest[at + 1..];
+            match rest.first() {
+                // Fill bytes, a stuffed byte, restarts: all within a scan.
+                None | Some(0xff) => {}
+                Some(0x00 | 0x01 | 0xd0..=0xd8) => rest = &rest[1..],
+                Some(0xd9) => {
+                    scans.ended = true;
+                    break;
+                }
+                Some(&marker) => {
+                    let Some(&[high, low]) = rest.get(1..3) else {
+                        break;
+                    };
+                    if marker == 0xda {
+                        scans.scans += 1;
+                        scans.passes += rest.get(3).map_or(0, |n| u64::from(*n));
+                    }
+                    let length = usize::from(high) << 8 | usize::from(low);
+                    rest = rest.get(1 + length..).unwrap_or_default();
+                }
+            }
+        }
+        scans
+    }
+}
+
 /// What the markers before the first scan say.
 struct Markers {
     width: u64,
@@ -22,6 +68,7 @@ struct Markers {
     adobe: Option<u8>,
     jfif: bool,
     icc: Vec<(u8, u8, Vec<u8>)>,
+    /// Of the length of the first scan header, two bytes after its marker begins.
     scan_offset: usize,
 }
 
@@ -169,12 +216,17 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Fault> {
 
 /// Interleaved samples as the file's components have them, YCbCr made RGB.
 fn samples(bytes: &[u8], markers: &Markers, width: usize, height: usize) -> Result<Vec<u8>, Fault> {
+    let scans = Scans::of(&bytes[markers.scan_offset - 2..]);
     // A cut file would be filled up with grey, which would then be measured.
-    if !bytes[markers.scan_offset..]
-        .windows(2)
-        .any(|pair| pair == [0xff, 0xd9])
-    {
+    if !scans.ended {
         return Err(Fault::picture("its end is missing"));
+    }
+    let most = MOST_WORK / (width as u64 * height as u64).max(1);
+    if scans.passes > most {
+        return Err(Fault::picture(format!(
+            "its {} scans pass {} times over its components; at most {most} are accepted at its size",
+            scans.scans, scans.passes
+        )));
     }
     let out = markers.colours();
     let options = DecoderOptions::default()
@@ -286,6 +338,24 @@ mod tests {
             };
             assert_eq!(decode(true), decode(false));
         }
+    }
+
+    #[test]
+    fn scans_and_their_components_are_counted() {
+        let of = |bytes: &[u8]| {
+            let m = markers(bytes).ok().unwrap();
+            Scans::of(&bytes[m.scan_offset - 2..])
+        };
+        let expected = |scans, passes, ended| Scans {
+            scans,
+            passes,
+            ended,
+        };
+        assert_eq!(of(PICTURES[0]), expected(1, 3, true));
+        let progressive = of(PICTURES[2]);
+        assert!(progressive.scans > 5 && progressive.passes > progressive.scans);
+        assert!(progressive.ended);
+        assert!(!of(&PICTURES[2][..PICTURES[2].len() - 2]).ended);
     }
 
     #[test]
