@@ -8,8 +8,8 @@
 mod desk;
 
 use dermalia_link::{
-    ASSET_PREFIX, Body, ByteRange, Decision, InlineHashes, Language, Origin, Problem,
-    RangeRequest, Request, Stored, problem_page, route,
+    ASSET_PREFIX, Body, ByteRange, Decision, InlineHashes, Language, Origin, Problem, RangeRequest,
+    Request, Stored, problem_page, route,
 };
 use desk::{
     NOW, REPORT, after, answer, ask, assert_guarded, fetch, get, host, live, stored, token,
