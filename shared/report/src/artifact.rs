@@ -268,6 +268,7 @@ pub fn render_report_printed(
     let translations: Vec<(Locale, String)> =
         locales.iter().map(|&l| (l, refer(&file_of(l)))).collect();
     let (data_href, fhir_href) = (refer(DATA_FILE), refer(FHIR_FILE));
+    let (erase_href, object_href) = (refer("erase"), refer("object"));
     let (model_href, heat_hrefs) = (refer(MODEL_FILE), refer("heat_*.webp"));
     let heat = |p: Parameter| find(&format!("heat_{}.webp", p.as_str()));
     let heats: Vec<Parameter> = Parameter::ALL
@@ -292,6 +293,8 @@ pub fn render_report_printed(
             fhir_href: Some(&fhir_href),
             model_href: model.map(|_| model_href.as_str()),
             model_bytes: model.map_or(0, |m| m.bytes.len()),
+            erase_href: is_served.then_some(&erase_href),
+            object_href: is_served.then_some(&object_href),
             heat_hrefs: is_served.then_some(&heat_hrefs),
             heats: &heats,
             still_prefix: is_served.then_some(request.asset_prefix),

@@ -347,6 +347,7 @@ fn one_analysis_leaves_its_files_and_the_report_is_made_of_them() {
     );
     let page = String::from_utf8(report[0].bytes.clone()).unwrap();
     assert!(page.contains("href=\"report.en.html\"") && page.contains("href=\"scan.glb\""));
+    assert!(!page.contains("erase\"") && !page.contains("object\""));
     let data: Value = serde_json::from_slice(&report[2].bytes).unwrap();
     // Letter for letter what the analysis wrote.
     let stored = made.iter().find(|a| a.name == "findings.json").unwrap();
@@ -365,6 +366,10 @@ fn one_analysis_leaves_its_files_and_the_report_is_made_of_them() {
     let report = render_report(&made, &linked).unwrap();
     let page = String::from_utf8(report[0].bytes.clone()).unwrap();
     assert!(page.contains("href=\"?scan.glb\"") && page.contains("href=\"?data.json\""));
+    // So are deletion and objection, which a page in a folder cannot offer.
+    for wish in ["href=\"?erase\"", "href=\"?object\""] {
+        assert!(page.contains(wish), "{wish}");
+    }
     // The pictures lie beside the page, which alone is what a first view transfers.
     let names: Vec<&str> = report.iter().map(|a| a.name.as_str()).collect();
     for name in [

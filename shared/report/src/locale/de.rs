@@ -230,6 +230,8 @@ pub(super) const MESSAGES: Messages = Messages {
         "Datenübertragbarkeit (Art. 20 DSGVO)",
         "Widerspruch (Art. 21 DSGVO)",
     ],
+    ask_erase: "Bericht und Aufnahme löschen",
+    ask_object: "Der Auswertung der Nutzung widersprechen",
     rights_how: "Schreiben Sie dafür an",
     authority: "Sie können sich außerdem bei der für Sie zuständigen Aufsichtsbehörde beschweren, zum Beispiel beim Hamburgischen Beauftragten für Datenschutz und Informationsfreiheit.",
     scan_id: "Kennung der Aufnahme",

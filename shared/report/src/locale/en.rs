@@ -228,6 +228,8 @@ pub(super) const MESSAGES: Messages = Messages {
         "data portability (Art. 20 GDPR)",
         "objection (Art. 21 GDPR)",
     ],
+    ask_erase: "Delete the report and the scan",
+    ask_object: "Object to the recording of use",
     rights_how: "To use them, write to",
     authority: "You can also lodge a complaint with the supervisory authority responsible for you, for example the Hamburg Commissioner for Data Protection and Freedom of Information.",
     scan_id: "Scan identifier",

@@ -219,6 +219,8 @@ pub(crate) struct Messages {
     pub(crate) kept_by_default: &'static str,
     pub(crate) rights_title: &'static str,
     pub(crate) rights: &'static [&'static str],
+    pub(crate) ask_erase: &'static str,
+    pub(crate) ask_object: &'static str,
     pub(crate) rights_how: &'static str,
     pub(crate) authority: &'static str,
     pub(crate) scan_id: &'static str,

@@ -144,6 +144,10 @@ pub(super) fn privacy(context: &Context<'_>) -> Markup {
         (assets.fhir_href, m.download_fhir),
         (assets.model_href, m.download_model),
     ];
+    let wishes = [
+        (assets.erase_href, m.ask_erase),
+        (assets.object_href, m.ask_object),
+    ];
     html! {
         section.privacy id="privacy" aria-labelledby="privacy-title" {
             h2 id="privacy-title" { (m.privacy_title) }
@@ -157,6 +161,13 @@ pub(super) fn privacy(context: &Context<'_>) -> Markup {
             }
             h3 { (m.rights_title) }
             ul.plain { @for right in m.rights { li { (right) } } }
+            @if wishes.iter().any(|(href, _)| href.is_some()) {
+                ul.downloads {
+                    @for (href, text) in wishes {
+                        @if let Some(href) = href { li { a href=(href) { (text) } } }
+                    }
+                }
+            }
             p { (m.rights_how) " " a href={ "mailto:" (CONTACT) } { (CONTACT) } "." }
             p { (m.controller) " " (m.processed) }
             p {

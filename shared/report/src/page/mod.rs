@@ -99,6 +99,10 @@ pub struct Assets<'a> {
     pub model_href: Option<&'a str>,
     /// Its size, for who pays by the byte.
     pub model_bytes: usize,
+    /// Where deletion is asked for; only behind a link.
+    pub erase_href: Option<&'a str>,
+    /// Where the use of usage events is objected to; only behind a link.
+    pub object_href: Option<&'a str>,
     /// Heat maps for the 3D view, their parameter standing for `*`; `None` where a script
     /// could not fetch them, and then there is no 3D view.
     pub heat_hrefs: Option<&'a str>,
