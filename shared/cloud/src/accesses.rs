@@ -8,8 +8,9 @@ use aws_sdk_dynamodb::Client;
 use dermalia_record::port::{AccessEntry, AccessKind, AccessStore, PortError};
 use dermalia_record::{Clock, ReportId};
 
-use crate::failure::{failure, is_code};
-use crate::item::{BODY, EXPIRES, Item, PK, REFUSED, SK, body, keys_of, number, text};
+use crate::failure::failure;
+use crate::item::{BODY, EXPIRES, Item, PK, SK, keys_of, number, text};
+use crate::table::Table;
 
 const PORT: &str = "accesses";
 /// What partitions of reports begin with.
@@ -20,8 +21,7 @@ const INDEX_PARTITION: &str = "ACCESSED";
 /// Entries in the table.
 #[derive(Clone)]
 pub struct DynamoAccesses {
-    client: Client,
-    table: String,
+    table: Table,
     clock: Arc<dyn Clock>,
 }
 
@@ -30,8 +30,7 @@ impl DynamoAccesses {
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            client,
-            table: table.into(),
+            table: Table::new(client, table, PORT),
             clock,
         }
     }
@@ -42,30 +41,15 @@ impl DynamoAccesses {
         operation: &'static str,
         report: ReportId,
     ) -> Result<Vec<(Item, AccessEntry)>, PortError> {
-        let mut entries = Vec::new();
-        let mut start = None;
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("#pk = :pk")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_values(":pk", text(partition(report)))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| failure(PORT, operation, &e))?;
-            for item in page.items() {
-                let entry: AccessEntry = body(PORT, operation, item)?;
-                if let Some(keys) = keys_of(item) {
-                    entries.push((keys, entry));
-                }
-            }
-            start = page.last_evaluated_key().cloned();
-            if start.is_none() {
-                break;
+        let items = self
+            .table
+            .partition(operation, &partition(report), None, None, usize::MAX)
+            .await?;
+        let mut entries = Vec::with_capacity(items.len());
+        for item in &items {
+            let entry: AccessEntry = self.table.document(operation, item)?;
+            if let Some(keys) = keys_of(item) {
+                entries.push((keys, entry));
             }
         }
         entries.sort_by(|(_, a), (_, b)| (a.at_secs, &a.id).cmp(&(b.at_secs, &b.id)));
@@ -73,9 +57,10 @@ impl DynamoAccesses {
     }
 
     async fn delete(&self, operation: &'static str, keys: Item) -> Result<(), PortError> {
-        self.client
+        self.table
+            .client
             .delete_item()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(keys))
             .send()
             .await
@@ -108,9 +93,10 @@ impl AccessStore for DynamoAccesses {
     /// without entries.
     async fn put(&self, entry: AccessEntry) -> Result<(), PortError> {
         let later = self
+            .table
             .client
             .update_item()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(index_keys(entry.report)))
             .update_expression("SET #expires = :end")
             .condition_expression("attribute_not_exists(#expires) OR #expires < :end")
@@ -118,11 +104,7 @@ impl AccessStore for DynamoAccesses {
             .expression_attribute_values(":end", number(entry.expires_at_secs))
             .send()
             .await;
-        match later {
-            Ok(_) => {}
-            Err(e) if is_code(&e, REFUSED) => {}
-            Err(e) => return Err(failure(PORT, "put", &e)),
-        }
+        self.table.held("put", later)?;
         let document = serde_json::to_string(&entry)
             .map_err(|_| PortError::permanent(PORT, "put", "the entry cannot be written"))?;
         let item = Item::from([
@@ -134,20 +116,7 @@ impl AccessStore for DynamoAccesses {
             (EXPIRES.to_owned(), number(entry.expires_at_secs)),
             (BODY.to_owned(), text(document)),
         ]);
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(e) if is_code(&e, REFUSED) => Ok(()),
-            Err(e) => Err(failure(PORT, "put", &e)),
-        }
+        self.table.put_new("put", item).await.map(|_| ())
     }
 
     async fn list(&self, report: ReportId, max: usize) -> Result<Vec<AccessEntry>, PortError> {
@@ -181,9 +150,10 @@ impl AccessStore for DynamoAccesses {
         let mut start = None;
         loop {
             let page = self
+                .table
                 .client
                 .scan()
-                .table_name(&self.table)
+                .table_name(&self.table.name)
                 .filter_expression("#expires <= :now AND begins_with(#pk, :report)")
                 .expression_attribute_names("#expires", EXPIRES)
                 .expression_attribute_names("#pk", PK)
@@ -212,35 +182,13 @@ impl AccessStore for DynamoAccesses {
         after: Option<ReportId>,
         max: usize,
     ) -> Result<Vec<ReportId>, PortError> {
-        let mut reports = Vec::new();
-        let mut start = after.map(index_keys);
-        while reports.len() < max {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("#pk = :pk")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_values(":pk", text(INDEX_PARTITION))
-                .consistent_read(true)
-                .limit(i32::try_from(max - reports.len()).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| failure(PORT, "reports", &e))?;
-            for item in page.items() {
-                let report = item
-                    .get(SK)
-                    .and_then(|sk| sk.as_s().ok())
-                    .and_then(|sk| sk.parse().ok());
-                let damaged = || PortError::permanent(PORT, "reports", "a stored id is damaged");
-                reports.push(report.ok_or_else(damaged)?);
-            }
-            start = page.last_evaluated_key().cloned();
-            if start.is_none() {
-                break;
-            }
-        }
-        Ok(reports)
+        let items = self
+            .table
+            .partition("reports", INDEX_PARTITION, None, after.map(index_keys), max)
+            .await?;
+        items
+            .iter()
+            .map(|item| self.table.sort_key("reports", item, |sk| sk.parse().ok()))
+            .collect()
     }
 }

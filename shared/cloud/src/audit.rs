@@ -11,7 +11,8 @@ use dermalia_record::port::{Appended, AuditStore, PortError};
 use serde::Serialize;
 
 use crate::failure::failure;
-use crate::item::{BODY, Item, PK, SK, body, number, text};
+use crate::item::{BODY, Item, PK, SK, number, text};
+use crate::table::Table;
 
 const PORT: &str = "audit";
 /// The partition of the practices that have a chain.
@@ -28,8 +29,7 @@ const AT_OPERATION: usize = 2;
 /// Chains in the table.
 #[derive(Debug, Clone)]
 pub struct DynamoAudit {
-    client: Client,
-    table: String,
+    table: Table,
 }
 
 impl DynamoAudit {
@@ -37,35 +37,25 @@ impl DynamoAudit {
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self {
-            client,
-            table: table.into(),
+            table: Table::new(client, table, PORT),
         }
-    }
-
-    async fn read(&self, operation: &'static str, keys: Item) -> Result<Option<Item>, PortError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(keys))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|e| failure(PORT, operation, &e))?;
-        Ok(answer.item)
     }
 
     fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
         Put::builder()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_item(Some(item))
             .expression_attribute_names("#pk", PK)
     }
 }
 
+fn partition(practice: &PracticeId) -> String {
+    format!("AUDIT#{practice}")
+}
+
 fn keys(practice: &PracticeId, sk: impl Into<String>) -> Item {
     Item::from([
-        (PK.to_owned(), text(format!("AUDIT#{practice}"))),
+        (PK.to_owned(), text(partition(practice))),
         (SK.to_owned(), text(sk)),
     ])
 }
@@ -93,8 +83,10 @@ fn item(
 #[async_trait]
 impl AuditStore for DynamoAudit {
     async fn head(&self, practice: &PracticeId) -> Result<Option<AuditHead>, PortError> {
-        let found = self.read("head", keys(practice, HEAD)).await?;
-        found.map(|item| body(PORT, "head", &item)).transpose()
+        let found = self.table.get("head", keys(practice, HEAD)).await?;
+        found
+            .map(|item| self.table.document("head", &item))
+            .transpose()
     }
 
     async fn append(&self, entry: &AuditEntry, head: &AuditHead) -> Result<Appended, PortError> {
@@ -118,8 +110,11 @@ impl AuditStore for DynamoAudit {
             (PK.to_owned(), text(INDEX_PARTITION)),
             (SK.to_owned(), text(practice.as_str())),
         ]);
-        let index_put = Put::builder().table_name(&self.table).set_item(Some(index));
+        let index_put = Put::builder()
+            .table_name(&self.table.name)
+            .set_item(Some(index));
         let answer = self
+            .table
             .client
             .transact_write_items()
             .transact_items(item(self.put(new_entry).condition_expression(absent))?)
@@ -166,35 +161,15 @@ impl AuditStore for DynamoAudit {
         after: u64,
         max: usize,
     ) -> Result<Vec<AuditEntry>, PortError> {
-        let mut entries = Vec::new();
-        let mut start = None;
-        let from = entry_sk(after.saturating_add(1));
-        while entries.len() < max {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_names("#sk", SK)
-                .expression_attribute_values(":pk", text(format!("AUDIT#{practice}")))
-                .expression_attribute_values(":from", text(from.as_str()))
-                .expression_attribute_values(":to", text(entry_sk(u64::MAX)))
-                .consistent_read(true)
-                .limit(i32::try_from(max - entries.len()).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| failure(PORT, "entries", &e))?;
-            for item in page.items() {
-                entries.push(body(PORT, "entries", item)?);
-            }
-            start = page.last_evaluated_key().cloned();
-            if start.is_none() {
-                break;
-            }
-        }
-        Ok(entries)
+        let between = [entry_sk(after.saturating_add(1)), entry_sk(u64::MAX)];
+        let items = self
+            .table
+            .partition("entries", &partition(practice), Some(between), None, max)
+            .await?;
+        items
+            .iter()
+            .map(|item| self.table.document("entries", item))
+            .collect()
     }
 
     async fn by_operation(
@@ -203,7 +178,7 @@ impl AuditStore for DynamoAudit {
         operation: &str,
     ) -> Result<Option<AuditEntry>, PortError> {
         let sk = format!("{OPERATION}{operation}");
-        let Some(found) = self.read("by_operation", keys(practice, sk)).await? else {
+        let Some(found) = self.table.get("by_operation", keys(practice, sk)).await? else {
             return Ok(None);
         };
         let sequence = found
@@ -212,38 +187,20 @@ impl AuditStore for DynamoAudit {
             .and_then(|n| n.parse().ok());
         let damaged = || PortError::permanent(PORT, "by_operation", "a stored item is damaged");
         let sk = entry_sk(sequence.ok_or_else(damaged)?);
-        let entry = self.read("by_operation", keys(practice, sk)).await?;
+        let entry = self.table.get("by_operation", keys(practice, sk)).await?;
         entry
-            .map(|item| body(PORT, "by_operation", &item))
+            .map(|item| self.table.document("by_operation", &item))
             .transpose()
     }
 
     async fn practices(&self) -> Result<Vec<PracticeId>, PortError> {
-        let mut practices = Vec::new();
-        let mut start = None;
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("#pk = :pk")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_values(":pk", text(INDEX_PARTITION))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| failure(PORT, "practices", &e))?;
-            for item in page.items() {
-                let damaged = || PortError::permanent(PORT, "practices", "a stored id is damaged");
-                let id = item.get(SK).and_then(|sk| sk.as_s().ok());
-                let id = id.and_then(|id| id.parse().ok());
-                practices.push(id.ok_or_else(damaged)?);
-            }
-            start = page.last_evaluated_key().cloned();
-            if start.is_none() {
-                return Ok(practices);
-            }
-        }
+        let items = self
+            .table
+            .partition("practices", INDEX_PARTITION, None, None, usize::MAX)
+            .await?;
+        items
+            .iter()
+            .map(|item| self.table.sort_key("practices", item, |sk| sk.parse().ok()))
+            .collect()
     }
 }

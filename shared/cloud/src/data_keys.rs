@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use dermalia_record::ScanKey;
 use dermalia_record::port::{DataKeys, PortError};
 
-use crate::failure::{failure, is_code};
-use crate::item::{Item, PK, REFUSED, SK, text};
+use crate::item::{Item, PK, SK, text};
+use crate::table::Table;
 
 const PORT: &str = "data keys";
 /// One partition, so that all keys can be gone through in order.
@@ -21,8 +21,7 @@ const SEPARATOR: char = '#';
 /// Data keys in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoDataKeys {
-    client: Client,
-    table: String,
+    table: Table,
 }
 
 impl DynamoDataKeys {
@@ -30,8 +29,7 @@ impl DynamoDataKeys {
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self {
-            client,
-            table: table.into(),
+            table: Table::new(client, table, PORT),
         }
     }
 }
@@ -41,8 +39,8 @@ fn keys(scan: &ScanKey) -> Item {
     Item::from([(PK.to_owned(), text(PARTITION)), (SK.to_owned(), text(sk))])
 }
 
-fn scan_of(item: &Item) -> Option<ScanKey> {
-    let (practice, scan) = item.get(SK)?.as_s().ok()?.split_once(SEPARATOR)?;
+fn scan_of(sort_key: &str) -> Option<ScanKey> {
+    let (practice, scan) = sort_key.split_once(SEPARATOR)?;
     Some(ScanKey {
         practice: practice.parse().ok()?,
         scan: scan.parse().ok()?,
@@ -52,17 +50,10 @@ fn scan_of(item: &Item) -> Option<ScanKey> {
 #[async_trait]
 impl DataKeys for DynamoDataKeys {
     async fn get(&self, scan: &ScanKey) -> Result<Option<Vec<u8>>, PortError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(keys(scan)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|e| failure(PORT, "get", &e))?;
-        let wrapped = answer.item().and_then(|item| item.get(WRAPPED));
-        Ok(wrapped
+        let found = self.table.get("get", keys(scan)).await?;
+        Ok(found
+            .as_ref()
+            .and_then(|item| item.get(WRAPPED))
             .and_then(|value| value.as_b().ok())
             .map(|blob| blob.as_ref().to_vec()))
     }
@@ -71,69 +62,36 @@ impl DataKeys for DynamoDataKeys {
         let mut item = keys(scan);
         let value = AttributeValue::B(Blob::new(wrapped));
         item.insert(WRAPPED.to_owned(), value);
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(wrapped.to_vec()),
-            Err(e) if is_code(&e, REFUSED) => self.get(scan).await?.ok_or_else(|| {
-                PortError::retry(PORT, "put_if_absent", "the key was destroyed meanwhile")
-            }),
-            Err(e) => Err(failure(PORT, "put_if_absent", &e)),
+        if self.table.put_new("put_if_absent", item).await? {
+            return Ok(wrapped.to_vec());
         }
+        let destroyed =
+            || PortError::retry(PORT, "put_if_absent", "the key was destroyed meanwhile");
+        self.get(scan).await?.ok_or_else(destroyed)
     }
 
     async fn destroy(&self, scan: &ScanKey) -> Result<bool, PortError> {
         let answer = self
+            .table
             .client
             .delete_item()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(keys(scan)))
             .condition_expression("attribute_exists(#pk)")
             .expression_attribute_names("#pk", PK)
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(true),
-            Err(e) if is_code(&e, REFUSED) => Ok(false),
-            Err(e) => Err(failure(PORT, "destroy", &e)),
-        }
+        self.table.held("destroy", answer)
     }
 
     async fn scans(&self, after: Option<&ScanKey>, max: usize) -> Result<Vec<ScanKey>, PortError> {
-        let mut scans = Vec::new();
-        let mut start = after.map(keys);
-        while scans.len() < max {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("#pk = :pk")
-                .projection_expression("#pk, #sk")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_names("#sk", SK)
-                .expression_attribute_values(":pk", text(PARTITION))
-                .consistent_read(true)
-                .limit(i32::try_from(max - scans.len()).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| failure(PORT, "scans", &e))?;
-            for item in page.items() {
-                let damaged = || PortError::permanent(PORT, "scans", "a stored key is damaged");
-                scans.push(scan_of(item).ok_or_else(damaged)?);
-            }
-            start = page.last_evaluated_key().cloned();
-            if start.is_none() {
-                break;
-            }
-        }
-        Ok(scans)
+        let items = self
+            .table
+            .partition("scans", PARTITION, None, after.map(keys), max)
+            .await?;
+        items
+            .iter()
+            .map(|item| self.table.sort_key("scans", item, scan_of))
+            .collect()
     }
 }

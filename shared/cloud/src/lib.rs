@@ -21,6 +21,7 @@ mod practices;
 mod queue;
 mod records;
 pub mod stream;
+mod table;
 pub mod telemetry;
 
 pub use accesses::DynamoAccesses;

@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::Client;
 use dermalia_record::port::{PortError, PracticeStore};
 use dermalia_record::{Practice, PracticeId};
 
-use crate::failure::{failure, is_code};
-use crate::item::{BODY, Item, PK, REFUSED, SK, VERSION, body, number, text};
+use crate::item::{BODY, Item, PK, SK, VERSION, number, text};
+use crate::table::Table;
 
 const PORT: &str = "practices";
 const PARTITION: &str = "PRACTICES";
@@ -14,8 +14,7 @@ const PARTITION: &str = "PRACTICES";
 /// Practices in the table.
 #[derive(Debug, Clone)]
 pub struct DynamoPractices {
-    client: Client,
-    table: String,
+    table: Table,
 }
 
 impl DynamoPractices {
@@ -23,8 +22,7 @@ impl DynamoPractices {
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self {
-            client,
-            table: table.into(),
+            table: Table::new(client, table, PORT),
         }
     }
 }
@@ -39,18 +37,9 @@ fn keys(id: &PracticeId) -> Item {
 #[async_trait]
 impl PracticeStore for DynamoPractices {
     async fn get(&self, id: &PracticeId) -> Result<Option<Practice>, PortError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(keys(id)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|e| failure(PORT, "get", &e))?;
-        answer
-            .item()
-            .map(|item| body(PORT, "get", item))
+        let found = self.table.get("get", keys(id)).await?;
+        found
+            .map(|item| self.table.document("get", &item))
             .transpose()
     }
 
@@ -62,24 +51,23 @@ impl PracticeStore for DynamoPractices {
         let mut item = keys(&practice.id);
         item.insert(VERSION.to_owned(), number(practice.version));
         item.insert(BODY.to_owned(), text(document));
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item));
-        let call = if seen == 0 {
-            call.condition_expression("attribute_not_exists(#pk)")
-                .expression_attribute_names("#pk", PK)
+        let is_written = if seen == 0 {
+            self.table.put_new("put", item).await?
         } else {
-            call.condition_expression("#version = :seen")
+            let answer = self
+                .table
+                .client
+                .put_item()
+                .table_name(&self.table.name)
+                .set_item(Some(item))
+                .condition_expression("#version = :seen")
                 .expression_attribute_names("#version", VERSION)
                 .expression_attribute_values(":seen", number(seen))
+                .send()
+                .await;
+            self.table.held("put", answer)?
         };
-        match call.send().await {
-            Ok(_) => Ok(Some(practice)),
-            Err(e) if is_code(&e, REFUSED) => Ok(None),
-            Err(e) => Err(failure(PORT, "put", &e)),
-        }
+        Ok(is_written.then_some(practice))
     }
 
     async fn list(
@@ -87,30 +75,13 @@ impl PracticeStore for DynamoPractices {
         after: Option<&PracticeId>,
         max: usize,
     ) -> Result<Vec<Practice>, PortError> {
-        let mut practices = Vec::new();
-        let mut start = after.map(keys);
-        while practices.len() < max {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("#pk = :pk")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_values(":pk", text(PARTITION))
-                .consistent_read(true)
-                .limit(i32::try_from(max - practices.len()).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| failure(PORT, "list", &e))?;
-            for item in page.items() {
-                practices.push(body(PORT, "list", item)?);
-            }
-            start = page.last_evaluated_key().cloned();
-            if start.is_none() {
-                break;
-            }
-        }
-        Ok(practices)
+        let items = self
+            .table
+            .partition("list", PARTITION, None, after.map(keys), max)
+            .await?;
+        items
+            .iter()
+            .map(|item| self.table.document("list", item))
+            .collect()
     }
 }

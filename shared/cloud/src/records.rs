@@ -11,19 +11,19 @@ use aws_sdk_dynamodb::Client;
 use dermalia_record::port::{Cause, PortError, RecordStore, Removal, Written};
 use dermalia_record::{Clock, PracticeId, ReportId, ScanKey, ScanRecord};
 
-use crate::failure::{failure, is_code};
+use crate::failure::failure;
 use crate::item::{
-    BY_REPORT, EXPIRES, Item, PK, REFUSED, REPORT, SCAN, SK, VERSION, keys_of, number, of_record,
+    BY_REPORT, EXPIRES, Item, PK, REPORT, SCAN, SK, VERSION, keys_of, number, of_record,
     practice_pk, report_value, scan_keys, scan_sk, text, to_record,
 };
+use crate::table::Table;
 
 const PORT: &str = "records";
 
 /// Records in a table.
 #[derive(Clone)]
 pub struct DynamoRecords {
-    client: Client,
-    table: String,
+    table: Table,
     clock: Arc<dyn Clock>,
 }
 
@@ -32,8 +32,7 @@ impl DynamoRecords {
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            client,
-            table: table.into(),
+            table: Table::new(client, table, PORT),
             clock,
         }
     }
@@ -43,18 +42,11 @@ impl DynamoRecords {
         operation: &'static str,
         keys: Item,
     ) -> Result<Option<ScanRecord>, PortError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(keys))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|e| failure(PORT, operation, &e))?;
-        let record = answer
-            .item()
-            .map(|item| to_record(operation, item))
+        let record = self
+            .table
+            .get(operation, keys)
+            .await?
+            .map(|item| to_record(operation, &item))
             .transpose()?;
         Ok(record.filter(|r| !r.is_expired(self.clock.now_secs())))
     }
@@ -67,9 +59,10 @@ impl DynamoRecords {
         also: &str,
     ) -> Result<bool, PortError> {
         let answer = self
+            .table
             .client
             .delete_item()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(scan_keys(&record.key)))
             .condition_expression(format!("#version = :seen AND {also}"))
             .expression_attribute_names("#version", VERSION)
@@ -78,11 +71,15 @@ impl DynamoRecords {
             .expression_attribute_values(":now", number(self.clock.now_secs()))
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(true),
-            Err(e) if is_code(&e, REFUSED) => Ok(false),
-            Err(e) => Err(failure(PORT, operation, &e)),
-        }
+        self.table.held(operation, answer)
+    }
+}
+
+fn written(is_written: bool, record: ScanRecord) -> Written {
+    if is_written {
+        Written::Done(Box::new(record))
+    } else {
+        Written::Conflict
     }
 }
 
@@ -96,9 +93,10 @@ impl RecordStore for DynamoRecords {
     /// table itself.
     async fn by_report(&self, report: ReportId) -> Result<Option<ScanRecord>, PortError> {
         let answer = self
+            .table
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .index_name(BY_REPORT)
             .key_condition_expression("#report = :report")
             .expression_attribute_names("#report", REPORT)
@@ -116,29 +114,19 @@ impl RecordStore for DynamoRecords {
 
     async fn insert(&self, mut record: ScanRecord) -> Result<Written, PortError> {
         record.version = 1;
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(of_record("insert", &record)?))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(Written::Done(Box::new(record))),
-            Err(e) if is_code(&e, REFUSED) => Ok(Written::Conflict),
-            Err(e) => Err(failure(PORT, "insert", &e)),
-        }
+        let item = of_record("insert", &record)?;
+        let is_written = self.table.put_new("insert", item).await?;
+        Ok(written(is_written, record))
     }
 
     async fn update(&self, mut record: ScanRecord) -> Result<Written, PortError> {
         let seen = record.version;
         record.version += 1;
         let answer = self
+            .table
             .client
             .put_item()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_item(Some(of_record("update", &record)?))
             .condition_expression("#version = :seen AND #expires > :now")
             .expression_attribute_names("#version", VERSION)
@@ -147,11 +135,7 @@ impl RecordStore for DynamoRecords {
             .expression_attribute_values(":now", number(self.clock.now_secs()))
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Written::Done(Box::new(record))),
-            Err(e) if is_code(&e, REFUSED) => Ok(Written::Conflict),
-            Err(e) => Err(failure(PORT, "update", &e)),
-        }
+        Ok(written(self.table.held("update", answer)?, record))
     }
 
     async fn list(
@@ -170,9 +154,10 @@ impl RecordStore for DynamoRecords {
         });
         loop {
             let page = self
+                .table
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.table.name)
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :scan)")
                 .expression_attribute_names("#pk", PK)
                 .expression_attribute_names("#sk", SK)
@@ -213,9 +198,10 @@ impl RecordStore for DynamoRecords {
         let mut start = None;
         loop {
             let page = self
+                .table
                 .client
                 .scan()
-                .table_name(&self.table)
+                .table_name(&self.table.name)
                 .filter_expression("#expires <= :now AND begins_with(#sk, :scan)")
                 .expression_attribute_names("#expires", EXPIRES)
                 .expression_attribute_names("#sk", SK)
