@@ -25,6 +25,9 @@ const LARGEST_WIDTH_MM: f64 = 2.6;
 const LEAST_SLENDERNESS: f64 = 3.5;
 /// A relief shows wrinkles of at least this depth.
 const LEAST_DEPTH_MM: f64 = 0.012;
+/// And of at least this depth for their width: walls that rise by less than 3.4° are the
+/// form of the skin.
+const LEAST_STEEPNESS: f64 = 0.03;
 /// A picture shows wrinkles of at least this optical density.
 const LEAST_DENSITY: f64 = 0.025;
 /// A row of pores is not a wrinkle.
@@ -227,6 +230,7 @@ fn accept(
     };
     if groove.length_mm < LEAST_LENGTH_MM
         || groove.depth < least
+        || relief && groove.depth < LEAST_STEEPNESS * groove.width_mm
         || !(LEAST_WIDTH_MM..=LARGEST_WIDTH_MM).contains(&groove.width_mm)
         || groove.length_mm < LEAST_SLENDERNESS * groove.width_mm
         || groove.evenness < LEAST_EVENNESS
