@@ -118,6 +118,7 @@ fn lint() -> Result<()> {
         "--release",
         "--workspace",
         "--all-targets",
+        "--all-features",
         "--locked",
         "--",
         "--deny",

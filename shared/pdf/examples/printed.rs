@@ -1,0 +1,40 @@
+//! The report with its printed form, from what `dermalia analyze` wrote:
+//! `printed FINDINGS OUT`.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use dermalia_pdf::Typesetter;
+use dermalia_report::{Artifact, Locale, PracticeView, ReportRequest, render_report_printed};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut folders = env::args_os().skip(1).map(PathBuf::from);
+    let (Some(findings), Some(out)) = (folders.next(), folders.next()) else {
+        return Err("expected two folders: FINDINGS OUT".into());
+    };
+    let mut artifacts = vec![];
+    for entry in fs::read_dir(findings)? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().and_then(|n| n.to_str()) {
+            artifacts.extend(Artifact::named(name, fs::read(&path)?));
+        }
+    }
+    artifacts.sort_by(|a, b| a.name.cmp(&b.name));
+    let request = ReportRequest {
+        practice: PracticeView {
+            name: Some("Praxis am Nordufer"),
+            contact: Some("Tel. 040 1234"),
+        },
+        patient_first_name: Some("Änne"),
+        locales: &[Locale::De],
+        expires: Some("2028-05-14"),
+        previous: None,
+        asset_prefix: "",
+    };
+    fs::create_dir_all(&out)?;
+    for file in render_report_printed(&artifacts, &request, Some(&Typesetter::new()?))? {
+        fs::write(out.join(&file.name), &file.bytes)?;
+    }
+    Ok(())
+}
