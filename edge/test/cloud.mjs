@@ -59,6 +59,8 @@ export async function startStore() {
     env: {
       PATH: process.env.PATH,
       BIND_HOST: '127.0.0.1',
+      // Its gateway for devices listens on every interface unless told not to.
+      IOT_MTLS_ENABLED: '0',
       GATEWAY_PORT: String(port),
       MINISTACK_REGION: REGION,
     },
