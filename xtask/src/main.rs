@@ -53,6 +53,9 @@ enum Bench {
     Accuracy,
     /// How much the measures vary over captures of the same phantom.
     Repeatability,
+    /// Three years of ten thousand scans, with requests, crashes and lost events: what must
+    /// hold at every step. `SIMULATION_SEED` repeats a run.
+    Simulation,
     /// The Worker's size, start-up, rate and latency beside those of a plain one.
     Edge,
 }
@@ -88,6 +91,19 @@ fn main() -> Result<()> {
                 Bench::Speed => ("dermalia", "speed"),
                 Bench::Accuracy => ("dermalia-analysis", "accuracy"),
                 Bench::Repeatability => ("dermalia-analysis", "repeatability"),
+                Bench::Simulation => {
+                    return command::cargo(&[
+                        "test",
+                        "--release",
+                        "--package",
+                        "dermalia-embedded",
+                        "--test",
+                        "simulation",
+                        "--",
+                        "--ignored",
+                        "--nocapture",
+                    ]);
+                }
                 Bench::Edge => return edge::bench(),
             };
             command::cargo(&[

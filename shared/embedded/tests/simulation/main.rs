@@ -43,7 +43,7 @@ async fn three_years() {
 }
 
 #[tokio::test]
-#[ignore = "takes many minutes: cargo test --release -p dermalia-embedded --test simulation -- --ignored"]
+#[ignore = "takes many minutes: cargo xtask bench simulation"]
 async fn three_years_of_ten_thousand_scans() {
     simulate(10_000, 40_000).await;
 }

@@ -1,17 +1,18 @@
 //! The steps of the simulation and what must hold after each.
 
+mod requests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use dermalia_embedded::fault::{Faults, Then, When};
 use dermalia_embedded::worker::{Step, step};
-use dermalia_link::{Flags, KeySet, Language, META_EPOCH, ReaderRequest, RequestMessage, verify};
-use dermalia_record::audit::{Action, Actor, verify as verify_log};
-use dermalia_record::port::{AccessEntry, AccessKind, Body, ObjectStore, Queue, RecordStore};
+use dermalia_link::{Flags, KeySet, META_EPOCH, verify};
+use dermalia_record::audit::{Action, verify as verify_log};
+use dermalia_record::port::{Body, ObjectStore, Queue, RecordStore};
 use dermalia_record::{
-    Clock, Personal, Phase, Practice, PracticeId, ReportId, ScanKey, findings_prefix, owner_of,
-    report_asset, report_of,
+    Clock, Phase, Practice, PracticeId, ReportId, ScanKey, findings_prefix, owner_of, report_asset,
+    report_of,
 };
-use dermalia_rights::{Correction, RightsError};
 use dermalia_scan::Limits;
 use dermalia_sweep::INCOMING_DAYS;
 use dermalia_upload::{Received, Target, accept, announce};
@@ -316,202 +317,6 @@ impl World {
         let key = &self.scans[index].key;
         let record = self.stores.records.get(key).await.unwrap();
         record.map(|record| record.phase())
-    }
-
-    async fn erase(&mut self, index: usize) {
-        if self.random.one_in(2) {
-            // Erasures are not what most patients ask for.
-            return;
-        }
-        let key = self.scans[index].key.clone();
-        if self.phase(index).await.is_none() {
-            return;
-        }
-        loop {
-            let faults = self.faults();
-            let result = self
-                .stores
-                .rights(&faults)
-                .erase(&key, Actor::Operator)
-                .await;
-            self.restart(&faults).await;
-            match result {
-                Ok(certificate) => {
-                    assert!(certificate.is_signed_by(&[self.stores.audit.key.public()]));
-                    break;
-                }
-                Err(RightsError::NoScan) => return,
-                Err(_) => {}
-            }
-        }
-        // The practice does not send it again: the files that are on their way are none.
-        self.scans[index].is_erased = true;
-        self.count("erased");
-    }
-
-    async fn restrict(&mut self, index: usize) {
-        let key = self.scans[index].key.clone();
-        loop {
-            let faults = self.faults();
-            let result = self
-                .stores
-                .rights(&faults)
-                .restrict(&key, Actor::Operator)
-                .await;
-            self.restart(&faults).await;
-            match result {
-                Ok(_) => break,
-                Err(RightsError::NoScan | RightsError::NotNow { .. }) => return,
-                Err(_) => {}
-            }
-        }
-        let mails = self.tokens(index).len();
-        let scan = &mut self.scans[index];
-        scan.is_restricted = true;
-        scan.dead_mails = mails;
-        self.count("restricted");
-    }
-
-    async fn lift(&mut self, index: usize) {
-        if !self.scans[index].is_restricted {
-            return;
-        }
-        let key = self.scans[index].key.clone();
-        loop {
-            let faults = self.faults();
-            let result = self
-                .stores
-                .rights(&faults)
-                .lift_restriction(&key, Actor::Operator)
-                .await;
-            self.restart(&faults).await;
-            match result {
-                Ok(_) => break,
-                Err(RightsError::NoScan) => return,
-                Err(error) => assert!(!matches!(error, RightsError::NotNow { .. }), "{error}"),
-            }
-        }
-        self.scans[index].is_restricted = false;
-        self.count("lifted");
-    }
-
-    async fn rectify(&mut self, index: usize) {
-        let key = self.scans[index].key.clone();
-        let name = format!("Richtig{}", self.random.below(1_000));
-        let correction = Correction {
-            first_name: Some(Some(Personal::new(name.clone()))),
-            email: None,
-        };
-        loop {
-            let faults = self.faults();
-            let rights = self.stores.rights(&faults);
-            let result = rights.rectify(&key, &correction, Actor::Operator).await;
-            self.restart(&faults).await;
-            match result {
-                Ok(_) => break,
-                Err(RightsError::NoScan | RightsError::NotNow { .. }) => return,
-                Err(_) => {}
-            }
-        }
-        let mails = self.tokens(index).len();
-        let scan = &mut self.scans[index];
-        scan.name = name;
-        scan.dead_mails = mails;
-        self.count("rectified");
-    }
-
-    async fn object(&mut self, index: usize) {
-        let key = self.scans[index].key.clone();
-        let withdrawn = self.random.one_in(3);
-        loop {
-            let faults = self.faults();
-            let rights = self.stores.rights(&faults);
-            let result = rights.object(&key, Actor::Operator, withdrawn).await;
-            self.restart(&faults).await;
-            match result {
-                Ok(_) => break,
-                Err(RightsError::NoScan) => return,
-                Err(_) => {}
-            }
-        }
-        self.scans[index].has_objected = !withdrawn;
-        self.count("objected");
-    }
-
-    /// The patient presses a button of the report.
-    async fn reader(&mut self, index: usize) {
-        let key = self.scans[index].key.clone();
-        let Some(record) = self.stores.records.get(&key).await.unwrap() else {
-            return;
-        };
-        let (Some(report_id), Phase::Delivered) = (record.report_id, record.phase()) else {
-            return;
-        };
-        let request = ReaderRequest {
-            at_secs: u64::try_from(self.now()).unwrap(),
-            report_id,
-            epoch: record.epoch.number(),
-            language: Language::German,
-        };
-        let message = match self.random.below(4) {
-            0 => RequestMessage::Erase(request),
-            1 if self.random.one_in(4) => {
-                // Confirmed: whoever has the link that came by e-mail may.
-                self.scans[index].is_erased = true;
-                RequestMessage::EraseConfirmed(request)
-            }
-            _ => RequestMessage::Renew(request),
-        };
-        let times = 1 + usize::from(self.random.one_in(5));
-        for _ in 0..times {
-            self.stores.queues[2]
-                .send(&message.to_json(), 0)
-                .await
-                .unwrap();
-        }
-        if matches!(message, RequestMessage::EraseConfirmed(_)) {
-            self.settle().await;
-            self.count("erased by the patient");
-        }
-    }
-
-    /// Somebody reads the report: what the edge tells of it is stored.
-    async fn visit(&mut self, index: usize) {
-        let key = self.scans[index].key.clone();
-        let Some(record) = self.stores.records.get(&key).await.unwrap() else {
-            return;
-        };
-        let Some(report) = record.report_id else {
-            return;
-        };
-        let kind = if record.has_objected || self.random.one_in(2) {
-            AccessKind::Access
-        } else {
-            AccessKind::Usage
-        };
-        let entry = AccessEntry {
-            report,
-            id: self.random.below(1 << 30).to_string(),
-            at_secs: self.now(),
-            kind,
-            body: "{}".to_owned(),
-            expires_at_secs: record.expires_at_secs.min(self.now() + 30 * 86_400),
-        };
-        self.stores.ports.accesses.put(entry).await.unwrap();
-        self.count("visits");
-    }
-
-    async fn copies(&mut self, index: usize) {
-        let (now, key) = (self.now(), self.scans[index].key.clone());
-        let faults = self.faults();
-        let rights = self.stores.rights(&faults);
-        let result = rights.access(&key, Actor::Operator).await;
-        self.restart(&faults).await;
-        let scan = &self.scans[index];
-        if result.is_ok() {
-            assert!(!scan.is_erased && !scan.is_over(now), "{scan:?}");
-            self.count("copies");
-        }
     }
 
     /// A message is taken by somebody who loses it.
