@@ -61,6 +61,7 @@ impl Locale {{
     for (source, name) in [
         ("src/page/style.css", "style.css"),
         ("viewer/viewer.js", "viewer.js"),
+        ("viewer/usage.js", "usage.js"),
     ] {
         println!("cargo:rerun-if-changed={source}");
         fs::write(out.join(name), slim(&fs::read_to_string(source)?))?;

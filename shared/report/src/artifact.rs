@@ -269,6 +269,7 @@ pub fn render_report_printed(
         locales.iter().map(|&l| (l, refer(&file_of(l)))).collect();
     let (data_href, fhir_href) = (refer(DATA_FILE), refer(FHIR_FILE));
     let (erase_href, object_href) = (refer("erase"), refer("object"));
+    let events_href = refer("events");
     let (model_href, heat_hrefs) = (refer(MODEL_FILE), refer("heat_*.webp"));
     let heat = |p: Parameter| find(&format!("heat_{}.webp", p.as_str()));
     let heats: Vec<Parameter> = Parameter::ALL
@@ -295,6 +296,7 @@ pub fn render_report_printed(
             model_bytes: model.map_or(0, |m| m.bytes.len()),
             erase_href: is_served.then_some(&erase_href),
             object_href: is_served.then_some(&object_href),
+            events_href: is_served.then_some(&events_href),
             heat_hrefs: is_served.then_some(&heat_hrefs),
             heats: &heats,
             still_prefix: is_served.then_some(request.asset_prefix),

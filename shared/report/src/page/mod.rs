@@ -13,6 +13,7 @@ mod headline;
 mod parameters;
 mod regions;
 mod sheet;
+mod usage;
 mod viewer;
 
 use dermalia_findings::{Findings, Parameter, Region};
@@ -103,6 +104,8 @@ pub struct Assets<'a> {
     pub erase_href: Option<&'a str>,
     /// Where the use of usage events is objected to; only behind a link.
     pub object_href: Option<&'a str>,
+    /// Where the page tells which of its parts are used; only behind a link.
+    pub events_href: Option<&'a str>,
     /// Heat maps for the 3D view, their parameter standing for `*`; `None` where a script
     /// could not fetch them, and then there is no 3D view.
     pub heat_hrefs: Option<&'a str>,
@@ -211,6 +214,7 @@ pub fn render_html(input: &ReportInput<'_>) -> String {
                 title { (m.report_title) " – " (context.practice()) }
                 style { (PreEscaped(STYLE)) }
                 (viewer::script(&context))
+                (usage::script(&context))
             }
             body {
                 a.skip href="#content" { (m.skip) }
