@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{cache, command};
+use crate::command;
+use crate::python::venv;
 
 /// An emulation of AWS; SAM and the linter of its specification.
 const STACK: &[&str] = &[
@@ -27,7 +28,7 @@ pub(crate) fn test() -> Result<()> {
     let dynamodb = dynamodb()?;
     // Of the whole workspace, so that nothing is built anew for other features.
     command::run(
-        Command::new(cargo())
+        Command::new(command::cargo_program())
             .args(["test", "--release", "--locked", "--workspace"])
             .args(["--test", "ports"])
             .env("DERMALIA_MINISTACK", stack.join("ministack"))
@@ -62,41 +63,12 @@ fn lint(stack: &Path, checkov: &Path) -> Result<()> {
 
 /// The emulator of DynamoDB, built once for each change of its lock file.
 fn dynamodb() -> Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| command::root().join("target"), PathBuf::from);
-    let build = target.join("dynamodb");
+    let build = command::target().join("dynamodb");
     command::run_in(
         &command::root().join("tests/dynamodb"),
-        Command::new(cargo())
+        Command::new(command::cargo_program())
             .args(["build", "--release", "--locked"])
             .env("CARGO_TARGET_DIR", &build),
     )?;
     Ok(build.join("release/dynamodb"))
-}
-
-fn cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-/// The programs of these packages from PyPI, installed once for this list.
-fn venv(name: &str, packages: &[&str]) -> Result<PathBuf> {
-    let home = cache::dir()?.join("tools").join(format!("python-{name}"));
-    let list = packages.join("\n");
-    let done = home.join("installed");
-    if std::fs::read_to_string(&done).ok().as_deref() != Some(&list) {
-        eprintln!("installing {} (once)", packages.join(", "));
-        command::run(
-            Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&home),
-        )
-        .context("on Debian, `python3 -m venv` needs the package python3-venv")?;
-        command::run(
-            Command::new(home.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .args(packages),
-        )?;
-        std::fs::write(&done, list)?;
-    }
-    Ok(home.join("bin"))
 }

@@ -27,8 +27,7 @@ pub(crate) fn run(tests: &str, variables: &[(&str, &OsStr)]) -> Result<()> {
     let folder = command::root().join("tests/browser");
     npm::packages(&folder)?;
     command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| command::root().join("target"), PathBuf::from);
+    let target = command::target();
     command::run_in(
         &folder,
         Command::new("node")

@@ -1,5 +1,6 @@
 //! Running other programs: shown first, failing with their name.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,7 +35,17 @@ pub(crate) fn run_in(folder: &Path, command: &mut Command) -> Result<()> {
 
 /// Runs this toolchain's cargo.
 pub(crate) fn cargo(args: &[&str]) -> Result<()> {
-    run(Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())).args(args))
+    run(Command::new(cargo_program()).args(args))
+}
+
+/// This toolchain's cargo.
+pub(crate) fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Whether a program of that name can be started.

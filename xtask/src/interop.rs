@@ -1,11 +1,10 @@
 //! The exports against validators that others wrote.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{cache, command, npm};
+use crate::{command, npm, python};
 
 /// Part of the test command: a synthetic scan through the real program; its FHIR bundle
 /// through two validators, of which each finds what the other does not; its printed report
@@ -13,7 +12,7 @@ use crate::{cache, command, npm};
 pub(crate) fn test() -> Result<()> {
     let folder = command::root().join("tests/interop");
     npm::packages(&folder)?;
-    let python = python(&folder)?;
+    let python = python::requirements("interop", &folder)?.join("python");
     command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
     // The typesetter takes minutes to build: as the tests before have built it.
     command::cargo(&[
@@ -23,8 +22,7 @@ pub(crate) fn test() -> Result<()> {
         "--workspace",
         "--examples",
     ])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| command::root().join("target"), PathBuf::from);
+    let target = command::target();
     let program = target.join("release/dermalia");
     let scratch = target.join("interop");
     if scratch.exists() {
@@ -52,34 +50,4 @@ pub(crate) fn test() -> Result<()> {
         &folder,
         Command::new(&python).arg("validate_pdf.py").arg(report),
     )
-}
-
-/// A Python with the packages of the folder's requirements, kept in the cache.
-fn python(folder: &Path) -> Result<PathBuf> {
-    let wanted = std::fs::read(folder.join("requirements.txt"))?;
-    let root = cache::dir()?.join("interop");
-    let python = root.join("bin/python");
-    let installed = root.join("installed.txt");
-    if std::fs::read(&installed).ok().as_deref() != Some(&wanted) {
-        command::run(
-            Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&root),
-        )
-        .context("Python's venv is needed (Debian: apt-get install python3-venv)")?;
-        command::run_in(
-            folder,
-            Command::new(&python).args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--requirement",
-                "requirements.txt",
-            ]),
-        )?;
-        std::fs::write(&installed, wanted)?;
-    }
-    Ok(python)
 }

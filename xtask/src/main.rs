@@ -8,6 +8,8 @@ mod edge;
 mod interop;
 mod npm;
 mod parts;
+mod python;
+mod references;
 mod wasm;
 
 use anyhow::Result;

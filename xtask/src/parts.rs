@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{aws, browser, cache, command, edge, interop, wasm};
+use crate::{aws, browser, cache, command, edge, interop, references, wasm};
 
 struct Part {
     name: &'static str,
@@ -38,6 +38,11 @@ const PARTS: &[Part] = &[
         name: "test",
         about: "unit, property, golden and end-to-end tests",
         run: test,
+    },
+    Part {
+        name: "references",
+        about: "the measuring kernels against implementations that others wrote",
+        run: references::test,
     },
     Part {
         name: "browser",
@@ -90,7 +95,7 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
     }
     eprintln!("\n== all parts passed");
     for (name, time) in times {
-        eprintln!("{name:>8}  {:>6.1} s", time.as_secs_f64());
+        eprintln!("{name:>10}  {:>6.1} s", time.as_secs_f64());
     }
     Ok(())
 }

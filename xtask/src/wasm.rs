@@ -51,7 +51,7 @@ impl Toolchain {
     pub(crate) fn cargo(&self) -> Result<Command> {
         match &self.programs {
             Some(programs) => self.command(programs.join("cargo")),
-            None => self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+            None => self.command(command::cargo_program()),
         }
     }
 }

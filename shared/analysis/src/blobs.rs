@@ -143,7 +143,7 @@ fn every_second(plane: &Plane, pool: &mut Pool) -> Plane {
 
 /// Minus the Laplacian times `scale`, by the nine-point formula whose error has no
 /// direction; 0 on the border.
-fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
+pub(crate) fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
     let (w, h) = (smooth.width, smooth.height);
     out.data.fill(0.0);
     let (near, far, own) = (-4.0 * scale / 6.0, -scale / 6.0, 20.0 * scale / 6.0);

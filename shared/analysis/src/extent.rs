@@ -349,7 +349,13 @@ fn connected(field: &Field, cells: &[u32], start: usize) -> Vec<u32> {
     cells
 }
 
-fn flood_window<F: Fn(usize) -> bool>(w: usize, h: usize, start: usize, inside: F) -> Vec<usize> {
+/// The same over a plain raster of that width and height, in the order of discovery.
+pub(crate) fn flood_window<F: Fn(usize) -> bool>(
+    w: usize,
+    h: usize,
+    start: usize,
+    inside: F,
+) -> Vec<usize> {
     let mut seen = vec![false; w * h];
     let mut stack = vec![start];
     let mut out = vec![start];

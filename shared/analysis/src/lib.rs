@@ -39,6 +39,8 @@ mod profile;
 mod projection;
 mod quality;
 mod redness;
+#[cfg(test)]
+mod references;
 mod registration;
 mod relief;
 mod ridges;

@@ -23,7 +23,7 @@ pub(crate) struct RidgePoint {
 
 /// The response of the best scale at each pixel, and its direction as a doubled angle.
 pub(crate) struct Response {
-    strength: Plane,
+    pub(crate) strength: Plane,
     /// cos and sin of twice the direction along the ridge.
     double: [Plane; 2],
     /// Offset to the centre line across the ridge, in pixels; NaN where none is near.
