@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::{command, python};
 
 /// Part of the test command: OpenCV, scikit-image, SciPy and libigl compute from real
-/// pictures and a real head what our kernels compute, and the tests named `agrees_with_*`
+/// pictures and a real head what our kernels compute, and the tests of the module `references`
 /// compare.
 pub(crate) fn test() -> Result<()> {
     let shared = std::env::var_os("DERMALIA_SHARED")
@@ -33,7 +33,7 @@ pub(crate) fn test() -> Result<()> {
     command::run(
         Command::new(command::cargo_program())
             .args(["test", "--release", "--workspace", "--locked", "--lib"])
-            .args(["--", "agrees_with_"])
+            .args(["--", "references::"])
             .env("DERMALIA_REFERENCES", references),
     )
 }

@@ -63,7 +63,7 @@ fn moments(sigma: f32) -> f64 {
 }
 
 #[test]
-fn ridges_agrees_with_scikit_image() {
+fn ridges_agree_with_scikit_image() {
     let Some(folder) = folder() else { return };
     let depth = read(&folder, "lines_depth");
     for sigma in [2.0_f32, 4.0] {
@@ -89,7 +89,7 @@ fn ridges_agrees_with_scikit_image() {
 }
 
 #[test]
-fn blobs_agrees_with_scipy() {
+fn blobs_agree_with_scipy() {
     let Some(folder) = folder() else { return };
     let depth = read(&folder, "blobs_depth");
     let mut rows = Plane::new(depth.width, depth.height);
@@ -108,7 +108,7 @@ fn blobs_agrees_with_scipy() {
 }
 
 #[test]
-fn colours_agrees_with_scikit_image() {
+fn colours_agree_with_scikit_image() {
     let Some(folder) = folder() else { return };
     let rgb = read(&folder, "colours_rgb");
     let lab = read(&folder, "colours_lab");
@@ -140,7 +140,7 @@ fn colours_agrees_with_scikit_image() {
 }
 
 #[test]
-fn components_agrees_with_opencv_and_scikit_image() {
+fn components_agree_with_opencv_and_scikit_image() {
     let Some(folder) = folder() else { return };
     let want = read(&folder, "components");
     let mut left: Vec<bool> = want.data.iter().map(|&l| l > 0.0).collect();
