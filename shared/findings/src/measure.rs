@@ -133,6 +133,10 @@ pub struct Measure {
     pub confidence: Confidence,
     /// Why the confidence is below `high`, with both numbers where there are two.
     pub reason: Option<String>,
+    /// Lower and upper end of the 95 % interval of a computed value, in `unit`; left out
+    /// where there is no value or the device brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
 }
 
 impl Measure {
@@ -146,6 +150,7 @@ impl Measure {
             source: Source::Computed,
             confidence: Confidence::High,
             reason: None,
+            interval: None,
         }
     }
 
@@ -159,6 +164,7 @@ impl Measure {
             source: Source::Computed,
             confidence: Confidence::None,
             reason: Some(reason.into()),
+            interval: None,
         }
     }
 
@@ -186,6 +192,21 @@ mod tests {
         for &name in MeasureName::ALL {
             assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
         }
+    }
+
+    #[test]
+    fn an_interval_is_written_where_there_is_one_and_read_where_there_is_none() {
+        let plain = Measure::computed(MeasureName::Sa, 20.0);
+        let text = serde_json::to_string(&plain).unwrap();
+        assert!(!text.contains("interval"), "{text}");
+        assert_eq!(serde_json::from_str::<Measure>(&text).unwrap(), plain);
+        let known = Measure {
+            interval: Some([18.5, 21.5]),
+            ..plain
+        };
+        let text = serde_json::to_string(&known).unwrap();
+        assert!(text.ends_with("\"interval\":[18.5,21.5]}"), "{text}");
+        assert_eq!(serde_json::from_str::<Measure>(&text).unwrap(), known);
     }
 
     #[test]

@@ -358,6 +358,7 @@ fn perfect(truth: &Truth) -> Findings {
                     source: Source::Computed,
                     confidence: Confidence::High,
                     reason: None,
+                    interval: None,
                 })
                 .collect(),
         })
