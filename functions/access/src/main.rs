@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use dermalia_access::{Access, Outcome};
-use dermalia_cloud::{Deployment, lambda, telemetry};
+use dermalia_cloud::telemetry::{self, Metric};
+use dermalia_cloud::{Deployment, lambda};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda::Error> {
@@ -19,8 +20,8 @@ async fn main() -> Result<(), lambda::Error> {
         let access = access.clone();
         async move {
             Ok(match access.handle(&message.id, &message.body).await? {
-                Outcome::Kept => vec!["AccessesKept"],
-                Outcome::NoReport | Outcome::Objected => vec!["AccessesDropped"],
+                Outcome::Kept => vec![Metric::one("AccessesKept")],
+                Outcome::NoReport | Outcome::Objected => vec![Metric::one("AccessesDropped")],
             })
         }
     };

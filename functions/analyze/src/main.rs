@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use dermalia_analyze::{Analyze, Outcome, SkinMeasurer};
-use dermalia_cloud::{Deployment, lambda, telemetry};
+use dermalia_cloud::telemetry::{self, Metric};
+use dermalia_cloud::{Deployment, lambda};
 
 /// Less than the function's own time of 300 s, so that a bundle that takes too long fails
 /// with its reason; and the lease a little longer than the function can live.
@@ -24,13 +25,19 @@ async fn main() -> Result<(), lambda::Error> {
         let analyze = analyze.clone();
         async move {
             let outcomes = analyze.handle(&message.body, message.attempt).await?;
-            let mut counters = vec!["ScansReceived"; outcomes.len()];
-            counters.extend(outcomes.iter().map(|outcome| match outcome {
-                Outcome::Analysed => "ScansAnalysed",
-                Outcome::AlreadyDone => "ScansRepeated",
-                Outcome::Refused => "ScansRefused",
-                Outcome::Nothing => "ScansNothing",
-            }));
+            let mut counters = vec![Metric::one("ScansReceived"); outcomes.len()];
+            for outcome in outcomes {
+                // Counted with its zeros: the mean is the rate that an alarm watches.
+                let refused = |number| Metric::count("ScansRefused", number);
+                match outcome {
+                    Outcome::Analysed => {
+                        counters.extend([Metric::one("ScansAnalysed"), refused(0)])
+                    }
+                    Outcome::Refused => counters.push(refused(1)),
+                    Outcome::AlreadyDone => counters.push(Metric::one("ScansRepeated")),
+                    Outcome::Nothing => counters.push(Metric::one("ScansNothing")),
+                }
+            }
             Ok(counters)
         }
     };

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dermalia_cloud::{Deployment, lambda, telemetry};
+use dermalia_cloud::telemetry::{self, Metric};
+use dermalia_cloud::{Deployment, lambda};
 use dermalia_expire::Expire;
 use dermalia_record::Audit;
 use dermalia_record::port::{Cause, Removal};
@@ -23,10 +24,10 @@ async fn main() -> Result<(), lambda::Error> {
         let expire = expire.clone();
         async move {
             expire.handle(&removal).await?;
-            Ok(vec![match removal.cause {
+            Ok(vec![Metric::one(match removal.cause {
                 Cause::Expired => "ScansExpired",
                 Cause::Erased => "ScansErased",
-            }])
+            })])
         }
     };
     lambda::serve_removals("expire", handle).await

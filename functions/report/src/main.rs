@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dermalia_cloud::{Deployment, lambda, telemetry};
+use dermalia_cloud::telemetry::{self, Metric};
+use dermalia_cloud::{Deployment, lambda};
 use dermalia_report_function::{Outcome, PageRenderer, Report};
 
 /// A little longer than the function's own time of 60 s.
@@ -22,11 +23,12 @@ async fn main() -> Result<(), lambda::Error> {
     let handle = |message: lambda::Message| {
         let report = report.clone();
         async move {
-            Ok(match report.handle(&message.body, message.attempt).await? {
-                Outcome::Delivered => vec!["ScansReported"],
-                Outcome::AlreadyDone => vec!["ReportsRepeated"],
-                Outcome::Nothing => vec!["ReportsNothing"],
-            })
+            let counter = match report.handle(&message.body, message.attempt).await? {
+                Outcome::Delivered => "ScansReported",
+                Outcome::AlreadyDone => "ReportsRepeated",
+                Outcome::Nothing => "ReportsNothing",
+            };
+            Ok(vec![Metric::one(counter)])
         }
     };
     let note_dead = |body: String, reason: String| {

@@ -61,8 +61,8 @@ pub struct Done {
     pub metrics: Vec<Metric>,
 }
 
-/// What a handler says of a message: the counters that it moves.
-pub type Counters = Vec<&'static str>;
+/// What a handler says of a message, in numbers.
+pub type Counters = Vec<Metric>;
 
 /// One message of a batch.
 #[derive(Debug, Clone)]
@@ -128,7 +128,7 @@ where
             start.elapsed().as_secs_f64() * 1_000.0,
         ));
         match result {
-            Ok(counters) => done.metrics.extend(counters.into_iter().map(Metric::one)),
+            Ok(counters) => done.metrics.extend(counters),
             Err(error) => {
                 let receipt = receipt(&message.receipt_handle, count, &message.body);
                 let is_final = error.is_final(attempt);

@@ -125,7 +125,7 @@ where
                 Err(reason) => Err(HandleError::give_up(reason)),
             };
             match result {
-                Ok(counters) => metrics.extend(counters.into_iter().map(Metric::one)),
+                Ok(counters) => metrics.extend(counters),
                 Err(error) => {
                     tracing::error!(sequence_number = removal.sequence_number, %error,
                         "removal not dealt with");

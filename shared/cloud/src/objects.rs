@@ -389,17 +389,31 @@ impl ObjectStore for S3Objects {
         Ok(Listing { objects, truncated })
     }
 
-    /// Copies exactly this version onto itself: S3 changes no metadata in place.
+    /// Copies exactly this version onto itself, because S3 changes no metadata in place;
+    /// and only if it is still the current one when the copy is made, so that a newer
+    /// content is never covered by an older one.
     async fn set_metadata(
         &self,
         key: &str,
         version: &str,
         metadata: Metadata,
     ) -> Result<bool, PortError> {
-        let Some(head) = self.head(key).await?.filter(|h| h.version == version) else {
-            return Ok(false);
-        };
         let bucket = self.buckets.of("set_metadata", key)?;
+        let head = match self
+            .client
+            .head_object()
+            .bucket(bucket)
+            .key(key)
+            .send()
+            .await
+        {
+            Ok(head) => head,
+            Err(e) if is_status(&e, 404) => return Ok(false),
+            Err(e) => return Err(failure(PORT, "set_metadata", &e)),
+        };
+        if head.version_id() != Some(version) {
+            return Ok(false);
+        }
         let source = format!("{bucket}/{}?versionId={}", encode(key), encode(version));
         let mut call = self
             .client
@@ -407,7 +421,8 @@ impl ObjectStore for S3Objects {
             .bucket(bucket)
             .key(key)
             .copy_source(source)
-            .content_type(head.content_type)
+            .set_if_match(head.e_tag)
+            .set_content_type(head.content_type)
             .metadata_directive(MetadataDirective::Replace);
         for (name, value) in &metadata {
             call = call.metadata(name, value);
