@@ -9,22 +9,29 @@
 //!
 //! No path of a request may panic: a panic can poison the isolate.
 
+mod answer;
 mod config;
 mod origin;
 mod queue;
 mod tallies;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use dermalia_link::{
-    Answer, Body, Decision, Language, MAX_BODY_BYTES, Message, Next, Problem, Reply, Request,
-    problem_page, route,
+    Answer, Decision, Language, MAX_BODY_BYTES, Memory, Message, Next, Problem, Reply, Request,
+    problem_page, route_again,
 };
 use futures_util::StreamExt as _;
-use worker::{Context, Date, Env, Headers, Response, ResponseBody, ResponseBuilder, event};
+use worker::{Context, Date, Env, event, web_sys};
 
 use crate::config::Config;
 use crate::origin::Fetched;
+
+thread_local! {
+    /// One visit's requests cost one verification.
+    static MEMORY: RefCell<Memory> = RefCell::default();
+}
 
 /// After how long to try again when asked too often.
 const RATE_LIMIT_SECS: u32 = 60;
@@ -33,13 +40,13 @@ const FAULT_RETRY_SECS: u32 = 60;
 
 #[event(fetch)]
 async fn fetch(
-    mut request: worker::Request,
+    request: web_sys::Request,
     env: Env,
     context: Context,
-) -> worker::Result<Response> {
+) -> worker::Result<web_sys::Response> {
     let mut seen = Seen::of(&request);
-    if seen.method == "POST" {
-        seen.body = read_body(&mut request).await;
+    if seen.is_sent() {
+        seen.body = read_body(request).await;
     }
     let language = Language::preferred(seen.accept_language.as_deref());
     let fault = |_| {
@@ -56,10 +63,11 @@ async fn fetch(
             (fault(()), None)
         }
     };
-    respond(answer, stream)
+    Ok(answer::respond(answer, stream)?)
 }
 
-/// The parts of a request that decide its answer, copied out of JavaScript.
+/// The parts of a request that decide its answer, copied out of JavaScript. Each copy
+/// costs, so what can decide nothing stays where it is.
 struct Seen {
     method: String,
     path: String,
@@ -81,13 +89,17 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(request: &worker::Request) -> Self {
-        let header = |name| request.headers().get(name).ok().flatten();
-        let url = request.inner().url();
+    fn of(request: &web_sys::Request) -> Self {
+        let headers = request.headers();
+        let header = |name| headers.get(name).ok().flatten();
+        let method = request.method();
+        // What only a request with a body is asked about.
+        let is_sent = method == "POST";
+        let of_body = |name| if is_sent { header(name) } else { None };
+        let url = request.url();
         let (host, path, query) = target(&url);
         Self {
-            // Not `request.method()`: it takes an unknown method for GET.
-            method: request.inner().method(),
+            method,
             path: path.to_owned(),
             query: query.map(str::to_owned),
             content_length: header("content-length").and_then(|length| length.parse().ok()),
@@ -96,15 +108,19 @@ impl Seen {
             if_range: header("if-range"),
             if_none_match: header("if-none-match"),
             body: Vec::new(),
-            content_type: header("content-type"),
+            content_type: of_body("content-type"),
             cookie: header("cookie"),
             host: host.to_owned(),
-            origin: header("origin"),
-            fetch_site: header("sec-fetch-site"),
-            privacy_control: header("sec-gpc"),
+            origin: of_body("origin"),
+            fetch_site: of_body("sec-fetch-site"),
+            privacy_control: of_body("sec-gpc"),
             user_agent: header("user-agent"),
             address: header("cf-connecting-ip"),
         }
+    }
+
+    fn is_sent(&self) -> bool {
+        self.method == "POST"
     }
 
     fn is_head(&self) -> bool {
@@ -149,9 +165,9 @@ fn target(url: &str) -> (&str, &str, Option<&str>) {
 }
 
 /// The body of a POST, as far as the routing core wants to see it.
-async fn read_body(request: &mut worker::Request) -> Vec<u8> {
+async fn read_body(request: web_sys::Request) -> Vec<u8> {
     let mut body = Vec::new();
-    let Ok(mut stream) = request.stream() else {
+    let Ok(mut stream) = worker::Request::from(request).stream() else {
         return body;
     };
     while body.len() <= MAX_BODY_BYTES
@@ -174,7 +190,9 @@ async fn answer(
         let problem = Problem::TooManyRequests(RATE_LIMIT_SECS);
         return (problem_page(problem, language, seen.is_head()), None);
     }
-    match route(&seen.request(), &config.host, now_secs()) {
+    let decision = MEMORY
+        .with_borrow_mut(|memory| route_again(&seen.request(), &config.host, now_secs(), memory));
+    match decision {
         Decision::Answer(answer) => (answer, None),
         Decision::Fetch(wanted) => {
             let fetched = origin::fetch(config, &wanted.key, wanted.range).await;
@@ -201,13 +219,12 @@ fn now_secs() -> u64 {
 async fn deliver(mut reply: Reply, config: &Rc<Config>, env: &Env, context: &Context) -> Answer {
     match reply.message.take() {
         None => {}
-        Some(message @ Message::Access(_)) => {
+        Some(Message::Access(message)) => {
+            queue::put_by(&message);
             let config = Rc::clone(config);
-            context.wait_until(async move {
-                queue::send(&config, &message).await;
-            });
+            context.wait_until(async move { queue::send_what_is_put_by(&config).await });
         }
-        Some(message @ Message::Request(_)) => {
+        Some(Message::Request(message)) => {
             let is_taken = queue::send(config, &message).await;
             if !is_taken {
                 reply = reply.not_taken();
@@ -230,28 +247,4 @@ async fn asked_too_often(seen: &Seen, env: &Env) -> bool {
         .limit(address.clone())
         .await
         .is_ok_and(|outcome| !outcome.success)
-}
-
-fn respond(answer: Answer, fetched: Option<Fetched>) -> worker::Result<Response> {
-    let headers = Headers::new();
-    for (name, value) in &answer.headers {
-        headers.set(name, value)?;
-    }
-    let stream = fetched.and_then(Fetched::into_stream);
-    let body = match (answer.body, stream) {
-        (Body::Origin, Some(stream)) => ResponseBody::Stream(stream),
-        (body, stream) => {
-            if let Some(stream) = stream {
-                origin::discard(&stream);
-            }
-            match body {
-                Body::Text(text) => ResponseBody::Body(text.into_bytes()),
-                Body::Empty | Body::Origin => ResponseBody::Empty,
-            }
-        }
-    };
-    Ok(ResponseBuilder::new()
-        .with_status(answer.status)
-        .with_headers(headers)
-        .body(body))
 }

@@ -3,18 +3,21 @@
 use core::time::Duration;
 
 use dermalia_link::{
-    ByteRange, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE, Origin,
-    RangeRequest, Stored,
+    ByteRange, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_UNTIL,
+    META_USAGE, Origin, RangeRequest, Stored,
 };
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
 use rusty_s3::S3Action as _;
-use worker::web_sys::ReadableStream;
-use worker::{
-    AbortController, CacheMode, Date, Delay, Fetch, Headers, Request, RequestInit, RequestRedirect,
-    Response, ResponseBody,
+use worker::js_sys::global;
+use worker::wasm_bindgen::JsCast as _;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{
+    Headers, ReadableStream, RequestCache, RequestInit, RequestRedirect, Response,
+    WorkerGlobalScope,
 };
+use worker::{Date, Delay};
 
 use crate::config::Config;
 
@@ -41,6 +44,7 @@ pub(crate) struct Object {
     script_sha256: Option<String>,
     code: Option<String>,
     usage: Option<String>,
+    until: Option<String>,
     etag: Option<String>,
     total_bytes: u64,
     stream: Option<ReadableStream>,
@@ -51,12 +55,12 @@ pub(crate) async fn fetch(config: &Config, key: &str, range: Option<RangeRequest
     let Some(response) = send(config, key, range).await else {
         return Fetched::Failed;
     };
-    match (response.status_code(), range) {
-        (200, _) => match whole(&response) {
+    match (response.status(), range) {
+        (200, _) => match whole(&response, key) {
             Some(object) => Fetched::Whole(object),
             None => failed(&response, "no content-length"),
         },
-        (206, Some(_)) => match part(&response) {
+        (206, Some(_)) => match part(&response, key) {
             Some((object, part)) => Fetched::Part(object, part),
             None => failed(&response, "no content-range"),
         },
@@ -65,7 +69,7 @@ pub(crate) async fn fetch(config: &Config, key: &str, range: Option<RangeRequest
             // The refusal carries no metadata, and without the epoch nothing
             // may be said about the object.
             match send(config, key, None).await {
-                Some(response) if response.status_code() == 200 => match whole(&response) {
+                Some(response) if response.status() == 200 => match whole(&response, key) {
                     Some(object) => Fetched::Unsatisfiable(object),
                     None => failed(&response, "no content-length"),
                 },
@@ -101,18 +105,27 @@ impl Fetched {
 }
 
 impl Object {
-    fn of(response: &Response, total_bytes: u64) -> Self {
-        let header = |name: &str| response.headers().get(name).ok().flatten();
+    fn of(response: &Response, headers: &Headers, key: &str, total_bytes: u64) -> Self {
+        let header = |name: &str| headers.get(name).ok().flatten();
         let metadata = |name| header(&format!("x-amz-meta-{name}"));
+        // Pages alone have styles and scripts.
+        let of_page = |name| {
+            if key.ends_with(".html") {
+                metadata(name)
+            } else {
+                None
+            }
+        };
         Self {
             epoch: metadata(META_EPOCH),
-            style_sha256: metadata(META_STYLE_SHA256),
-            script_sha256: metadata(META_SCRIPT_SHA256),
+            style_sha256: of_page(META_STYLE_SHA256),
+            script_sha256: of_page(META_SCRIPT_SHA256),
             code: metadata(META_CODE),
             usage: metadata(META_USAGE),
+            until: metadata(META_UNTIL),
             etag: header("etag"),
             total_bytes,
-            stream: stream_of(response),
+            stream: response.body(),
         }
     }
 
@@ -123,6 +136,7 @@ impl Object {
             script_sha256: self.script_sha256.as_deref(),
             code: self.code.as_deref(),
             usage: self.usage.as_deref(),
+            until: self.until.as_deref(),
             etag: self.etag.as_deref(),
             total_bytes: self.total_bytes,
         }
@@ -142,42 +156,41 @@ async fn send(config: &Config, key: &str, range: Option<RangeRequest>) -> Option
         .bucket
         .get_object(Some(&config.credentials), key)
         .sign_with_time(SIGNATURE_LIFE, &now);
-    let headers = Headers::new();
+    let init = RequestInit::new();
+    init.set_redirect(RequestRedirect::Manual);
+    // No cache holds patient data.
+    init.set_cache(RequestCache::NoStore);
     if let Some(range) = range {
+        let headers = Headers::new().ok()?;
         headers.set("range", &range.to_header()).ok()?;
+        init.set_headers_headers(&headers);
     }
-    let mut init = RequestInit::new();
-    init.with_headers(headers)
-        .with_redirect(RequestRedirect::Manual)
-        // No cache holds patient data.
-        .with_cache(CacheMode::NoStore);
-    let request = Request::new_with_init(url.as_str(), &init).ok()?;
-    let (fetch, abort) = (Fetch::Request(request), AbortController::default());
-    let signal = abort.signal();
-    let answered = core::pin::pin!(fetch.send_with_signal(&signal));
-    let result = match select(answered, Delay::from(PATIENCE)).await {
-        Either::Left((result, _)) => result.ok(),
-        Either::Right(_) => {
-            abort.abort();
-            None
-        }
+    let scope: WorkerGlobalScope = global().unchecked_into();
+    let answered = JsFuture::from(scope.fetch_with_str_and_init(url.as_str(), &init));
+    let answer = match select(answered, Delay::from(PATIENCE)).await {
+        Either::Left((answer, _)) => answer.ok(),
+        // The runtime ends what is still asked for when this request has its answer.
+        Either::Right(_) => None,
     };
-    if result.is_none() {
+    if answer.is_none() {
         // The address holds a signature: it is not for the log.
         worker::console_error!("edge.origin_failed reason=\"no answer\"");
     }
-    result
+    answer?.dyn_into().ok()
 }
 
-fn whole(response: &Response) -> Option<Object> {
-    let length = response.headers().get("content-length").ok()??;
-    Some(Object::of(response, length.parse().ok()?))
+fn whole(response: &Response, key: &str) -> Option<Object> {
+    let headers = response.headers();
+    let length = headers.get("content-length").ok()??;
+    let total_bytes = length.parse().ok()?;
+    Some(Object::of(response, &headers, key, total_bytes))
 }
 
-fn part(response: &Response) -> Option<(Object, ByteRange)> {
-    let range = response.headers().get("content-range").ok()??;
+fn part(response: &Response, key: &str) -> Option<(Object, ByteRange)> {
+    let headers = response.headers();
+    let range = headers.get("content-range").ok()??;
     let (part, total_bytes) = ByteRange::from_content_range(&range)?;
-    Some((Object::of(response, total_bytes), part))
+    Some((Object::of(response, &headers, key, total_bytes), part))
 }
 
 /// S3 says `NoSuchKey` of an absent object to those who may list the bucket,
@@ -188,7 +201,7 @@ fn part(response: &Response) -> Option<(Object, ByteRange)> {
 /// absent, with a line in the log. Any other refusal (of the key, of the
 /// signature, of the bucket) is our own fault.
 async fn refused(response: Response) -> Fetched {
-    let status = response.status_code();
+    let status = response.status();
     let error = error_document(response).await;
     let code = error.as_deref().and_then(|e| element(e, "Code"));
     let code = code.filter(|code| code.bytes().all(|b| b.is_ascii_alphabetic()));
@@ -228,9 +241,9 @@ fn denied_action(message: &str) -> Option<Denied> {
     })
 }
 
-async fn error_document(mut response: Response) -> Option<String> {
+async fn error_document(response: Response) -> Option<String> {
     let mut document = Vec::new();
-    let mut stream = response.stream().ok()?;
+    let mut stream = worker::Response::from(response).stream().ok()?;
     while let Some(chunk) = stream.next().await {
         document.extend(chunk.ok()?);
         if document.len() > MAX_ERROR_BYTES {
@@ -247,21 +260,14 @@ fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn failed(response: &Response, reason: &str) -> Fetched {
-    let status = response.status_code();
+    let status = response.status();
     worker::console_error!("edge.origin_failed status={status} reason=\"{reason}\"");
     dismiss(response);
     Fetched::Failed
 }
 
 fn dismiss(response: &Response) {
-    if let Some(stream) = stream_of(response) {
+    if let Some(stream) = response.body() {
         discard(&stream);
-    }
-}
-
-fn stream_of(response: &Response) -> Option<ReadableStream> {
-    match response.body() {
-        ResponseBody::Stream(stream) => Some(stream.clone()),
-        ResponseBody::Empty | ResponseBody::Body(_) => None,
     }
 }

@@ -70,8 +70,20 @@ test('a served page leaves the record of an access, and nothing else does', asyn
   for (const [method, other] of [['HEAD', path], ['GET', `${path}/erase`], ['GET', '/privacy']]) {
     assert.equal((await ask(worker.origin, other, { method, headers })).status, 200);
   }
+  // Records are sent after the answer, several at a time.
+  await new Promise((resolve) => setTimeout(resolve, 300));
   assert.deepEqual(await taken('accesses'), []);
   assert.deepEqual(await taken('requests'), []);
+});
+
+test('fifty pages at once leave fifty records', async () => {
+  await taken('accesses');
+  const { id, link } = await report();
+  const pages = await Promise.all(Array.from({ length: 50 }, () => ask(worker.origin, link())));
+  assert.ok(pages.every(({ status }) => status === 200));
+  const records = await taken('accesses', 50);
+  assert.equal(records.length, 50);
+  assert.ok(records.every((record) => record.kind === 'access' && record.report_id === id));
 });
 
 test('usage events arrive unless the reader objects', async () => {
@@ -208,6 +220,37 @@ test('without its counter nothing is granted', async () => {
   } finally {
     await lame.stop();
   }
+});
+
+test('counters are those of the jurisdiction that the configuration names, or none', async () => {
+  // The runtime here knows no jurisdictions: this stands for Cloudflare's, and knows one.
+  const contents = `
+    import Worker, { Tallies } from './index.js';
+    class DurableObjectNamespace {
+      constructor(inner) { this.inner = inner; }
+      jurisdiction(name) {
+        if (name !== 'eu') throw new Error('no such jurisdiction');
+        return this.inner;
+      }
+      get getByName() { throw new Error('a counter outside the jurisdiction'); }
+    }
+    export { Tallies };
+    export default {
+      fetch: (request, env, context) =>
+        new Worker(context, { ...env, TALLIES: new DurableObjectNamespace(env.TALLIES) }).fetch(request),
+    };`;
+  const headers = { 'sec-fetch-site': 'same-origin' };
+  for (const [jurisdiction, status] of [['eu', 202], ['us', 503], ['', 503]]) {
+    const { link } = await report();
+    const bound = await startWorker(store, [signing], { TALLIES_JURISDICTION: jurisdiction }, {}, contents);
+    try {
+      const answer = await ask(bound.origin, `${link()}/erase`, { method: 'POST', headers, body: '' });
+      assert.equal(answer.status, status, jurisdiction);
+    } finally {
+      await bound.stop();
+    }
+  }
+  assert.equal((await taken('requests', 1)).length, 1);
 });
 
 test('S3 refusing by policy is a fault, an absent object is gone', async () => {

@@ -137,9 +137,10 @@ async function startQueues(emulation) {
       response.writeHead(isOpen ? 403 : 503).end();
       return;
     }
-    const { QueueUrl, MessageBody } = JSON.parse(body);
+    const { QueueUrl, ...rest } = JSON.parse(body);
     const name = new URL(QueueUrl).pathname.split('/').at(-1);
-    const sent = await call('SendMessage', { QueueUrl: urls[name], MessageBody });
+    const [, action] = /^AmazonSQS\.(SendMessage|SendMessageBatch)$/.exec(request.headers['x-amz-target']);
+    const sent = await call(action, { QueueUrl: urls[name], ...rest });
     response.writeHead(sent.status, { 'content-type': 'application/x-amz-json-1.0' }).end(sent.text);
   });
   door.listen(0, '127.0.0.1');
@@ -175,8 +176,8 @@ async function startQueues(emulation) {
   };
 }
 
-/** Starts the built Worker; `bindings` override its configuration. */
-export async function startWorker(store, keys, bindings = {}, options = {}) {
+/** Starts the built Worker; `bindings` override its configuration, `front` is a module before it. */
+export async function startWorker(store, keys, bindings = {}, options = {}, front = undefined) {
   const worker = new Miniflare({
     log: new Log(LogLevel.NONE),
     host: '127.0.0.1',
@@ -184,6 +185,7 @@ export async function startWorker(store, keys, bindings = {}, options = {}) {
     // Wherever the tests are run from.
     modulesRoot: built(''),
     modules: [
+      ...(front ? [{ type: 'ESModule', path: built('front.mjs'), contents: front }] : []),
       { type: 'ESModule', path: built('index.js') },
       { type: 'CompiledWasm', path: built('index_bg.wasm') },
     ],

@@ -65,6 +65,8 @@ pub struct Stored<'a> {
     pub code: Option<&'a str>,
     /// The metadata [`META_USAGE`](crate::META_USAGE).
     pub usage: Option<&'a str>,
+    /// The metadata [`META_UNTIL`](crate::META_UNTIL).
+    pub until: Option<&'a str>,
     /// The entity tag, with its quotation marks.
     pub etag: Option<&'a str>,
     /// The size of the whole object.
@@ -134,7 +136,8 @@ impl Fetch {
     /// What to do, once the origin has answered.
     ///
     /// A link of another epoch than the object's is revoked: 410. An object
-    /// without a readable epoch is our own fault and is not served: 503. A
+    /// without a readable epoch is our own fault and is not served: 503. What
+    /// is past its time is not served, however late its removal comes: 410. A
     /// page that is gone was erased or has passed its retention: 410; another
     /// file that is missing never was: 404. What has a code and no session is
     /// not served: 403, and the code is asked for.
@@ -157,6 +160,12 @@ impl Fetch {
         };
         if actor.claims.epoch != epoch {
             return actor.problem(Problem::Revoked);
+        }
+        // A link may live longer than data whose retention was shortened since.
+        match stored.until.map(str::parse::<u64>).transpose() {
+            Ok(Some(until)) if now_secs >= until => return actor.problem(Problem::Removed),
+            Ok(_) => {}
+            Err(_) => return actor.fault(),
         }
         let Ok(code) = stored.code.map(str::parse::<CodeHash>).transpose() else {
             return actor.fault();

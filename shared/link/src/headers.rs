@@ -16,6 +16,10 @@ pub const META_SCRIPT_SHA256: &str = "csp-script-sha256";
 /// Object metadata: `off` once the patient has objected to usage events.
 pub const META_USAGE: &str = "usage";
 
+/// Object metadata: the second, in epoch seconds, from which the report's data is over; the
+/// page names it, and nothing is served from it on, however late its removal comes.
+pub const META_UNTIL: &str = "until";
+
 /// Object metadata of a report with a second factor: the slow hash of its code
 /// ([`CodeHash`](crate::CodeHash)). Like the epoch it lies on every object.
 pub const META_CODE: &str = "code-argon2id";

@@ -37,6 +37,7 @@ mod headers;
 mod host;
 mod keys;
 mod language;
+mod memory;
 mod message;
 mod pages;
 mod problem;
@@ -55,11 +56,13 @@ pub use claims::{Claims, Flags, InvalidReportId, ReportId};
 pub use code::{Code, CodeHash, HashFailed, InvalidCode, InvalidCodeHash};
 pub use fetch::{Fetch, Origin, Stored};
 pub use headers::{
-    InlineHashes, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE,
+    InlineHashes, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_UNTIL,
+    META_USAGE,
 };
 pub use host::Host;
 pub use keys::{InvalidKey, KeyId, KeySet, PublicKey, SigningKey};
 pub use language::Language;
+pub use memory::Memory;
 pub use message::{
     AccessMessage, AccessRecord, Action, InvalidMessage, InvalidSubject, ReaderRequest,
     RequestMessage, Subject, UsageEvent,
@@ -68,7 +71,7 @@ pub use problem::{Methods, Problem, problem_page};
 pub use range::{ByteRange, RangeRequest};
 pub use reply::{Answer, Body, Count, Header, Message, Next, Reply};
 pub use request::{MAX_BODY_BYTES, Request};
-pub use route::{Decision, route};
+pub use route::{Decision, route, route_again};
 pub use session::{InvalidSessionKey, SESSION_COOKIE, SessionKey};
 pub use tally::{Allowance, Counted, Tally};
 pub use token::{Refusal, TOKEN_CHARS, Token, verify};

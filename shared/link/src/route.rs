@@ -7,11 +7,12 @@ use crate::fetch::Fetch;
 use crate::forms::{Wish, expired_page};
 use crate::headers::{self, Caching, FILE_POLICY};
 use crate::host::Host;
+use crate::memory::Memory;
 use crate::pages;
 use crate::problem::{Methods, Problem, problem_page};
 use crate::reply::Answer;
 use crate::request::{Request, Unusable};
-use crate::token::{Refusal, Token, verify};
+use crate::token::{Refusal, Token, verify_once};
 
 /// The longest path and query that are read at all.
 const MAX_TARGET_BYTES: usize = 2048;
@@ -50,12 +51,28 @@ enum Target<'a> {
 /// of the access follows from one, and nothing is counted.
 #[must_use]
 pub fn route(request: &Request<'_>, host: &Host, now_secs: u64) -> Decision {
-    decide(request, host, now_secs).unwrap_or_else(|problem| {
+    route_again(request, host, now_secs, &mut Memory::default())
+}
+
+/// As [`route`], by a host that answers many requests: it keeps the memory.
+#[must_use]
+pub fn route_again(
+    request: &Request<'_>,
+    host: &Host,
+    now_secs: u64,
+    memory: &mut Memory,
+) -> Decision {
+    decide(request, host, now_secs, memory).unwrap_or_else(|problem| {
         Decision::Answer(problem_page(problem, request.language(), request.is_head()))
     })
 }
 
-fn decide(request: &Request<'_>, host: &Host, now_secs: u64) -> Result<Decision, Problem> {
+fn decide(
+    request: &Request<'_>,
+    host: &Host,
+    now_secs: u64,
+    memory: &mut Memory,
+) -> Result<Decision, Problem> {
     if request.path.len() + request.query.map_or(0, str::len) > MAX_TARGET_BYTES {
         return Err(Problem::TargetTooLong);
     }
@@ -71,7 +88,7 @@ fn decide(request: &Request<'_>, host: &Host, now_secs: u64) -> Result<Decision,
         Route::Security => return Ok(Decision::Answer(pages::security(language, is_head))),
         Route::Report { token, target } => (token, target),
     };
-    let verdict = verify(token, &host.keys, now_secs);
+    let verdict = verify_once(token, &host.keys, now_secs, memory);
     // After the signature, so that the time of a refusal names no file.
     let target = target.ok_or(Problem::NotFound)?;
     let (claims, is_live) = match verdict {

@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::claims::{Claims, Flags, ReportId};
 use crate::keys::{KeyId, KeySet, SigningKey};
+use crate::memory::Memory;
 
 /// The length of a token's text.
 pub const TOKEN_CHARS: usize = 124;
@@ -124,15 +125,26 @@ impl SigningKey {
 ///
 /// The [`Refusal`]; `Expired` only for a token that is genuinely ours.
 pub fn verify(token: &str, keys: &KeySet, now_secs: u64) -> Result<Claims, Refusal> {
+    verify_once(token, keys, now_secs, &mut Memory::default())
+}
+
+/// As [`verify`], with a memory of what was found genuine before.
+pub(crate) fn verify_once(
+    token: &str,
+    keys: &KeySet,
+    now_secs: u64,
+    memory: &mut Memory,
+) -> Result<Claims, Refusal> {
     let decoded = decode(token);
     let (payload, signature) = decoded.unwrap_or(([0; PAYLOAD_BYTES], DECOY_SIGNATURE));
     let key_id = KeyId::new(u16::from_be_bytes([payload[1], payload[2]]));
     let named = keys.get(key_id);
-    let genuine = named
-        .unwrap_or_else(|| keys.decoy())
-        .verifier()
-        .verify_strict(&message(&payload), &Signature::from_bytes(&signature))
-        .is_ok();
+    let key = named.unwrap_or_else(|| keys.decoy());
+    let genuine = memory.is_genuine(key, &payload, &signature, || {
+        key.verifier()
+            .verify_strict(&message(&payload), &Signature::from_bytes(&signature))
+            .is_ok()
+    });
 
     if decoded.is_none() || payload[0] != VERSION {
         return Err(Refusal::Malformed);

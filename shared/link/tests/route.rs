@@ -443,6 +443,23 @@ fn range_headers_read_and_resolve_as_the_standard_says() {
 }
 
 #[test]
+fn what_is_past_its_time_is_not_served_even_if_the_link_lives() {
+    let (late, token) = (NOW.to_string(), live());
+    for path in [format!("/r/{token}"), format!("/r/{token}?data.json")] {
+        let asked = fetch(get(&path));
+        let status = |until| {
+            let stored = Stored { until, ..stored() };
+            after(&asked, &Origin::Whole(stored)).status
+        };
+        let next_second = (NOW + 1).to_string();
+        assert_eq!(status(Some(next_second.as_str())), 200);
+        assert_eq!(status(None), 200);
+        assert_eq!(status(Some(late.as_str())), 410);
+        assert_eq!(status(Some("soon")), 503);
+    }
+}
+
+#[test]
 fn a_known_tag_is_not_sent_again_unless_the_link_is_revoked() {
     let path = format!("/r/{}", live());
     for (tags, status) in [
