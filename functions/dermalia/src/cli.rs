@@ -24,7 +24,8 @@ Exit codes:
   64  the command line was wrong
 
 Environment:
-  RUST_LOG   what is logged to stderr, for example `info` or `dermalia=debug`";
+  DERMALIA_CREDENTIAL   the practice's credential, for `upload`
+  RUST_LOG              what is logged to stderr, for example `info` or `dermalia=debug`";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -55,6 +56,13 @@ pub(crate) enum Command {
     /// process that is killed at any moment continues where it was when started again. E-mails
     /// are written to DATA/outbox/.
     Serve(ServeArgs),
+    /// Send a bundle to a service, as a scanner or the practice's gateway does.
+    ///
+    /// The practice's credential, as `practice add` prints it, is read from the variable
+    /// DERMALIA_CREDENTIAL or from a file. Files go several at a time, the manifest last; a
+    /// broken connection is taken up again, and so is an upload that was stopped, when the
+    /// command is run again. What fails its checksum is not taken.
+    Upload(UploadArgs),
     /// Issue, show or revoke the signed link of a scan.
     #[command(subcommand)]
     Link(LinkCommand),
@@ -177,6 +185,23 @@ pub(crate) struct ServeArgs {
     /// Address of the reports as patients see it; the listening address by default.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct UploadArgs {
+    /// A bundle: a folder with manifest.json, or a .zip of one. A folder that `phantom`
+    /// wrote stands for the bundle in it.
+    pub(crate) bundle: PathBuf,
+    /// Address of the door: `https://…` as the deployment prints it, or
+    /// `http://127.0.0.1:8787/upload` for `serve` on this machine.
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
+    /// The file that holds the practice's credential.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential_file: Option<PathBuf>,
+    /// How many files go at a time.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) parallel: u8,
 }
 
 #[derive(Subcommand)]

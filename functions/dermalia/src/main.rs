@@ -13,6 +13,7 @@ mod practice;
 mod report;
 mod rights;
 mod serve;
+mod upload;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
             };
             Ok(serve::serve(options, ready).await?)
         }),
+        Command::Upload(args) => service("error", upload::run(&args, &output)),
         Command::Link(command) => service("warn", link::run(&command, &output)),
         Command::Rights(command) => service("warn", rights::run(&command, &output)),
         Command::Audit(command) => service("warn", audit::run(&command, &output)),

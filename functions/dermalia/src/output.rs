@@ -107,6 +107,17 @@ impl Output {
         bar
     }
 
+    /// Bytes that go somewhere, on a terminal; nothing elsewhere.
+    pub(crate) fn progress(&self, bytes: u64) -> ProgressBar {
+        if self.json || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec} {msg}";
+        let style = ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(bytes).with_style(style)
+    }
+
     /// A failure, on stderr.
     pub(crate) fn failure(&self, failure: &Failure) {
         let text = match failure {

@@ -48,7 +48,7 @@ pub struct OfferedFile {
 /// A request that only whoever holds it can make, once or again, for a short time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedRequest {
-    /// Where to `PUT` the file.
+    /// Where to `PUT` the file: a whole address, or one that begins at the door's host.
     pub url: String,
     /// What must be sent with it.
     pub headers: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! The HTTP server: `PUT /upload/{practice}/{scan}/{file}`, `PUT
+//! The HTTP server: `POST /upload` (the door), `PUT /upload/{practice}/{scan}/{file}`, `PUT
 //! /upload/{practice}/{scan}.zip`, and everything that the edge serves.
 
 use std::fs::OpenOptions;
@@ -26,12 +26,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
+use super::door::Gate;
 use super::link_server::LinkServer;
 use super::local::Local;
 use super::workers::Stop;
 
 /// The header in which a sender states the SHA-256 of a file, in hex.
-const CHECKSUM_HEADER: &str = "x-checksum-sha256";
+pub(super) const CHECKSUM_HEADER: &str = "x-checksum-sha256";
 /// A sender that is silent for longer is cut off.
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// How long open connections are waited for at the end.
@@ -43,15 +44,18 @@ pub(crate) struct Server {
     local: Local,
     limits: Limits,
     links: Arc<LinkServer>,
+    gate: Arc<Gate>,
 }
 
 impl Server {
     pub(crate) fn new(local: Local, limits: Limits) -> anyhow::Result<Self> {
         let links = Arc::new(LinkServer::new(&local)?);
+        let gate = Arc::new(Gate::new(&local, &limits)?);
         Ok(Self {
             local,
             limits,
             links,
+            gate,
         })
     }
 }
@@ -59,6 +63,7 @@ impl Server {
 /// Serves until the stop.
 pub(crate) async fn run(listener: TcpListener, server: Server, stop: Stop) {
     let router = Router::new()
+        .route("/upload", any(take_offer))
         .route("/upload/{practice}/{archive}", any(put_archive))
         .route("/upload/{practice}/{scan}/{file}", any(put_file))
         .fallback(serve_link)
@@ -79,7 +84,7 @@ pub(crate) async fn run(listener: TcpListener, server: Server, stop: Stop) {
 }
 
 /// Why a request is not served.
-enum Refusal {
+pub(super) enum Refusal {
     Status(StatusCode, String),
     Upload(UploadError),
 }
@@ -91,11 +96,21 @@ impl From<UploadError> for Refusal {
 }
 
 impl Refusal {
-    fn bad_request(message: impl ToString) -> Self {
+    pub(super) fn bad_request(message: impl ToString) -> Self {
         Self::Status(StatusCode::BAD_REQUEST, message.to_string())
     }
 
-    fn into_response(self) -> Response<HttpBody> {
+    pub(super) fn unauthorized(message: impl ToString) -> Self {
+        Self::Status(StatusCode::UNAUTHORIZED, message.to_string())
+    }
+
+    /// Scanners send no `Origin`, browsers always: no web page may upload through its visitor.
+    pub(super) fn web_page() -> Self {
+        let message = "uploads from web pages are not accepted".to_owned();
+        Self::Status(StatusCode::FORBIDDEN, message)
+    }
+
+    pub(super) fn into_response(self) -> Response<HttpBody> {
         let (status, message) = match self {
             Self::Status(status, message) => (status, message),
             Self::Upload(error) => {
@@ -117,7 +132,7 @@ impl Refusal {
     }
 }
 
-fn json_response(status: StatusCode, value: &serde_json::Value) -> Response<HttpBody> {
+pub(super) fn json_response(status: StatusCode, value: &serde_json::Value) -> Response<HttpBody> {
     let mut response = Response::new(HttpBody::from(format!("{value}\n")));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -133,10 +148,20 @@ fn json_response(status: StatusCode, value: &serde_json::Value) -> Response<Http
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("PUT"));
     }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
+}
+
+async fn take_offer(
+    State(server): State<Server>,
+    request: Request<HttpBody>,
+) -> Response<HttpBody> {
+    server.gate.answer(request).await
 }
 
 async fn put_file(
@@ -175,16 +200,15 @@ async fn put(
         let message = "expected PUT".to_owned();
         return Err(Refusal::Status(StatusCode::METHOD_NOT_ALLOWED, message));
     }
-    // Scanners send no Origin, browsers always: no web page may upload through its visitor.
     if parts.headers.contains_key(header::ORIGIN) {
-        let message = "uploads from web pages are not accepted".to_owned();
-        return Err(Refusal::Status(StatusCode::FORBIDDEN, message));
+        return Err(Refusal::web_page());
     }
     let scan = ScanKey {
         practice: practice.parse().map_err(Refusal::bad_request)?,
         scan: scan.parse().map_err(Refusal::bad_request)?,
     };
-    object_key(&scan, &target).map_err(UploadError::from)?;
+    let key = object_key(&scan, &target).map_err(UploadError::from)?;
+    server.gate.admit(&scan, &key, &parts).await?;
     let header_text = |name: &str| {
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())

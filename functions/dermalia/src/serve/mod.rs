@@ -2,6 +2,7 @@
 //! ports, with an upload end point, a watched folder and a server for the links.
 
 mod cloud;
+mod door;
 mod drop_folder;
 mod http;
 mod link_server;
