@@ -345,7 +345,7 @@ pub(crate) struct SweepArgs {
 /// Where a service keeps its data.
 #[derive(Args)]
 pub(crate) struct PlaceArgs {
-    /// The folder given to `serve --data`.
+    /// The folder given to `serve --data`, or `aws:STAGE` for a stage on AWS.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
 }

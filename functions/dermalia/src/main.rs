@@ -9,6 +9,7 @@ mod link;
 mod ops;
 mod output;
 mod phantom;
+mod place;
 mod practice;
 mod report;
 mod rights;

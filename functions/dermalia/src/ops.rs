@@ -1,21 +1,17 @@
 //! `dermalia ops`: what was given up, and how it comes back.
 
-use dermalia_record::port::Queue;
 use serde_json::json;
 
 use crate::cli::OpsCommand;
 use crate::output::{Failure, Output};
-use crate::serve::Local;
+use crate::place::Place;
 
 /// How many dead letters are shown.
 const SHOWN: usize = 1_000;
 
 pub(crate) async fn run(command: &OpsCommand, output: &Output) -> Result<(), Failure> {
     let (OpsCommand::Dead(place) | OpsCommand::Redrive(place)) = command;
-    let local = Local::beside(&place.data)?;
-    let queues: [(&str, &dyn Queue); 2] =
-        [("uploads", &local.uploads), ("reports", &local.reports)];
-    for (name, queue) in queues {
+    for (name, queue) in Place::of(&place.data).await?.queues {
         match command {
             OpsCommand::Dead(_) => {
                 for letter in queue

@@ -1,25 +1,16 @@
 //! `dermalia practice`: practices, their terms and their credentials.
 
-use std::sync::Arc;
-
 use anyhow::{Context, bail};
 use dermalia_record::audit::{Action, Actor, Draft};
-use dermalia_record::port::PracticeStore;
-use dermalia_record::{Audit, Credential, Practice, PracticeError, PracticeId};
+use dermalia_record::{Credential, Practice, PracticeError, PracticeId};
 use serde_json::json;
 
 use crate::cli::{PracticeCommand, TermsArgs};
 use crate::output::{Failure, Output};
-use crate::serve::Local;
+use crate::place::Place;
 
 /// How many practices are listed at once.
 const PAGE: usize = 100;
-
-/// Where practices are kept, and where it is told what was changed.
-struct Register {
-    practices: Arc<dyn PracticeStore>,
-    audit: Audit,
-}
 
 pub(crate) async fn run(command: &PracticeCommand, output: &Output) -> Result<(), Failure> {
     let place = match command {
@@ -29,11 +20,7 @@ pub(crate) async fn run(command: &PracticeCommand, output: &Output) -> Result<()
         | PracticeCommand::Retire { place, .. }
         | PracticeCommand::List { place } => place,
     };
-    let local = Local::beside(&place.data)?;
-    let register = Register {
-        practices: Arc::clone(&local.ports.practices),
-        audit: local.audit.clone(),
-    };
+    let register = Place::of(&place.data).await?;
     Ok(match command {
         PracticeCommand::Add { id, terms, .. } => register.add(id, terms, output).await,
         PracticeCommand::Terms { id, terms, .. } => register.change(id, terms, output).await,
@@ -43,7 +30,7 @@ pub(crate) async fn run(command: &PracticeCommand, output: &Output) -> Result<()
     }?)
 }
 
-impl Register {
+impl Place {
     async fn add(&self, id: &str, terms: &TermsArgs, output: &Output) -> anyhow::Result<()> {
         let id: PracticeId = id.parse()?;
         let mut practice = Practice::new(id.clone());
