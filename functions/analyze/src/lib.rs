@@ -31,9 +31,9 @@ use data_encoding::HEXLOWER;
 use dermalia_record::event::Notification;
 use dermalia_record::port::{Body, Head, Metadata, ObjectWrite, Ports, Written};
 use dermalia_record::{
-    Attempt, Field, HandleError, Lease, Mailing, Phase, ReportMessage, RunId, ScanKey, ScanRecord,
-    Settings, Source, Stage, State, UploadEvent, bundle_prefix, bundles_prefix, expires_at_secs,
-    findings_prefix, run_artefact, run_prefix,
+    Attempt, Field, HandleError, Lease, Mailing, Phase, ReportMessage, RunId, ScanId, ScanKey,
+    ScanRecord, Settings, Source, Stage, State, UploadEvent, bundle_prefix, bundles_prefix,
+    expires_at_secs, findings_prefix, run_artefact, run_prefix,
 };
 use dermalia_scan::Limits;
 
@@ -59,6 +59,13 @@ pub struct Analyze {
     pub lease_ms: u64,
     /// After how long an analysis is taken for hung.
     pub timeout_ms: u64,
+}
+
+/// What the manifest says that the record keeps.
+struct Told {
+    captured_at: String,
+    patient: PatientData,
+    previous_scan: Option<ScanId>,
 }
 
 /// What became of one bundle.
@@ -172,8 +179,9 @@ impl Analyze {
             }
             _ => {}
         }
-        let later_upload =
-            |s: &Source| s.key != source.key && s.uploaded_at_ms > source.uploaded_at_ms;
+        // S3 knows whole seconds: within one, the key decides, the same way for every event.
+        let order = |s: &Source| (s.uploaded_at_ms, s.key.clone());
+        let later_upload = |s: &Source| s.key != source.key && order(s) > order(&source);
         if record.source.as_ref().is_some_and(later_upload) {
             return Ok(Outcome::Nothing);
         }
@@ -315,6 +323,11 @@ impl Analyze {
             return Err(HandleError::give_up("a claimed record without a source"));
         };
         let run = source.run_id();
+        let told = Told {
+            captured_at: measured.captured_at,
+            patient: measured.patient,
+            previous_scan: measured.previous_scan,
+        };
         for artefact in measured.artefacts {
             let key = run_artefact(&claimed.key, &run, &artefact.name)
                 .map_err(|e| HandleError::give_up(e.to_string()))?;
@@ -325,15 +338,7 @@ impl Analyze {
             };
             self.ports.objects.put(&key, object).await?;
         }
-        let next = self
-            .analysed(
-                claimed,
-                measured.captured_at,
-                expires_at_secs,
-                measured.patient,
-                &run,
-            )
-            .await?;
+        let next = self.analysed(claimed, told, expires_at_secs, &run).await?;
         match self.ports.records.update(next).await? {
             Written::Done(record) => {
                 self.finish(&record, upload, trigger).await?;
@@ -417,6 +422,11 @@ impl Analyze {
             key: record.key.clone(),
         };
         self.ports.reports.send(&message.to_json(), 0).await?;
+        // Reports of later scans that tell of an earlier run of this one.
+        for key in record.later_keys() {
+            let message = ReportMessage { key };
+            self.ports.reports.send(&message.to_json(), 0).await?;
+        }
         let terms = self
             .ports
             .terms(&self.settings, &record.key.practice)
@@ -495,11 +505,11 @@ impl Analyze {
     async fn analysed(
         &self,
         claimed: &ScanRecord,
-        captured_at: String,
+        told: Told,
         expires_at_secs: i64,
-        patient: PatientData,
         run: &RunId,
     ) -> Result<ScanRecord, HandleError> {
+        let patient = told.patient;
         let vault = &self.ports.vault;
         let known = vault
             .open_if_any(&claimed.key, Field::Email, claimed.email.as_ref())
@@ -508,7 +518,8 @@ impl Analyze {
         next.become_state(State::Analysed)
             .map_err(|e| HandleError::give_up(e.to_string()))?;
         next.lease = None;
-        next.captured_at = Some(captured_at);
+        next.captured_at = Some(told.captured_at);
+        next.previous_scan = told.previous_scan;
         next.expires_at_secs = expires_at_secs;
         next.run = Some(run.clone());
         next.reported_at_secs = None;

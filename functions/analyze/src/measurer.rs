@@ -1,6 +1,6 @@
 //! The seam between the orchestration and the analysis.
 
-use dermalia_record::{Personal, ScanKey};
+use dermalia_record::{Personal, ScanId, ScanKey};
 use dermalia_scan::Limits;
 
 /// A bundle as fetched from the object store.
@@ -41,6 +41,8 @@ pub struct Measured {
     pub captured_at: String,
     /// As in the manifest.
     pub patient: PatientData,
+    /// The scan before this one, as in the manifest.
+    pub previous_scan: Option<ScanId>,
     /// `findings.json`, heat maps, model.
     pub artefacts: Vec<Artefact>,
 }

@@ -69,6 +69,8 @@ impl Measurer for SkinMeasurer {
                 bytes: artifact.bytes,
             })
             .collect();
+        let previous = scan.manifest.previous_scan_id.as_deref();
+        let previous_scan = previous.and_then(|id| id.parse().ok());
         let patient = scan.manifest.patient.unwrap_or_default();
         Ok(Measured {
             captured_at: scan.manifest.captured_at,
@@ -77,6 +79,7 @@ impl Measurer for SkinMeasurer {
                 email: patient.email.map(Personal::new),
                 locale: patient.locale,
             },
+            previous_scan,
             artefacts,
         })
     }

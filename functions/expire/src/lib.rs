@@ -5,11 +5,15 @@
 //! after the last object is gone that it is; then the removal is acknowledged. A crash in
 //! between repeats the deletion and tells it once.
 
+mod comparison;
+
 use dermalia_record::audit::{Action, Actor, AuditEntry, Draft, Hash, Inventory};
 use dermalia_record::port::{Cause, Head, ObjectStore, PortError, Ports, Removal};
 use dermalia_record::{
     Audit, ScanRecord, findings_prefix, incoming_archive, incoming_prefix, report_prefix,
 };
+
+pub use comparison::{take_back, take_back_later};
 
 /// More objects or entries than any scan has.
 const LISTING: usize = 100_000;
@@ -131,10 +135,12 @@ impl Expire {
         };
         // The link dies first; then the key, with which every copy of the name is erased.
         delete_objects(ports.objects.as_ref(), record).await?;
+        take_back_later(ports, record).await?;
         ports.vault.destroy(key).await?;
         if let Some(report) = record.report_id {
             ports.accesses.remove(report, None).await?;
         }
+        comparison::forget_in_previous(ports, record).await?;
         let action = match cause {
             Cause::Expired => Action::Expired,
             Cause::Erased => Action::Erased,

@@ -7,6 +7,7 @@
 //! under the same key.
 
 mod code;
+mod earlier;
 mod links;
 mod mail;
 #[cfg(feature = "page")]
@@ -17,17 +18,18 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use dermalia_link::{
-    InlineHashes, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_USAGE,
-    PAGE_OBJECT, SigningKey,
+    InlineHashes, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_UNTIL,
+    META_USAGE, PAGE_OBJECT, SigningKey,
 };
 use dermalia_record::port::{Body, Metadata, ObjectWrite, Ports, Written};
 use dermalia_record::{
-    Attempt, Field, HandleError, Lease, LinkGrant, Personal, Phase, ReportId, ReportMessage, RunId,
-    ScanKey, ScanRecord, Settings, Stage, State, random_report_id, report_asset, report_prefix,
-    run_prefix,
+    Attempt, Field, HandleError, Lease, LinkGrant, META_COMPARED, META_RUN, Personal, Phase,
+    ReportId, ReportMessage, RunId, ScanKey, ScanRecord, Settings, Stage, State, random_report_id,
+    report_asset, report_prefix, run_prefix,
 };
 
 pub use code::issue_code;
+pub use earlier::ask_for_later;
 pub use links::{LinkError, issue_link, link_url, mark_objects, revoke_links};
 pub use mail::{MailText, mail_text};
 #[cfg(feature = "page")]
@@ -39,8 +41,8 @@ const LISTING: usize = 1_000;
 /// The largest artefact that is read, and all of them together.
 const MAX_ARTEFACT_BYTES: u64 = 128 << 20;
 const MAX_ARTEFACTS_BYTES: u64 = 512 << 20;
-/// Object metadata: the run that a report was made from.
-pub const META_RUN: &str = "run";
+/// The artefact that a comparison needs of the scan before.
+const FINDINGS: &str = "findings.json";
 
 /// The handler and what it works with.
 #[derive(Clone)]
@@ -142,7 +144,7 @@ impl Report {
         let Some(claimed) = self.claim(record, attempt).await? else {
             return Ok(Outcome::Nothing);
         };
-        let result = self.report_claimed(claimed.clone()).await;
+        let result = self.report_claimed(claimed.clone(), attempt).await;
         if result.is_err() {
             self.let_go(&claimed).await;
         }
@@ -158,15 +160,18 @@ impl Report {
             })
     }
 
-    /// Whether the page that the link reaches is the one of the record's run and epoch.
+    /// Whether the page that the link reaches is the one of the record's run, end and epoch,
+    /// compared with what it may be compared with now.
     async fn is_served(&self, record: &ScanRecord) -> Result<bool, HandleError> {
-        let (Some(report), Some(run)) = (record.report_id, &record.run) else {
+        let Some(report) = record.report_id else {
             return Ok(false);
         };
+        let earlier = self.ports.comparable(record).await?;
+        let compared = earlier.as_ref().and_then(|earlier| earlier.run.as_ref());
         let key = asset_key(report, PAGE_OBJECT)?;
         let head = self.ports.objects.head(&key).await?;
         Ok(head.is_some_and(|head| {
-            head.metadata.get(META_RUN) == Some(&run.to_string())
+            record.is_told_by(&head.metadata, compared)
                 && head.metadata.get(META_EPOCH) == Some(&record.epoch.number().to_string())
                 && head.metadata.get(META_CODE) == record.code_hash.as_ref()
         }))
@@ -202,6 +207,9 @@ impl Report {
             owner: HEXLOWER.encode(&owner),
             until_ms,
         });
+        // Reported and announced before: only the page is drawn anew.
+        let is_announced = record.mailing.accepted || record.email.is_none();
+        let is_anew = record.reported_at_secs.is_some() && is_announced;
         if !matches!(record.phase(), Phase::Analysed | Phase::Reported) {
             record
                 .become_state(State::Analysed)
@@ -226,8 +234,9 @@ impl Report {
         }
         let end = terms.link_end_secs(now_secs, record.expires_at_secs);
         record.link = match record.link {
-            // A new version of the scan may end sooner; its link then does too.
-            Some(link) if link.expires_at_secs > now_secs => Some(LinkGrant {
+            // A new version of the scan may end sooner; its link then does too. A page drawn
+            // anew gives nobody a longer one.
+            Some(link) if is_anew || link.expires_at_secs > now_secs => Some(LinkGrant {
                 expires_at_secs: link.expires_at_secs.min(record.expires_at_secs),
                 ..link
             }),
@@ -242,7 +251,11 @@ impl Report {
         }
     }
 
-    async fn report_claimed(&self, mut record: ScanRecord) -> Result<Outcome, HandleError> {
+    async fn report_claimed(
+        &self,
+        mut record: ScanRecord,
+        attempt: Attempt,
+    ) -> Result<Outcome, HandleError> {
         let (Some(report), Some(run)) = (record.report_id, record.run.clone()) else {
             return Err(HandleError::give_up("analysed, but without findings"));
         };
@@ -255,10 +268,14 @@ impl Report {
             .open_if_any(&record.key, Field::FirstName, record.first_name.as_ref())
             .await?;
         if record.phase() == Phase::Analysed || !self.is_served(&record).await? {
+            let earlier = self.note_later(&record, attempt).await?;
             let files = self
-                .render(&record, &run, &terms, first_name.clone())
+                .render(&record, &run, &terms, first_name.clone(), earlier.as_ref())
                 .await?;
-            self.publish(report, &run, &record, files).await?;
+            self.publish(report, &run, &record, earlier.as_ref(), files)
+                .await?;
+            self.may_still_tell(&record, report, earlier.as_ref())
+                .await?;
             if record.phase() == Phase::Analysed {
                 record
                     .become_state(State::Reported)
@@ -322,6 +339,7 @@ impl Report {
         run: &RunId,
         terms: &Settings,
         first_name: Option<Personal<String>>,
+        earlier: Option<&ScanRecord>,
     ) -> Result<Vec<ReportFile>, HandleError> {
         let prefix = run_prefix(&record.key, run);
         let listing = self.ports.objects.list(&prefix, LISTING).await?;
@@ -345,6 +363,10 @@ impl Report {
                 bytes: found.bytes,
             });
         }
+        let previous = match earlier {
+            Some(earlier) => Some(self.findings_of(earlier).await?),
+            None => None,
+        };
         let page = Page {
             practice_name: terms.practice_name.clone(),
             practice_contact: terms.contact.clone(),
@@ -354,6 +376,7 @@ impl Report {
                 .clone()
                 .unwrap_or_else(|| terms.locale.clone()),
             expires_at_secs: record.expires_at_secs,
+            previous,
         };
         let renderer = Arc::clone(&self.renderer);
         match tokio::task::spawn_blocking(move || renderer.render(findings, &page)).await {
@@ -370,8 +393,11 @@ impl Report {
         report: ReportId,
         run: &RunId,
         record: &ScanRecord,
+        earlier: Option<&ScanRecord>,
         mut files: Vec<ReportFile>,
     ) -> Result<(), HandleError> {
+        let compared = earlier.and_then(|earlier| earlier.run.as_ref());
+        self.forget_other(report, compared).await?;
         files.sort_by(|a, b| {
             (a.name == PAGE_OBJECT, &a.name).cmp(&(b.name == PAGE_OBJECT, &b.name))
         });
@@ -381,7 +407,11 @@ impl Report {
             let mut metadata = Metadata::from([
                 (META_EPOCH.to_owned(), record.epoch.number().to_string()),
                 (META_RUN.to_owned(), run.to_string()),
+                (META_UNTIL.to_owned(), record.expires_at_secs.to_string()),
             ]);
+            if let Some(compared) = compared {
+                metadata.insert(META_COMPARED.to_owned(), compared.to_string());
+            }
             if record.has_objected {
                 metadata.insert(META_USAGE.to_owned(), "off".to_owned());
             }

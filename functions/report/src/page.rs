@@ -1,7 +1,7 @@
 //! The real renderer.
 
 use dermalia_report::{
-    Artifact, Locale, PracticeView, Printer, ReportRequest, render_report_printed,
+    Artifact, Locale, PracticeView, Printer, ReportRequest, read_findings, render_report_printed,
 };
 use jiff::Timestamp;
 
@@ -26,6 +26,11 @@ impl Renderer for PageRenderer {
         let expires = Timestamp::from_second(page.expires_at_secs)
             .map_err(|e| e.to_string())?
             .to_string();
+        // What an older version has written and this one cannot read is not compared with.
+        let previous = page
+            .previous
+            .as_deref()
+            .and_then(|bytes| read_findings(bytes).ok());
         let request = ReportRequest {
             practice: PracticeView {
                 name: page.practice_name.as_deref(),
@@ -34,7 +39,7 @@ impl Renderer for PageRenderer {
             patient_first_name: page.first_name.as_ref().map(|name| name.reveal().as_str()),
             locales: &locales,
             expires: Some(&expires),
-            previous: None,
+            previous: previous.as_ref(),
             asset_prefix: dermalia_link::ASSET_PREFIX,
         };
         let files =

@@ -26,6 +26,8 @@ pub struct Page {
     pub locale: String,
     /// Until when the data is kept, in epoch seconds.
     pub expires_at_secs: i64,
+    /// The findings of the scan before, `findings.json`, if there is one to compare with.
+    pub previous: Option<Vec<u8>>,
 }
 
 /// Turns findings into the files that the link reaches, `report.html` among them. The same

@@ -16,12 +16,12 @@ mod request;
 
 use std::sync::Arc;
 
-use dermalia_expire::Expire;
+use dermalia_expire::{Expire, take_back_later};
 use dermalia_link::SigningKey;
 use dermalia_record::audit::{Action, Actor, Draft};
 use dermalia_record::port::{AccessKind, PortError, Ports, Written};
 use dermalia_record::{Audit, Phase, ReportMessage, ScanKey, ScanRecord, Settings, State};
-use dermalia_report_function::{LinkError, mark_objects};
+use dermalia_report_function::{LinkError, ask_for_later, mark_objects};
 
 pub use certificate::Certificate;
 pub use package::{Package, RECIPIENTS};
@@ -184,6 +184,7 @@ impl Rights {
             })
             .await?;
         mark_objects(&self.ports, &record).await?;
+        take_back_later(&self.ports, &record).await?;
         let operation = Self::change_name("restricted", &record);
         self.tell(&record, operation, actor, Action::Restricted)
             .await?;
@@ -222,6 +223,8 @@ impl Rights {
         mark_objects(&self.ports, &record).await?;
         if record.phase() == Phase::Analysed {
             self.ask_for_report(&record).await?;
+            // Later reports may tell of it again.
+            ask_for_later(&self.ports, &record).await?;
         }
         let operation = Self::change_name("restriction-lifted", &record);
         self.tell(&record, operation, actor, Action::RestrictionLifted)

@@ -1,7 +1,7 @@
 //! Rectification (Art. 16): first name and e-mail address.
 
 use dermalia_record::audit::{Action, Actor};
-use dermalia_record::{Field, Mailing, Personal, Phase, ScanKey, ScanRecord, State};
+use dermalia_record::{Field, Mailing, Personal, Phase, ScanKey, ScanRecord, State, report_prefix};
 use dermalia_report_function::mark_objects;
 
 use crate::{Rights, RightsError};
@@ -133,9 +133,18 @@ impl Rights {
                 Ok(true)
             })
             .await?;
-        mark_objects(&self.ports, &record).await?;
         if record.phase() == Phase::Analysed {
+            // Its links are dead, and the page shows what was wrong: it goes with every
+            // version, none is left to be written over.
+            if let Some(report) = record.report_id {
+                self.ports
+                    .objects
+                    .delete_prefix(&report_prefix(report))
+                    .await?;
+            }
             self.ask_for_report(&record).await?;
+        } else {
+            mark_objects(&self.ports, &record).await?;
         }
         if record.epoch.number() > 1 {
             let operation = Self::change_name("rectified", &record);

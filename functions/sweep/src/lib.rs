@@ -1,7 +1,7 @@
 //! Finds and removes what time and lost events have left behind, in both directions:
 //! objects, keys and access entries without a record, and records whose objects, events or
-//! dates are not what they should be. Everything here may be repeated and may run beside
-//! the other handlers and beside itself.
+//! dates are not what they should be, or whose page tells of another scan what it must not.
+//! Everything here may be repeated and may run beside the other handlers and beside itself.
 
 mod orphans;
 mod scans;
@@ -59,9 +59,11 @@ pub struct Found {
     pub orphan_accesses: u64,
     /// Reports whose objects had not heard of a revocation or an objection.
     pub marked: u64,
+    /// Reports that told of a scan of which nothing may be told any more.
+    pub taken_back: u64,
     /// Bundles whose event was lost.
     pub uploads_announced: u64,
-    /// Findings whose message was lost, or whose report was missing.
+    /// Findings whose message was lost, or whose report was missing or not up to date.
     pub reports_asked: u64,
     /// Records that say there are findings where there are none.
     pub without_findings: Vec<ScanKey>,
@@ -70,7 +72,7 @@ pub struct Found {
 impl Found {
     /// The counts with their names, for a person or a machine.
     #[must_use]
-    pub fn counts(&self) -> [(&'static str, u64); 13] {
+    pub fn counts(&self) -> [(&'static str, u64); 14] {
         [
             ("removed", self.removed),
             ("erasures_finished", self.erasures_finished),
@@ -82,6 +84,7 @@ impl Found {
             ("orphan_keys", self.orphan_keys),
             ("orphan_accesses", self.orphan_accesses),
             ("marked", self.marked),
+            ("taken_back", self.taken_back),
             ("uploads_announced", self.uploads_announced),
             ("reports_asked", self.reports_asked),
             (

@@ -1,12 +1,12 @@
 //! From the records to what should belong to them.
 
-use dermalia_expire::{inventory_of, operation};
+use dermalia_expire::{inventory_of, operation, take_back};
 use dermalia_link::{META_CODE, META_EPOCH, META_USAGE, PAGE_OBJECT};
 use dermalia_record::audit::{Action, Actor, Draft};
 use dermalia_record::port::{Cause, Head, PortError, Written};
 use dermalia_record::{
-    Phase, PracticeId, ReportMessage, ScanKey, ScanRecord, Settings, bundles_prefix,
-    expires_at_secs, report_asset, run_prefix,
+    META_COMPARED, Phase, PracticeId, ReportMessage, ScanKey, ScanRecord, Settings, State,
+    bundles_prefix, expires_at_secs, incoming_archive, incoming_prefix, report_asset, run_prefix,
 };
 use dermalia_report_function::{LinkError, mark_objects};
 
@@ -32,9 +32,7 @@ impl Sweep {
             };
             last = Some(end.key.clone());
             for record in batch {
-                let none = Vec::new();
-                let objects = lying.findings.get(&record.key).unwrap_or(&none);
-                self.record(record, &terms, objects, reports_idle, found)
+                self.record(record, &terms, lying, reports_idle, found)
                     .await?;
             }
         }
@@ -44,7 +42,7 @@ impl Sweep {
         &self,
         mut record: ScanRecord,
         terms: &Settings,
-        objects: &[Head],
+        lying: &Lying,
         reports_idle: bool,
         found: &mut Found,
     ) -> Result<(), PortError> {
@@ -71,8 +69,63 @@ impl Sweep {
         if record.is_expired(self.ports.clock.now_secs()) {
             return Ok(());
         }
+        let record = self.forget_removed(record).await?;
+        let record = self.return_to_run(record, lying).await?;
+        let none = Vec::new();
+        let objects = lying.findings.get(&record.key).unwrap_or(&none);
         self.bundle(&record, terms, objects, found).await?;
         self.report(&record, objects, reports_idle, found).await
+    }
+
+    /// A scan whose new upload was claimed, but went before it was measured, stands again
+    /// where its earlier run has left it.
+    async fn return_to_run(
+        &self,
+        mut record: ScanRecord,
+        lying: &Lying,
+    ) -> Result<ScanRecord, PortError> {
+        let is_waiting = record.phase() == Phase::Received
+            && record.run.is_some()
+            && record.leased_until_ms(self.ports.clock.now_ms()).is_none();
+        if !is_waiting || lying.incoming.contains_key(&record.key) {
+            return Ok(record);
+        }
+        // The listing may be older than the record.
+        let objects = &self.ports.objects;
+        let folder = objects.list(&incoming_prefix(&record.key), 1).await?;
+        let archive = objects.head(&incoming_archive(&record.key)).await?;
+        if !folder.objects.is_empty() || archive.is_some() {
+            return Ok(record);
+        }
+        let before = record.clone();
+        if record.become_state(State::Analysed).is_err() {
+            return Ok(before);
+        }
+        record.source = None;
+        Ok(match self.ports.records.update(record).await? {
+            Written::Done(record) => *record,
+            Written::Conflict => before,
+        })
+    }
+
+    /// Takes later scans that are gone off the list of those that may tell of this one.
+    async fn forget_removed(&self, mut record: ScanRecord) -> Result<ScanRecord, PortError> {
+        let mut gone = Vec::new();
+        for key in record.later_keys() {
+            if self.ports.records.get(&key).await?.is_none() {
+                gone.push(key.scan);
+            }
+        }
+        let is_leased = record.leased_until_ms(self.ports.clock.now_ms()).is_some();
+        if gone.is_empty() || is_leased {
+            return Ok(record);
+        }
+        let before = record.clone();
+        record.next_scans.retain(|scan| !gone.contains(scan));
+        Ok(match self.ports.records.update(record).await? {
+            Written::Done(record) => *record,
+            Written::Conflict => before,
+        })
     }
 
     /// Deletes the raw bundle that is kept beyond its time.
@@ -145,6 +198,7 @@ impl Sweep {
             match self.ports.objects.head(&key).await? {
                 None => is_missing |= record.phase() == Phase::Delivered,
                 Some(head) => {
+                    is_missing |= self.tells_other(record, &head, found).await?;
                     let epoch = record.epoch.number().to_string();
                     let knows = head.metadata.get(META_EPOCH) == Some(&epoch)
                         && head.metadata.get(META_CODE) == record.code_hash.as_ref()
@@ -168,6 +222,29 @@ impl Sweep {
             found.reports_asked += 1;
         }
         Ok(())
+    }
+}
+
+impl Sweep {
+    /// Whether the page is to be drawn anew: its end was moved, or what it tells of the scan
+    /// before is not what it may tell. A page that tells too much is taken back at once.
+    async fn tells_other(
+        &self,
+        record: &ScanRecord,
+        page: &Head,
+        found: &mut Found,
+    ) -> Result<bool, PortError> {
+        let earlier = self.ports.comparable(record).await?;
+        let compared = earlier.as_ref().and_then(|earlier| earlier.run.as_ref());
+        if record.is_told_by(&page.metadata, compared) {
+            return Ok(false);
+        }
+        let told = page.metadata.get(META_COMPARED);
+        if told.is_some() && told != compared.map(ToString::to_string).as_ref() {
+            found.taken_back += u64::from(take_back(&self.ports, record).await?);
+            return Ok(false);
+        }
+        Ok(record.phase() == Phase::Delivered)
     }
 }
 

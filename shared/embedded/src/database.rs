@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS records (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS records_by_expiry ON records (expires_at);
 CREATE UNIQUE INDEX IF NOT EXISTS records_by_report ON records (report_id);
+CREATE INDEX IF NOT EXISTS records_leased ON records (practice)
+    WHERE json_extract(body, '$.lease') IS NOT NULL;
 CREATE TABLE IF NOT EXISTS removals (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     cause TEXT NOT NULL,
@@ -84,6 +86,8 @@ const SCHEMA_VERSION: i64 = 2;
 #[derive(Clone)]
 pub struct Database {
     connection: Arc<Mutex<Connection>>,
+    /// It waits for no disk, so no other thread is needed for it.
+    is_in_memory: bool,
 }
 
 /// What can go wrong inside a transaction.
@@ -128,7 +132,7 @@ impl Database {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                 Err(PortError::retry("database", "open", error.kind()))
             }
-            _ => Self::prepare(Connection::open(path)),
+            _ => Self::prepare(Connection::open(path), false),
         }
     }
 
@@ -137,10 +141,13 @@ impl Database {
     /// # Errors
     /// When there is no memory for it.
     pub fn in_memory() -> Result<Self, PortError> {
-        Self::prepare(Connection::open_in_memory())
+        Self::prepare(Connection::open_in_memory(), true)
     }
 
-    fn prepare(connection: rusqlite::Result<Connection>) -> Result<Self, PortError> {
+    fn prepare(
+        connection: rusqlite::Result<Connection>,
+        is_in_memory: bool,
+    ) -> Result<Self, PortError> {
         let prepare = |mut connection: Connection| -> Result<Connection, Failure> {
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
             // Set once, it stays in the file; setting it again would wait for every writer.
@@ -177,10 +184,11 @@ impl Database {
             .map_err(|e| e.into_port("database", "open"))?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
+            is_in_memory,
         })
     }
 
-    /// Runs one transaction on a thread for blocking work.
+    /// Runs one transaction, on a thread for blocking work if there is a disk to wait for.
     pub(crate) async fn transact<T, F>(
         &self,
         port: &'static str,
@@ -201,6 +209,9 @@ impl Database {
             transaction.commit()?;
             Ok(value)
         };
+        if self.is_in_memory {
+            return run().map_err(|e| e.into_port(port, operation));
+        }
         match tokio::task::spawn_blocking(run).await {
             Ok(result) => result.map_err(|e| e.into_port(port, operation)),
             Err(error) => Err(PortError::retry(port, operation, error)),

@@ -166,36 +166,68 @@ impl ObjectStore for MemoryObjects {
     async fn delete_prefix(&self, prefix: &str) -> Result<u64, PortError> {
         checked_prefix(prefix, "delete_prefix")?;
         let mut contents = self.lock();
-        let before = contents.by_key.len();
-        contents.by_key.retain(|key, _| !key.starts_with(prefix));
-        Ok(u64::try_from(before - contents.by_key.len()).unwrap_or(u64::MAX))
+        let keys: Vec<String> = contents
+            .by_key
+            .range(prefix.to_owned()..)
+            .map(|(key, _)| key)
+            .take_while(|key| key.starts_with(prefix))
+            .cloned()
+            .collect();
+        for key in &keys {
+            contents.by_key.remove(key);
+        }
+        Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
     }
 }
 
 /// Keeps mails instead of sending them; clones share them.
 #[derive(Clone, Default)]
 pub struct MemoryMailer {
-    sent: Arc<Mutex<Vec<(String, Email)>>>,
+    mails: Arc<Mutex<Mails>>,
+}
+
+/// Mails in the order in which they came, and where they are to be found: a test may send
+/// tens of thousands.
+#[derive(Default)]
+struct Mails {
+    sent: Vec<(String, Email)>,
+    by_key: BTreeMap<String, usize>,
+    by_address: BTreeMap<String, Vec<usize>>,
 }
 
 impl MemoryMailer {
     /// The mails that would have gone out, with their idempotency keys.
     #[must_use]
     pub fn sent(&self) -> Vec<(String, Email)> {
-        self.sent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.lock().sent.clone()
+    }
+
+    /// Those to one address, in order.
+    #[must_use]
+    pub fn sent_to(&self, address: &str) -> Vec<Email> {
+        let mails = self.lock();
+        let places = mails.by_address.get(address).into_iter().flatten();
+        places.map(|place| mails.sent[*place].1.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mails> {
+        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl Mailer for MemoryMailer {
     async fn send(&self, email: &Email, idempotency_key: &str) -> Result<(), PortError> {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        match sent.iter().find(|(key, _)| key == idempotency_key) {
-            None => sent.push((idempotency_key.to_owned(), email.clone())),
-            Some((_, before)) if before == email => {}
+        let mut mails = self.lock();
+        match mails.by_key.get(idempotency_key) {
+            None => {
+                let place = mails.sent.len();
+                mails.by_key.insert(idempotency_key.to_owned(), place);
+                let address = email.to.reveal().clone();
+                mails.by_address.entry(address).or_default().push(place);
+                mails.sent.push((idempotency_key.to_owned(), email.clone()));
+            }
+            Some(place) if mails.sent[*place].1 == *email => {}
             // What the real service answers too: a key stands for one mail.
             Some(_) => {
                 let detail = "the idempotency key was used for another mail";

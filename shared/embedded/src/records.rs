@@ -34,7 +34,9 @@ impl SqliteRecords {
         self.database
             .transact(PORT, "release_leases", |t| {
                 let mut released = 0;
-                for body in bodies(t, "SELECT body FROM records", [])? {
+                let query = "SELECT body FROM records
+                             WHERE json_extract(body, '$.lease') IS NOT NULL";
+                for body in bodies(t, query, [])? {
                     let mut record = read(&body)?;
                     if record.lease.take().is_some() {
                         record.version += 1;

@@ -8,6 +8,7 @@
 mod attempt;
 pub mod audit;
 mod clock;
+mod comparison;
 pub mod event;
 mod id;
 mod keys;
@@ -24,6 +25,7 @@ mod state;
 pub use attempt::{Attempt, HandleError};
 pub use audit::Audit;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use comparison::{COMPARED_MARGIN_SECS, MAX_LATER_SCANS, META_COMPARED, META_RUN};
 pub use dermalia_link::ReportId;
 pub use event::{EventError, UploadEvent};
 pub use id::{IdError, PracticeId, ScanId, random_report_id};

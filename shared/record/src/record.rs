@@ -1,5 +1,6 @@
 //! The record of a scan: one item, changed only by conditional writes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -200,6 +201,12 @@ pub struct ScanRecord {
     /// The slow hash of the code that opens the report, if it needs one.
     #[serde(default)]
     pub code_hash: Option<String>,
+    /// The scan before this one, as the bundle names it.
+    #[serde(default)]
+    pub previous_scan: Option<ScanId>,
+    /// The later scans whose reports may tell of this one.
+    #[serde(default)]
+    pub next_scans: BTreeSet<ScanId>,
     /// When the patient asked last for erasure through the report, in epoch seconds.
     pub erasure_asked_at_secs: Option<i64>,
     /// How many e-mails have asked to confirm an erasure.
@@ -235,6 +242,8 @@ impl ScanRecord {
             has_objected: false,
             code_hash: None,
             objections: 0,
+            previous_scan: None,
+            next_scans: BTreeSet::new(),
             erasure_asked_at_secs: None,
             confirm_number: 0,
         }

@@ -9,6 +9,7 @@
     reason = "a test ends where something is missing"
 )]
 
+mod comparison;
 mod faults;
 mod life;
 mod links;

@@ -1,9 +1,13 @@
 //! Duplicates, reordering, two workers at once, and a bundle that is uploaded again.
 
-use dermalia_embedded::worker::VISIBILITY_MS;
-use dermalia_record::{Attempt, HandleError, Phase, ReportMessage};
+use std::sync::Arc;
 
-use crate::rig::{Rig, scan};
+use dermalia_embedded::worker::VISIBILITY_MS;
+use dermalia_record::port::Cause;
+use dermalia_record::{Attempt, HandleError, Phase, ReportMessage};
+use dermalia_report_function::{Page, Renderer, Report, ReportFile};
+
+use crate::rig::{EchoRenderer, Rig, scan};
 
 const MAIL: &str = "email=anna@example.org";
 const ONCE: Attempt = Attempt {
@@ -201,7 +205,25 @@ async fn an_event_after_the_scan_was_removed_brings_nothing_back() {
     assert_eq!(rig.mailer.sent().len(), 1);
 }
 
-#[tokio::test]
+/// Removes the scan while its report is rendered.
+struct Removing {
+    rig: Rig,
+}
+
+impl Renderer for Removing {
+    fn render(&self, findings: Vec<ReportFile>, page: &Page) -> Result<Vec<ReportFile>, String> {
+        tokio::runtime::Handle::current().block_on(async {
+            let record = self.rig.record().await;
+            assert!(record.lease.is_some() && record.report_id.is_some());
+            let records = &self.rig.ports.records;
+            assert!(records.remove(&record, Cause::Erased).await.unwrap());
+            self.rig.expire().sweep(10, |_| Ok(())).await.unwrap();
+        });
+        EchoRenderer.render(findings, page)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_that_is_removed_while_it_is_reported_leaves_nothing() {
     let rig = Rig::new();
     rig.upload("skin", MAIL).await;
@@ -210,25 +232,15 @@ async fn a_scan_that_is_removed_while_it_is_reported_leaves_nothing() {
     analyze.handle(&taken[0].body, ONCE).await.unwrap();
     rig.ports.uploads.ack(&taken[0].receipt).await.unwrap();
 
-    // The record goes after the report was claimed: at its first object call.
-    let report = rig.report(&rig.ports);
+    // The record goes after the report was claimed: while it is rendered.
+    let report = Report::new(
+        rig.ports.clone(),
+        Arc::new(Removing { rig: rig.clone() }),
+        Arc::clone(&rig.key),
+        Arc::clone(&rig.settings),
+    );
     let message = ReportMessage { key: scan() }.to_json();
-    let mut handling = std::pin::pin!(report.handle(&message, ONCE));
-    let removed = loop {
-        tokio::select! {
-            biased;
-            () = tokio::task::yield_now() => {
-                if !rig.keys_under("reports/").is_empty() || rig.record_is_claimed().await {
-                    let record = rig.record().await;
-                    break rig.ports.records.remove(&record, dermalia_record::port::Cause::Erased).await.unwrap();
-                }
-            }
-            result = &mut handling => panic!("too quick: {result:?}"),
-        }
-    };
-    assert!(removed);
-    rig.expire().sweep(10, |_| Ok(())).await.unwrap();
-    let result = handling.await;
+    let result = report.handle(&message, ONCE).await;
     assert!(
         matches!(result, Err(HandleError::Again { .. })),
         "{result:?}"

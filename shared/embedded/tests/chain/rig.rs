@@ -24,7 +24,8 @@ use dermalia_upload::{Accepted, Received, Target, accept, announce};
 pub(crate) const START_MS: i64 = 1_778_832_000_000;
 pub(crate) const CAPTURED_AT: &str = "2026-05-14T09:31:00+02:00";
 
-/// Understands `key=value` lines in the manifest: `email`, `refuse`, `fault`, `panic`.
+/// Understands `key=value` lines in the manifest: `email`, `previous`, `refuse`,
+/// `fault`, `panic`.
 pub(crate) struct LineMeasurer;
 
 impl Measurer for LineMeasurer {
@@ -56,6 +57,7 @@ impl Measurer for LineMeasurer {
             return Err(MeasureError::Refused("white.jpg: missing".to_owned()));
         };
         let mut measured = measured(&skin, lines.get("email").copied());
+        measured.previous_scan = lines.get("previous").map(|id| id.parse().unwrap());
         if let Some(captured_at) = lines.get("captured_at") {
             measured.captured_at = (*captured_at).to_owned();
         }
@@ -76,6 +78,7 @@ fn measured(skin: &str, email: Option<&str>) -> Measured {
             email: email.map(|e| Personal::new(e.to_owned())),
             locale: Some("de".to_owned()),
         },
+        previous_scan: None,
         artefacts: vec![
             artefact("findings.json", format!("{{\"skin\":\"{skin}\"}}")),
             artefact("heat_pores.webp", format!("map of {skin}")),
@@ -83,7 +86,7 @@ fn measured(skin: &str, email: Option<&str>) -> Measured {
     }
 }
 
-struct EchoRenderer;
+pub(crate) struct EchoRenderer;
 
 impl Renderer for EchoRenderer {
     fn render(&self, findings: Vec<ReportFile>, page: &Page) -> Result<Vec<ReportFile>, String> {
@@ -93,7 +96,11 @@ impl Renderer for EchoRenderer {
             .ok_or("no findings")?;
         let name = page.first_name.as_ref().map_or("", |n| n.reveal());
         let text = String::from_utf8_lossy(&findings.bytes).into_owned();
-        let html = format!("<head><style>p{{}}</style></head><p>{name}: {text}");
+        let previous = page.previous.as_deref().map(String::from_utf8_lossy);
+        let previous = previous.map_or(String::new(), |p| format!("before: {p}; "));
+        let until = page.expires_at_secs;
+        let html =
+            format!("<head><style>p{{}}</style></head><p>until {until}; {previous}{name}: {text}");
         let page = ReportFile {
             name: "report.html".to_owned(),
             content_type: "text/html".to_owned(),
@@ -124,9 +131,13 @@ pub(crate) struct Rig {
 }
 
 pub(crate) fn scan() -> ScanKey {
+    scan_named("scan-0001")
+}
+
+pub(crate) fn scan_named(name: &str) -> ScanKey {
     ScanKey {
         practice: "praxis-nord".parse().unwrap(),
-        scan: "scan-0001".parse().unwrap(),
+        scan: name.parse().unwrap(),
     }
 }
 
@@ -207,8 +218,12 @@ impl Rig {
 
     /// Stores one file without saying so.
     pub(crate) async fn store(&self, file: &str, text: &str) -> Accepted {
+        self.store_of(&scan(), file, text).await
+    }
+
+    async fn store_of(&self, scan: &ScanKey, file: &str, text: &str) -> Accepted {
         let received = Received {
-            scan: scan(),
+            scan: scan.clone(),
             target: Target::File(file.to_owned()),
             body: Body::Bytes(text.as_bytes().to_vec()),
             bytes: text.len() as u64,
@@ -222,10 +237,19 @@ impl Rig {
 
     /// Uploads a bundle and announces it; gives what was announced.
     pub(crate) async fn upload(&self, skin: &str, manifest: &str) -> Accepted {
+        self.upload_of(&scan(), skin, manifest).await
+    }
+
+    /// The same of another scan of the practice.
+    pub(crate) async fn upload_as(&self, name: &str, skin: &str, manifest: &str) -> Accepted {
+        self.upload_of(&scan_named(name), skin, manifest).await
+    }
+
+    pub(crate) async fn upload_of(&self, scan: &ScanKey, skin: &str, manifest: &str) -> Accepted {
         self.clock.advance_ms(10);
-        self.store("white.jpg", skin).await;
+        self.store_of(scan, "white.jpg", skin).await;
         self.clock.advance_ms(10);
-        let accepted = self.store("manifest.json", manifest).await;
+        let accepted = self.store_of(scan, "manifest.json", manifest).await;
         assert!(accepted.completes);
         self.announce(&accepted).await;
         accepted
@@ -351,13 +375,5 @@ impl Rig {
         for queue in &self.queues {
             assert_eq!(queue.depth().await.unwrap().dead, 0, "{context}");
         }
-    }
-}
-
-impl Rig {
-    /// Whether a worker has taken the report.
-    pub(crate) async fn record_is_claimed(&self) -> bool {
-        let record = self.records.get(&scan()).await.unwrap();
-        record.is_some_and(|r| r.lease.is_some() && r.report_id.is_some())
     }
 }

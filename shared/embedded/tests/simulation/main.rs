@@ -1,8 +1,9 @@
 //! Three years of twenty practices, with rights requests, crashes, lost and doubled events.
 //!
-//! At every step the scans that were touched and a sample of the others are held against a
-//! model of what may be read; after every full sweep all of them, and the stores against
-//! the records. `SIMULATION_SEED` repeats a run; the long form is an ignored test.
+//! At every step the scans that were touched, those whose time has just come and some of the
+//! others in turn are held against a model of what may be read and told; after every full
+//! sweep all of them, and the stores against the records. `SIMULATION_SEED` repeats a run;
+//! the long form is an ignored test.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,8 @@ mod model;
 mod stores;
 mod world;
 
+use std::time::Instant;
+
 use model::Random;
 use world::World;
 
@@ -27,14 +30,19 @@ fn seed() -> u64 {
 }
 
 async fn simulate(scans: usize, steps: usize) {
-    let seed = seed();
+    let (seed, start) = (seed(), Instant::now());
     eprintln!("SIMULATION_SEED={seed}, {scans} scans, {steps} steps");
     let mut world = World::new(Random::new(seed), scans, steps).await;
     for step in 0..steps {
         world.step(step).await;
+        if step % 4_000 == 3_999 {
+            let (seconds, left) = (start.elapsed().as_secs_f64(), world.objects());
+            eprintln!("{seconds:6.1} s  step {}, {left} objects", step + 1);
+        }
     }
     world.end().await;
     eprintln!("{}", world.summary());
+    eprintln!("{:.1} s", start.elapsed().as_secs_f64());
 }
 
 #[tokio::test]

@@ -38,25 +38,59 @@ pub(crate) struct Expected {
     pub(crate) has_objected: bool,
     /// Tokens sent before this many mails of the scan are dead.
     pub(crate) dead_mails: usize,
-    /// Months that are agreed, as the last full sweep saw them, and those agreed now.
-    pub(crate) months: [u16; 2],
+    /// The scan before, by its number.
+    pub(crate) previous: Option<usize>,
+    /// Those that name this one as the one before.
+    pub(crate) later: Vec<usize>,
+    /// When it ends, by the months that the last full sweep saw and by those agreed now.
+    pub(crate) ends: [i64; 2],
     /// The files of an upload that may still be lying in `incoming/`.
     pub(crate) uploaded_at_secs: i64,
 }
 
 impl Expected {
-    fn ends(&self) -> [i64; 2] {
-        self.months
-            .map(|months| expires_at_secs(&self.captured_at, months).unwrap())
+    /// When it ends by so many months.
+    pub(crate) fn end_after(captured_at: &str, months: u16) -> i64 {
+        expires_at_secs(captured_at, months).unwrap()
+    }
+
+    /// From when on its time is up by every count.
+    pub(crate) fn over_from(&self) -> i64 {
+        self.ends[0].max(self.ends[1])
     }
 
     /// Whether its time is up by every count.
     pub(crate) fn is_over(&self, now_secs: i64) -> bool {
-        self.ends().iter().all(|end| now_secs >= *end)
+        now_secs >= self.over_from()
     }
 
     /// Whether its time is not up by any.
     pub(crate) fn is_kept(&self, now_secs: i64) -> bool {
-        !self.is_erased && self.ends().iter().all(|end| now_secs < *end)
+        !self.is_erased && self.ends.iter().all(|end| now_secs < *end)
+    }
+}
+
+/// What happens every so often, whatever the steps are.
+pub(crate) struct Every {
+    mean_ms: u64,
+    due_ms: i64,
+}
+
+impl Every {
+    pub(crate) fn days(days: u64) -> Self {
+        Self {
+            mean_ms: days * 86_400_000,
+            due_ms: 0,
+        }
+    }
+
+    /// Whether its time has come; the next one then comes after as long as it likes.
+    pub(crate) fn is_due(&mut self, now_ms: i64, random: &mut Random) -> bool {
+        let is_due = now_ms >= self.due_ms;
+        if is_due {
+            let wait = random.below(2 * self.mean_ms);
+            self.due_ms = now_ms + i64::try_from(wait).unwrap();
+        }
+        is_due
     }
 }

@@ -43,13 +43,29 @@ impl Measurer for JsonMeasurer {
                 email: text("email"),
                 locale: None,
             },
+            previous_scan: manifest["previous_scan_id"]
+                .as_str()
+                .map(|id| id.parse().unwrap()),
             artefacts: vec![Artefact {
                 name: "findings.json".to_owned(),
                 content_type: "application/json".to_owned(),
-                bytes: format!("findings of {key}").into_bytes(),
+                bytes: findings_text(key).into_bytes(),
             }],
         })
     }
+}
+
+/// What a report says: to whom, until when, and what of the scan before.
+pub(crate) fn page_text(name: &str, until: i64, previous: Option<&str>) -> String {
+    format!(
+        "<p>{name}<p>until {until}<p>{}",
+        previous.unwrap_or("first")
+    )
+}
+
+/// What is measured on a scan.
+pub(crate) fn findings_text(key: &ScanKey) -> String {
+    format!("findings of {key}")
 }
 
 struct NameRenderer;
@@ -57,13 +73,16 @@ struct NameRenderer;
 impl Renderer for NameRenderer {
     fn render(&self, _: Vec<ReportFile>, page: &Page) -> Result<Vec<ReportFile>, String> {
         let name = page.first_name.as_ref().map_or("", |name| name.reveal());
+        let previous = page.previous.as_deref().map(String::from_utf8_lossy);
+        let text = page_text(name, page.expires_at_secs, previous.as_deref());
         let file = |name: &str, text: String| ReportFile {
             name: name.to_owned(),
             content_type: "text/html".to_owned(),
             bytes: text.into_bytes(),
         };
         Ok(vec![
-            file("report.html", format!("<p>{name}</p>")),
+            file("report.html", text.clone()),
+            file("report.en.html", text),
             file("data.json", "{}".to_owned()),
         ])
     }

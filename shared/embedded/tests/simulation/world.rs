@@ -1,30 +1,27 @@
 //! The steps of the simulation and what must hold after each.
 
+mod checks;
 mod requests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use dermalia_embedded::fault::{Faults, Then, When};
 use dermalia_embedded::worker::{Step, step};
-use dermalia_link::{Flags, KeySet, META_EPOCH, verify};
-use dermalia_record::audit::{Action, verify as verify_log};
-use dermalia_record::port::{Body, ObjectStore, Queue, RecordStore};
-use dermalia_record::{
-    Clock, Phase, Practice, PracticeId, ReportId, ScanKey, findings_prefix, owner_of, report_asset,
-    report_of,
-};
+use dermalia_link::Claims;
+use dermalia_record::port::{Body, Queue, RecordStore};
+use dermalia_record::{Clock, Phase, Practice, PracticeId, ScanKey};
 use dermalia_scan::Limits;
-use dermalia_sweep::INCOMING_DAYS;
 use dermalia_upload::{Received, Target, accept, announce};
 use jiff::Timestamp;
 
-use crate::model::{Expected, Random};
+use crate::model::{Every, Expected, Random};
 use crate::stores::Stores;
 
 const PRACTICES: usize = 20;
 const YEARS_SECS: u64 = 3 * 365 * 86_400;
-/// How many scans that were not touched are looked at after each step.
-const SAMPLE: usize = 4;
+/// How many scans that were not touched are looked at after each step, in turn.
+const SHARE: usize = 8;
 
 pub(crate) struct World {
     stores: Stores,
@@ -35,6 +32,15 @@ pub(crate) struct World {
     /// Scans still to come.
     to_come: usize,
     steps: usize,
+    /// A sweep that may crash; one with nothing in the way, after which all is looked at;
+    /// a practice that agrees something else.
+    every: [Every; 3],
+    /// The scan whose turn it is to be looked at.
+    turn: usize,
+    /// Whoever's time was up by then was looked at.
+    looked_at_secs: i64,
+    /// The tokens that went out, with what they claim.
+    verified: RefCell<BTreeMap<String, Claims>>,
     counts: BTreeMap<&'static str, u64>,
 }
 
@@ -60,12 +66,21 @@ impl World {
             scans: Vec::new(),
             to_come: scans,
             steps,
+            every: [Every::days(9), Every::days(30), Every::days(16)],
+            turn: 0,
+            looked_at_secs: 0,
+            verified: RefCell::default(),
             counts: BTreeMap::new(),
         }
     }
 
     pub(crate) fn summary(&self) -> String {
         format!("{:?}", self.counts)
+    }
+
+    /// How many objects there are.
+    pub(crate) fn objects(&self) -> usize {
+        self.stores.objects.snapshot().len()
     }
 
     fn count(&mut self, what: &'static str) {
@@ -137,13 +152,6 @@ impl World {
         match self.random.below(20) {
             0 => self.lose_message().await,
             1 => self.lose_removal().await,
-            2 => self.change_terms().await,
-            3 => {
-                let faults = self.faults();
-                drop(self.stores.sweep(&faults).full(|_| Ok(())).await);
-                self.restart(&faults).await;
-            }
-            4 => self.full_sweep().await,
             _ => {
                 // The database removes what is due in its own time.
                 if self.random.one_in(3) {
@@ -151,13 +159,39 @@ impl World {
                 }
             }
         }
-        self.work().await;
-        for _ in 0..SAMPLE {
-            touched.extend(self.any_scan());
+        let now_ms = self.stores.clock.now_ms();
+        let [crashing, whole, terms] =
+            [0, 1, 2].map(|n: usize| self.every[n].is_due(now_ms, &mut self.random));
+        if terms {
+            self.change_terms().await;
         }
+        if crashing {
+            let faults = self.faults();
+            drop(self.stores.sweep(&faults).full(|_| Ok(())).await);
+            self.restart(&faults).await;
+            self.count("sweeps");
+        }
+        if whole {
+            self.full_sweep().await;
+        }
+        self.work().await;
+        for _ in 0..SHARE.min(self.scans.len()) {
+            self.turn = (self.turn + 1) % self.scans.len();
+            touched.push(self.turn);
+        }
+        touched.extend(self.just_over());
         for index in touched {
             self.check(index).await;
         }
+    }
+
+    /// The scans whose time is up since this was asked last.
+    fn just_over(&mut self) -> Vec<usize> {
+        let (since, now) = (self.looked_at_secs, self.now());
+        self.looked_at_secs = now;
+        let over = |scan: &Expected| (since..now).contains(&(scan.over_from() - 1));
+        let scans = self.scans.iter().enumerate();
+        scans.filter(|(_, s)| over(s)).map(|(n, _)| n).collect()
     }
 
     fn any_scan(&mut self) -> Option<usize> {
@@ -249,7 +283,11 @@ impl World {
                 .strftime("%Y-%m-%dT%H:%M:%S%:z")
                 .to_string(),
         };
-        let months = self.months[&practice];
+        let end = Expected::end_after(&captured_at, self.months[&practice]);
+        let previous = self.any_of(&practice);
+        if let Some(previous) = previous {
+            self.scans[previous].later.push(n);
+        }
         self.scans.push(Expected {
             key,
             captured_at,
@@ -258,17 +296,30 @@ impl World {
             is_restricted: false,
             has_objected: false,
             dead_mails: 0,
-            months: [months; 2],
+            previous,
+            later: Vec::new(),
+            ends: [end; 2],
             uploaded_at_secs: self.now(),
         });
         self.put_files(n).await;
         n
     }
 
+    /// Every second scan names an earlier one of its practice, whatever became of it.
+    fn any_of(&mut self, practice: &PracticeId) -> Option<usize> {
+        let index = self.any_scan()?;
+        let all = self.scans.iter().enumerate().skip(index);
+        let mut ours = all.filter(|(_, scan)| scan.key.practice == *practice);
+        let found = ours.next().map(|(n, _)| n);
+        found.filter(|_| self.random.one_in(2))
+    }
+
     async fn put_files(&mut self, index: usize) {
         let scan = self.scans[index].clone();
+        let previous = scan.previous.map(|n| self.scans[n].key.scan.clone());
         let manifest = serde_json::json!({
             "captured_at": scan.captured_at,
+            "previous_scan_id": previous,
             "patient": { "first_name": scan.name, "email": address(index) },
         });
         let picture = b"\xff\xd8\xff\xe1\x00\x0cExif\0\0abcd\xff\xd9".to_vec();
@@ -339,9 +390,6 @@ impl World {
     }
 
     async fn change_terms(&mut self) {
-        if !self.random.one_in(4) {
-            return;
-        }
         let id = self.practices[self.random.index(PRACTICES)].clone();
         let months = 3 + u16::try_from(self.random.below(22)).unwrap();
         let practices = &self.stores.ports.practices;
@@ -353,7 +401,7 @@ impl World {
         for scan in self.scans.iter_mut().filter(|s| s.key.practice == id) {
             // What was over before stays over.
             if !scan.is_over(self.stores.clock.now_secs()) {
-                scan.months[1] = months;
+                scan.ends[1] = Expected::end_after(&scan.captured_at, months);
             }
         }
         self.count("terms changed");
@@ -368,7 +416,7 @@ impl World {
             self.settle().await;
         }
         for scan in &mut self.scans {
-            scan.months[0] = scan.months[1];
+            scan.ends[0] = scan.ends[1];
         }
         // Young objects without a record are left to their workers: give them the time.
         self.stores.clock.advance_ms(3_601_000);
@@ -381,206 +429,6 @@ impl World {
             self.check_settled(index).await;
         }
         self.check_stores().await;
-    }
-
-    /// The tokens that went out about a scan, in order.
-    fn tokens(&self, index: usize) -> Vec<String> {
-        let address = address(index);
-        let sent = self.stores.mailer.sent();
-        let ours = sent.iter().filter(|(_, mail)| *mail.to.reveal() == address);
-        ours.filter_map(|(_, mail)| {
-            let line = mail.text.lines().find(|line| line.contains("/r/"))?;
-            Some(line.rsplit('/').next()?.to_owned())
-        })
-        .collect()
-    }
-
-    /// Whether a token opens a page now, as the edge decides it.
-    fn opens(&self, token: &str) -> bool {
-        let keys = KeySet::new(self.stores.key.public());
-        let now = u64::try_from(self.now()).unwrap();
-        let Ok(claims) = verify(token, &keys, now) else {
-            return false;
-        };
-        let key = report_asset(claims.report_id, "report.html").unwrap();
-        let objects = self.stores.objects.snapshot_of(&key);
-        claims.flags == Flags::NONE
-            && objects.is_some_and(|page| {
-                page.head.metadata.get(META_EPOCH) == Some(&claims.epoch.to_string())
-            })
-    }
-
-    /// What must hold at every moment.
-    async fn check(&self, index: usize) {
-        let (now, scan) = (self.now(), &self.scans[index]);
-        let record = self.stores.records.get(&scan.key).await.unwrap();
-        if scan.is_erased || scan.is_over(now) {
-            assert!(
-                record
-                    .as_ref()
-                    .is_none_or(|r| r.phase() == Phase::Erased
-                        || (r.captured_at.is_none() && !scan.is_erased)),
-                "readable: {scan:?} {record:?}"
-            );
-        }
-        if scan.is_restricted
-            && let Some(record) = &record
-        {
-            assert_eq!(record.phase(), Phase::Restricted, "{scan:?}");
-        }
-        for (n, token) in self.tokens(index).iter().enumerate() {
-            if self.opens(token) {
-                assert!(!scan.is_erased, "a link opens an erased scan: {scan:?}");
-                assert!(
-                    !scan.is_over(now),
-                    "a link opens a scan whose time is up: {scan:?}"
-                );
-                assert!(
-                    !scan.is_restricted,
-                    "a link opens a restricted scan: {scan:?}"
-                );
-                assert!(n >= scan.dead_mails, "a dead link opens: {scan:?}");
-            }
-        }
-    }
-
-    /// What must hold once everything has settled.
-    async fn check_settled(&self, index: usize) {
-        let (now, scan) = (self.now(), &self.scans[index]);
-        let record = self.stores.records.get(&scan.key).await.unwrap();
-        if !scan.is_kept(now) {
-            return;
-        }
-        // One whose event was lost for longer than files wait is gone from `incoming/`.
-        let Some(record) = record else {
-            let waited = now - scan.uploaded_at_secs;
-            assert!(waited > INCOMING_DAYS * 86_400, "removed early: {scan:?}");
-            return;
-        };
-        let Some(run) = &record.run else {
-            let waited = now - scan.uploaded_at_secs;
-            let may_wait = scan.is_restricted || waited > INCOMING_DAYS * 86_400;
-            assert!(may_wait, "never measured: {scan:?} {record:?}");
-            return;
-        };
-        let prefix = dermalia_record::run_prefix(&scan.key, run);
-        let findings = self.stores.objects.list(&prefix, 9).await.unwrap();
-        assert_eq!(
-            findings.objects.len(),
-            1,
-            "findings removed early: {scan:?}"
-        );
-        assert_eq!(record.has_objected, scan.has_objected, "{scan:?}");
-        if scan.is_restricted {
-            return;
-        }
-        assert_eq!(record.phase(), Phase::Delivered, "{scan:?}");
-        let key = report_asset(record.report_id.unwrap(), "report.html").unwrap();
-        let page = self.stores.objects.snapshot_of(&key);
-        let page = page.unwrap_or_else(|| panic!("report removed early: {scan:?}"));
-        let text = String::from_utf8(page.bytes).unwrap();
-        assert_eq!(text, format!("<p>{}</p>", scan.name), "{scan:?}");
-        assert_eq!(page.head.metadata.contains_key("usage"), scan.has_objected);
-    }
-
-    /// Everything in the stores belongs to a record that may have it.
-    async fn check_stores(&mut self) {
-        let now = self.now();
-        let practices = self.stores.ports.practices.list(None, 99).await.unwrap();
-        let bundle_days: BTreeMap<PracticeId, i64> = practices
-            .into_iter()
-            .map(|p| (p.id, i64::from(p.bundle_days)))
-            .collect();
-        let mut seen: BTreeMap<ScanKey, bool> = BTreeMap::new();
-        let mut reports: BTreeSet<ReportId> = BTreeSet::new();
-        for (key, object) in self.stores.objects.snapshot() {
-            if let Some(report) = report_of(&key) {
-                reports.insert(report);
-                continue;
-            }
-            let (scan, is_raw) = owner_of(&key).unwrap();
-            let record = self.stores.records.get(&scan).await.unwrap();
-            if key.starts_with("incoming/") {
-                let age_ms = self.stores.clock.now_ms() - object.head.modified_ms;
-                let restricted = record.is_some_and(|r| r.phase() == Phase::Restricted);
-                assert!(
-                    restricted || age_ms < INCOMING_DAYS * 86_400_000,
-                    "left behind: {key}"
-                );
-                continue;
-            }
-            assert!(key.starts_with(&findings_prefix(&scan)));
-            let record = record.unwrap_or_else(|| panic!("left behind: {key}"));
-            if is_raw && record.phase() != Phase::Restricted {
-                let end = record.reported_at_secs.unwrap() + bundle_days[&scan.practice] * 86_400;
-                assert!(now < end, "a raw bundle beyond its time: {key}");
-                let text = String::from_utf8_lossy(&object.bytes).into_owned();
-                assert!(
-                    !text.contains("Exif") && !text.contains("Vorname"),
-                    "{text}"
-                );
-            }
-            *seen.entry(scan).or_default() |= is_raw;
-        }
-        for report in &reports {
-            let record = self.stores.records.by_report(*report).await.unwrap();
-            assert!(record.is_some(), "left behind: a report without a record");
-        }
-        for scan in self
-            .stores
-            .ports
-            .vault
-            .keys
-            .scans(None, 100_000)
-            .await
-            .unwrap()
-        {
-            let record = self.stores.records.get(&scan).await.unwrap();
-            assert!(record.is_some(), "left behind: the key of {scan}");
-        }
-        for report in self
-            .stores
-            .ports
-            .accesses
-            .reports(None, 100_000)
-            .await
-            .unwrap()
-        {
-            let record = self.stores.records.by_report(report).await.unwrap();
-            assert!(record.is_some(), "left behind: accesses without a report");
-        }
-    }
-
-    /// Long after the last scan: nothing is left but the audit log, which is whole.
-    pub(crate) async fn end(&mut self) {
-        self.full_sweep().await;
-        for _ in 0..30 {
-            self.stores.clock.advance_ms(45 * 86_400_000);
-            self.full_sweep().await;
-        }
-        assert_eq!(self.to_come, 0);
-        assert!(self.stores.objects.snapshot().is_empty());
-        assert!(self.stores.records.all().await.unwrap().is_empty());
-        let keys = self.stores.ports.vault.keys.scans(None, 9).await.unwrap();
-        assert!(keys.is_empty());
-        let public = [self.stores.audit.key.public()];
-        let mut removed: BTreeMap<String, usize> = BTreeMap::new();
-        for practice in &self.practices {
-            let store = self.stores.audit.store.as_ref();
-            verify_log(store, practice, &public, None).await.unwrap();
-            for entry in store.entries(practice, 0, 1_000_000).await.unwrap() {
-                let text = serde_json::to_string(&entry).unwrap();
-                assert!(
-                    !text.contains("Vorname") && !text.contains("Richtig"),
-                    "{text}"
-                );
-                if matches!(entry.action, Action::Erased | Action::Expired) {
-                    *removed.entry(entry.operation.clone()).or_default() += 1;
-                }
-            }
-        }
-        assert!(removed.values().all(|times| *times == 1));
-        assert!(!removed.is_empty());
     }
 }
 
