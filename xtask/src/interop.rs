@@ -48,6 +48,13 @@ pub(crate) fn test() -> Result<()> {
     let report = scratch.join("report");
     command::run_in(
         &folder,
-        Command::new(&python).arg("validate_pdf.py").arg(report),
+        Command::new(&python).arg("validate_pdf.py").arg(&report),
+    )?;
+    run(&["export", "report", "--dicom", "--out", "report.dcm"])?;
+    command::run_in(
+        &folder,
+        Command::new(&python)
+            .arg("validate_dicom.py")
+            .args([scratch.join("report.dcm"), report]),
     )
 }

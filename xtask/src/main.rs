@@ -6,6 +6,7 @@ mod cache;
 mod command;
 mod edge;
 mod interop;
+mod models;
 mod npm;
 mod parts;
 mod python;
@@ -58,6 +59,10 @@ enum Bench {
     /// Three years of ten thousand scans, with requests, crashes and lost events: what must
     /// hold at every step. `SIMULATION_SEED` repeats a run.
     Simulation,
+    /// The 3D model beside those of gltfpack and gltf-transform.
+    Glb,
+    /// The printed report's time against its limit.
+    Pdf,
     /// The Worker's size, start-up, rate and latency beside those of a plain one.
     Edge,
 }
@@ -106,6 +111,8 @@ fn main() -> Result<()> {
                         "--nocapture",
                     ]);
                 }
+                Bench::Glb => return models::glb(),
+                Bench::Pdf => return models::pdf(),
                 Bench::Edge => return edge::bench(),
             };
             command::cargo(&[

@@ -45,6 +45,8 @@ pub(crate) enum Command {
     /// Writes report.html in the chosen language and the other one beside it, the patient's
     /// copy of the findings (data.json) and scan.glb.
     Report(ReportArgs),
+    /// Write a report in a form that another system files.
+    Export(ExportArgs),
     /// Write a synthetic scan with exactly known truth.
     ///
     /// Writes OUT/bundle/ (or OUT/bundle.zip) and OUT/truth.json beside it.
@@ -139,6 +141,21 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// The practice's name as printed; its identifier by default.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) practice: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportArgs {
+    /// The folder that `report` wrote, with the printed report in it.
+    pub(crate) dir: PathBuf,
+    /// As a DICOM object: Encapsulated PDF, the patient's fields left to the archive.
+    #[arg(long, required = true)]
+    pub(crate) dicom: bool,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The practice's name as the archive shows it; its identifier by default.
     #[arg(long, value_name = "NAME")]
     pub(crate) practice: Option<String>,
 }
@@ -402,6 +419,12 @@ pub(crate) struct TermsArgs {
     /// Whom patients ask, as shown on the report.
     #[arg(long, value_name = "TEXT")]
     pub(crate) contact: Option<String>,
+    /// Its logo on the report: a PNG or WebP file, made anew and small.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_logo")]
+    pub(crate) logo: Option<PathBuf>,
+    /// Remove the logo.
+    #[arg(long)]
+    pub(crate) no_logo: bool,
     /// Sender of its e-mails.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) sender: Option<String>,

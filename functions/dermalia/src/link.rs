@@ -62,6 +62,7 @@ fn show(record: &ScanRecord, link: Option<String>, output: &Output) {
     };
     line("reason", record.state.reason());
     line("kept until", kept_until.as_deref());
+    line("mail", Some(record.mail_state()));
     line("link until", link_expires_at.as_deref());
     line("link", Some(link.as_deref().unwrap_or("none")));
     output.result(
@@ -71,6 +72,7 @@ fn show(record: &ScanRecord, link: Option<String>, output: &Output) {
             "practice": record.key.practice,
             "state": state,
             "reason": record.state.reason(),
+            "mail": record.mail_state(),
             "kept_until": kept_until,
             "link": link,
             "link_expires_at": link_expires_at,

@@ -4,6 +4,7 @@ mod analyze;
 mod audit;
 mod cli;
 mod demo;
+mod export;
 mod keys;
 mod link;
 mod ops;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Analyze(args) => analyze::run(&args, &output),
         Command::Report(args) => report::run(&args, &output),
+        Command::Export(args) => export::run(&args, &output),
         Command::Phantom(args) => phantom::run(&args, &output),
         Command::Demo(args) => service("error", demo::run(&args, &output)),
         Command::Serve(args) => service("info", async {

@@ -113,8 +113,8 @@ impl Output {
             return ProgressBar::hidden();
         }
         let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec} {msg}";
-        let style = ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::new(bytes).with_style(style)
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use dermalia_record::audit::{Action, Actor, Draft};
-use dermalia_record::{Credential, Practice, PracticeError, PracticeId};
+use dermalia_record::{Credential, Logo, Practice, PracticeError, PracticeId};
 use serde_json::json;
 
 use crate::cli::{PracticeCommand, TermsArgs};
@@ -34,7 +34,7 @@ impl Place {
     async fn add(&self, id: &str, terms: &TermsArgs, output: &Output) -> anyhow::Result<()> {
         let id: PracticeId = id.parse()?;
         let mut practice = Practice::new(id.clone());
-        set(&mut practice, terms);
+        set(&mut practice, terms, logo_of(terms)?.as_ref());
         practice.check()?;
         let credential = Credential::random()?;
         practice.credentials.rotate(&credential);
@@ -47,9 +47,10 @@ impl Place {
     }
 
     async fn change(&self, id: &str, terms: &TermsArgs, output: &Output) -> anyhow::Result<()> {
+        let logo = logo_of(terms)?;
         let practice = self
             .write(id, |practice| {
-                set(practice, terms);
+                set(practice, terms, logo.as_ref());
                 practice.check()
             })
             .await?;
@@ -126,7 +127,19 @@ impl Place {
     }
 }
 
-fn set(practice: &mut Practice, terms: &TermsArgs) {
+/// The logo in the file that is named, made anew.
+fn logo_of(terms: &TermsArgs) -> anyhow::Result<Option<Logo>> {
+    let Some(path) = &terms.logo else {
+        return Ok(None);
+    };
+    let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Some(Logo::new(dermalia_report::pictures::logo(&file)?)?))
+}
+
+fn set(practice: &mut Practice, terms: &TermsArgs, logo: Option<&Logo>) {
+    if terms.no_logo || logo.is_some() {
+        practice.logo = logo.cloned();
+    }
     let text = |given: &Option<String>, kept: &mut Option<String>| {
         if given.is_some() {
             kept.clone_from(given);
@@ -166,6 +179,7 @@ fn show(practice: &Practice, output: &Output) {
             "practice": practice.id,
             "name": practice.name,
             "locale": practice.locale,
+            "logo": practice.logo.is_some(),
             "retention_months": practice.retention_months,
             "bundle_days": practice.bundle_days,
             "link_days": practice.link_days,

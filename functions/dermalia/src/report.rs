@@ -41,6 +41,7 @@ pub(crate) fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
         practice: PracticeView {
             name: args.practice.as_deref(),
             contact: None,
+            logo: None,
         },
         patient_first_name: None,
         locales: &[first, second],

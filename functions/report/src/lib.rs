@@ -23,7 +23,7 @@ use dermalia_link::{
 };
 use dermalia_record::port::{Body, Metadata, ObjectWrite, Ports, Written};
 use dermalia_record::{
-    Attempt, Field, HandleError, Lease, LinkGrant, META_COMPARED, META_RUN, Personal, Phase,
+    Attempt, Field, HandleError, Lease, LinkGrant, Logo, META_COMPARED, META_RUN, Personal, Phase,
     ReportId, ReportMessage, RunId, ScanKey, ScanRecord, Settings, Stage, State, random_report_id,
     report_asset, report_prefix, run_prefix,
 };
@@ -370,6 +370,7 @@ impl Report {
         let page = Page {
             practice_name: terms.practice_name.clone(),
             practice_contact: terms.contact.clone(),
+            practice_logo: terms.logo.as_ref().map(Logo::webp),
             first_name,
             locale: record
                 .locale

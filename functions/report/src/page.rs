@@ -35,6 +35,7 @@ impl Renderer for PageRenderer {
             practice: PracticeView {
                 name: page.practice_name.as_deref(),
                 contact: page.practice_contact.as_deref(),
+                logo: page.practice_logo.as_deref(),
             },
             patient_first_name: page.first_name.as_ref().map(|name| name.reveal().as_str()),
             locales: &locales,

@@ -20,6 +20,8 @@ pub struct Page {
     pub practice_name: Option<String>,
     /// Whom patients ask.
     pub practice_contact: Option<String>,
+    /// Its logo, as WebP.
+    pub practice_logo: Option<Vec<u8>>,
     /// For the greeting.
     pub first_name: Option<Personal<String>>,
     /// BCP 47; a language that is not there becomes the default one.

@@ -1,6 +1,7 @@
 //! Accepts the files of a scan bundle, one by one, `manifest.json` (or the archive) last.
 
 pub mod door;
+pub mod mail_events;
 
 use dermalia_record::event::{object_created, trigger_of};
 use dermalia_record::port::{Body, Metadata, ObjectWrite, PortError, Ports};

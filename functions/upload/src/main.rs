@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use dermalia_cloud::DynamoRecords;
 use dermalia_cloud::{Deployment, lambda, telemetry};
 use dermalia_scan::Limits;
 use dermalia_upload::door::{Door, DoorError, MAX_OFFER_BYTES, Offer};
+use dermalia_upload::mail_events::{EventSecret, SignedEvent, mail_event, note, verify};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+/// Where the mail service tells what became of a mail.
+const MAIL_EVENTS_PATH: &str = "/mail-events";
 
 #[tokio::main]
 async fn main() -> Result<(), lambda::Error> {
@@ -18,7 +24,61 @@ async fn main() -> Result<(), lambda::Error> {
         signer: Arc::new(Presigner(objects)),
         limits: Limits::default(),
     };
-    lambda::serve(|invocation| answer(&door, invocation.event)).await
+    let mail = MailEvents {
+        records: deployment.records()?,
+        deployment,
+        secrets: OnceCell::new(),
+    };
+    lambda::serve(|invocation| answer(&door, &mail, invocation.event)).await
+}
+
+/// What the events of mails need; the secret is read with the first of them.
+struct MailEvents {
+    records: DynamoRecords,
+    deployment: Deployment,
+    secrets: OnceCell<Vec<EventSecret>>,
+}
+
+impl MailEvents {
+    async fn secrets(&self) -> Result<&[EventSecret], lambda::Error> {
+        let read = async || {
+            let text = self.deployment.mail_events_secret().await?;
+            // Two while the one is exchanged for the other; none where no service tells.
+            let parsed = text.iter().flat_map(|t| t.split_whitespace());
+            Ok::<_, lambda::Error>(parsed.map(str::parse).collect::<Result<Vec<_>, _>>()?)
+        };
+        Ok(self.secrets.get_or_try_init(read).await?)
+    }
+
+    async fn answer(&self, event: &Value) -> Result<(u16, Value), lambda::Error> {
+        let header = |name: &str| {
+            let found = event.get("headers").and_then(|all| all.get(name));
+            found.and_then(Value::as_str).unwrap_or_default()
+        };
+        let body = body(event).unwrap_or_default();
+        let signed = SignedEvent {
+            id: header("svix-id"),
+            timestamp: header("svix-timestamp"),
+            signatures: header("svix-signature"),
+            body: &body,
+        };
+        let now_secs = self.deployment.clock().now_secs();
+        if let Err(error) = verify(self.secrets().await?, &signed, now_secs) {
+            tracing::warn!(%error, "an event of a mail was not believed");
+            return Ok((401, json!({ "error": error.to_string() })));
+        }
+        Ok(match mail_event(&body) {
+            Err(error) => (422, json!({ "error": error.to_string() })),
+            Ok(None) => (200, json!({ "noted": false })),
+            Ok(Some(event)) => match note(&self.records, &event).await {
+                Ok(noted) => (200, json!({ "noted": noted })),
+                Err(error) => {
+                    tracing::error!(%error, "an event of a mail was not noted");
+                    (503, json!({ "error": "try again" }))
+                }
+            },
+        })
+    }
 }
 
 /// Signs with the function's own credentials.
@@ -38,7 +98,7 @@ impl dermalia_upload::door::Signer for Presigner {
 }
 
 /// One request, in the form of a function's URL.
-async fn answer(door: &Door, event: String) -> Result<Value, lambda::Error> {
+async fn answer(door: &Door, mail: &MailEvents, event: String) -> Result<Value, lambda::Error> {
     let event: Value = serde_json::from_str(&event)?;
     let respond = |status: u16, body: Value| {
         json!({
@@ -50,6 +110,10 @@ async fn answer(door: &Door, event: String) -> Result<Value, lambda::Error> {
     let method = event.pointer("/requestContext/http/method");
     if method.and_then(Value::as_str) != Some("POST") {
         return Ok(respond(405, json!({ "error": "expected POST" })));
+    }
+    if event.get("rawPath").and_then(Value::as_str) == Some(MAIL_EVENTS_PATH) {
+        let (status, body) = mail.answer(&event).await?;
+        return Ok(respond(status, body));
     }
     let credential = event
         .pointer("/headers/authorization")
@@ -79,13 +143,18 @@ async fn answer(door: &Door, event: String) -> Result<Value, lambda::Error> {
 }
 
 fn offer(event: &Value) -> Option<Offer> {
+    let body = body(event)?;
+    serde_json::from_slice(&body).ok()
+}
+
+/// The body, byte for byte; `None` for none or a long one.
+fn body(event: &Value) -> Option<Vec<u8>> {
     let body = event.get("body")?.as_str()?;
     if body.len() > MAX_OFFER_BYTES {
         return None;
     }
     if event.get("isBase64Encoded").and_then(Value::as_bool) == Some(true) {
-        let bytes = data_encoding::BASE64.decode(body.as_bytes()).ok()?;
-        return serde_json::from_slice(&bytes).ok();
+        return data_encoding::BASE64.decode(body.as_bytes()).ok();
     }
-    serde_json::from_str(body).ok()
+    Some(body.as_bytes().to_vec())
 }

@@ -251,6 +251,19 @@ impl Deployment {
         })
     }
 
+    /// The secrets by which the mail service's events are known, with a space between;
+    /// none where no service tells.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn mail_events_secret(&self) -> Result<Option<String>, SetUpError> {
+        const NAME: &str = "MAIL_EVENTS_SECRET";
+        match optional(NAME) {
+            Some(_) => self.secret(NAME).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn secret(&self, name: &'static str) -> Result<String, SetUpError> {
         let secret = variable(name)?;
         let failed = |code: &str| SetUpError::Secret {

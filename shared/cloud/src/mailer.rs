@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dermalia_record::port::{Email, Mailer, PortError};
 use resend_rs::idempotent::Idempotent;
-use resend_rs::types::{CreateEmailBaseOptions, ErrorKind};
+use resend_rs::types::{CreateEmailBaseOptions, ErrorKind, Tag};
 use resend_rs::{ConfigBuilder, Error, Resend};
 
 const PORT: &str = "mailer";
@@ -99,7 +99,9 @@ impl Mailer for ResendMailer {
         if let Some(reply_to) = &email.reply_to {
             options = options.with_reply(reply_to);
         }
-        let options: Idempotent<_> = options.with_idempotency_key(idempotency_key);
+        // By this the service's events name the mail; a tag holds no slash.
+        let tag = Tag::new("mail", &idempotency_key.replace('/', "_"));
+        let options: Idempotent<_> = options.with_tag(tag).with_idempotency_key(idempotency_key);
         match self.client.emails.send(options).await {
             Ok(_) => Ok(()),
             Err(error) => Err(class(&error)),

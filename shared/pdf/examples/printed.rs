@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         practice: PracticeView {
             name: Some("Praxis am Nordufer"),
             contact: Some("Tel. 040 1234"),
+            logo: None,
         },
         patient_first_name: Some("Änne"),
         locales: &[Locale::De],

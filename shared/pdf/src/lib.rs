@@ -74,6 +74,12 @@ impl Typesetter {
                 files.push((name.replace(".webp", ".jpg"), Bytes::new(jpeg)));
             }
         }
+        if let Some(logo) = sheet.logo() {
+            let name = "logo.png".to_owned();
+            let png =
+                photograph::on_white(logo).ok_or(PrintError::Picture { name: name.clone() })?;
+            files.push((name, Bytes::new(png)));
+        }
         let paper = Paper::new(&self.fonts, files);
         let said = |errors: &[typst::diag::SourceDiagnostic]| {
             let first = errors.first().map(|e| e.message.to_string());

@@ -1,4 +1,4 @@
-//! Stills as JPEG, which a PDF holds as it is.
+//! Pictures in forms that a PDF holds as they are: stills as JPEG, a logo as PNG.
 
 use dermalia_report::Picture;
 use jpeg_encoder::{ColorType, Encoder};
@@ -27,5 +27,33 @@ pub(crate) fn jpeg(picture: &Picture<'_>) -> Option<Vec<u8>> {
             ColorType::Rgb,
         )
         .ok()?;
+    Some(out)
+}
+
+/// A logo on the white of the paper: print knows no transparency.
+pub(crate) fn on_white(webp: &[u8]) -> Option<Vec<u8>> {
+    let decoded = webp::Decoder::new(webp).decode()?;
+    let rgb: Vec<u8> = if decoded.is_alpha() {
+        decoded
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .flat_map(|&[r, g, b, a]| {
+                [r, g, b].map(|c| {
+                    let (c, a) = (u32::from(c), u32::from(a));
+                    ((c * a + 255 * (255 - a) + 127) / 255) as u8
+                })
+            })
+            .collect()
+    } else {
+        decoded.to_vec()
+    };
+    let mut out = vec![];
+    let mut encoder = png::Encoder::new(&mut out, decoded.width(), decoded.height());
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header().ok()?;
+    writer.write_image_data(&rgb).ok()?;
+    writer.finish().ok()?;
     Some(out)
 }

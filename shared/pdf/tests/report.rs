@@ -35,12 +35,15 @@ fn every_language_is_set_to_both_standards_and_always_alike() {
         .filter_map(|(name, bytes)| Picture::of_file(name, bytes))
         .collect();
     let typesetter = Typesetter::new().unwrap();
+    let half = [13, 92, 99, 255, 13, 92, 99, 0];
+    let logo = webp::Encoder::from_rgba(&half, 2, 1).encode_lossless();
     for &locale in Locale::ALL {
-        let sheet = Sheet::of(&ReportInput {
+        let input = ReportInput {
             findings: &findings,
             practice: PracticeView {
                 name: Some("Praxis #am \"Nordufer\" *"),
                 contact: Some("Tel. 040 1234 \\ $x$"),
+                logo: None,
             },
             patient_first_name: Some("Änne"),
             locale,
@@ -48,7 +51,8 @@ fn every_language_is_set_to_both_standards_and_always_alike() {
             pictures: &pictures,
             assets: Assets::default(),
             previous: None,
-        });
+        };
+        let sheet = Sheet::of(&input);
         assert_eq!(sheet.picture_files().len(), 13);
         let start = Instant::now();
         let pdf = typesetter.pdf(&sheet, &pictures, b"{\"a\":1}").unwrap();
@@ -62,6 +66,19 @@ fn every_language_is_set_to_both_standards_and_always_alike() {
         );
         assert!(pdf == again, "the same sheet gives the same bytes");
         assert!(pdf.starts_with(b"%PDF-1.7"));
+        let images = |pdf: &[u8]| {
+            let name = b"/Subtype/Image";
+            pdf.windows(name.len()).filter(|w| *w == name).count()
+        };
+        let with_logo = Sheet::of(&ReportInput {
+            practice: PracticeView {
+                logo: Some(&logo),
+                ..input.practice
+            },
+            ..input
+        });
+        let with_logo = typesetter.pdf(&with_logo, &pictures, b"{}").unwrap();
+        assert_eq!(images(&with_logo), images(&pdf) + 1);
         for text in [
             "<pdfaid:part>3</pdfaid:part>",
             "<pdfaid:conformance>A</pdfaid:conformance>",

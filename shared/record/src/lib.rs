@@ -12,6 +12,8 @@ mod comparison;
 pub mod event;
 mod id;
 mod keys;
+mod logo;
+mod mail_return;
 mod message;
 mod personal;
 pub mod port;
@@ -34,6 +36,8 @@ pub use keys::{
     incoming_file, incoming_manifest, incoming_prefix, owner_of, report_asset, report_of,
     report_prefix, run_artefact, run_prefix,
 };
+pub use logo::{Logo, LogoFormError, MAX_LOGO_BYTES};
+pub use mail_return::{MailReturn, ReturnedMail};
 pub use message::{MessageError, ReportMessage};
 pub use personal::Personal;
 pub use practice::{

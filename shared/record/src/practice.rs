@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::id::PracticeId;
+use crate::logo::Logo;
 use crate::retention::MAX_RETENTION_MONTHS;
 use crate::settings::Settings;
 
@@ -70,6 +71,9 @@ pub struct Practice {
     pub locale: String,
     /// Whom patients ask: shown on the report.
     pub contact: Option<String>,
+    /// Its logo on the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<Logo>,
     /// Sender of its e-mails, with name; the deployment's if there is none.
     pub sender: Option<String>,
     /// Where answers to its e-mails go.
@@ -188,6 +192,7 @@ impl Practice {
             name: None,
             locale: usual.locale,
             contact: None,
+            logo: None,
             sender: None,
             reply_to: None,
             retention_months: usual.retention_months,
@@ -247,6 +252,7 @@ impl Settings {
         Self {
             practice_name: practice.name.clone(),
             contact: practice.contact.clone(),
+            logo: practice.logo.clone(),
             retention_months: practice.retention_months,
             bundle_days: practice.bundle_days,
             link_days: practice.link_days,

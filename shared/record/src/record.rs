@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::id::{PracticeId, ScanId, report_id_text};
+use crate::mail_return::ReturnedMail;
 use crate::sealing::Sealed;
 use crate::state::{ForbiddenTransition, Phase, State};
 
@@ -209,6 +210,9 @@ pub struct ScanRecord {
     pub next_scans: BTreeSet<ScanId>,
     /// When the patient asked last for erasure through the report, in epoch seconds.
     pub erasure_asked_at_secs: Option<i64>,
+    /// The last mail that came back.
+    #[serde(default)]
+    pub returned_mail: Option<ReturnedMail>,
     /// How many e-mails have asked to confirm an erasure.
     #[serde(default)]
     pub confirm_number: u32,
@@ -245,6 +249,7 @@ impl ScanRecord {
             previous_scan: None,
             next_scans: BTreeSet::new(),
             erasure_asked_at_secs: None,
+            returned_mail: None,
             confirm_number: 0,
         }
     }

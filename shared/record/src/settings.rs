@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::logo::Logo;
 use crate::practice::DEFAULT_BUNDLE_DAYS;
 
 /// The terms under which a practice's scans are processed.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub locale: String,
     /// Whom patients ask, as the report shows it.
     pub contact: Option<String>,
+    /// The practice's logo.
+    pub logo: Option<Logo>,
     /// How long the raw bundle is kept after the report, in days; 0 deletes it at once.
     pub bundle_days: u16,
     /// Whether links ask for a code of six digits.
@@ -38,6 +41,7 @@ impl Default for Settings {
             link_days: 14,
             locale: "de".to_owned(),
             contact: None,
+            logo: None,
             bundle_days: DEFAULT_BUNDLE_DAYS,
             code_required: false,
             reply_to: None,

@@ -86,6 +86,34 @@ pub(crate) fn amount_of(messages: &Messages, measure: &Measure, value: f64) -> (
     (number(messages, value, decimals(measure.name, value)), unit)
 }
 
+/// The ends of a measure's 95 % interval as numbers of as many decimals as its value, and
+/// their unit; `None` where there is none that could be told apart from the value.
+fn ends(messages: &Messages, measure: &Measure) -> Option<(String, String, String)> {
+    let value = measure.value.filter(|v| v.is_finite())?;
+    let [low, high] = measure.interval?;
+    if !(low.is_finite() && high.is_finite() && low <= value && value <= high) {
+        return None;
+    }
+    let is_percent = amount_of(messages, measure, value).1 == "%" && measure.unit == "1";
+    let factor = if is_percent { 100.0 } else { 1.0 };
+    let places = decimals(measure.name, value * factor);
+    let text = |v: f64| number(messages, v * factor, places);
+    let (low, high) = (text(low), text(high));
+    (low != high).then(|| (low, high, amount_of(messages, measure, value).1))
+}
+
+/// The interval in short, without its unit, as "2.1 to 2.5".
+pub(crate) fn range(messages: &Messages, measure: &Measure) -> Option<String> {
+    let (low, high, _) = ends(messages, measure)?;
+    Some((messages.range)(&low, &high).replace(' ', "\u{a0}"))
+}
+
+/// The interval in a sentence.
+pub(crate) fn interval(messages: &Messages, measure: &Measure) -> Option<String> {
+    let (low, high, unit) = ends(messages, measure)?;
+    Some((messages.interval)(&low, &joined(&(high, unit))))
+}
+
 /// Number and unit in one string that does not break.
 pub(crate) fn joined((number, unit): &(String, String)) -> String {
     match unit.as_str() {
@@ -142,6 +170,33 @@ mod tests {
         assert_eq!(joined(&amount(en, &probe).unwrap()), "47.1\u{a0}AU");
         let nan = Measure::computed(MeasureName::Ita, f64::NAN);
         assert_eq!(amount(en, &nan), None);
+    }
+
+    #[test]
+    fn an_interval_is_written_like_its_value() {
+        let de = Locale::De.messages();
+        let mut spots = Measure::computed(MeasureName::SpotAreaFraction, 0.0234);
+        assert_eq!(range(de, &spots), None);
+        spots.interval = Some([0.0208, 0.026]);
+        assert_eq!(range(de, &spots).unwrap(), "2,1\u{a0}bis\u{a0}2,6");
+        assert!(
+            interval(de, &spots)
+                .unwrap()
+                .ends_with("zwischen 2,1 und 2,6\u{a0}%.")
+        );
+        let mut tone = Measure::computed(MeasureName::Ita, -2.0);
+        tone.interval = Some([-5.04, 1.0]);
+        assert_eq!(range(de, &tone).unwrap(), "\u{2212}5,0\u{a0}bis\u{a0}1,0");
+        // One that says nothing, or nonsense, is not told.
+        for nothing in [
+            [-2.001, -1.999],
+            [f64::NAN, 1.0],
+            [3.0, 4.0],
+            [f64::NEG_INFINITY, 1.0],
+        ] {
+            tone.interval = Some(nothing);
+            assert_eq!(range(de, &tone), None, "{nothing:?}");
+        }
     }
 
     #[test]

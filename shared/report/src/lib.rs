@@ -10,6 +10,7 @@ mod amount;
 mod artifact;
 mod change;
 mod data_copy;
+mod dicom;
 mod fhir;
 mod glb;
 mod locale;
@@ -23,6 +24,7 @@ pub use artifact::{
     render_report, render_report_printed,
 };
 pub use data_copy::data_copy;
+pub use dicom::{DicomError, DicomInput, dicom};
 pub use fhir::{FhirInput, fhir_bundle};
 pub use glb::{ModelError, write_glb};
 pub use locale::Locale;

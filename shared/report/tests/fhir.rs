@@ -15,6 +15,7 @@ fn bundle(findings: &Findings, locale: Locale) -> Value {
         practice: PracticeView {
             name: Some("Praxis am Nordufer"),
             contact: None,
+            logo: None,
         },
         locale,
         pictures: &[],
@@ -118,4 +119,28 @@ fn what_is_not_a_number_is_absent() {
     let bundle = bundle(&findings, Locale::De);
     let seen = resources(&bundle, "Observation")[0];
     assert!(seen.get("valueQuantity").is_none());
+}
+
+#[test]
+fn an_interval_is_an_extension_and_no_range_of_what_is_usual() {
+    let mut findings = fixture::findings();
+    findings.regions[0].measures[1].interval = Some([2.0, 2.75]);
+    findings.regions[0].measures[0].interval = Some([f64::NAN, 2.0]);
+    let bundle = bundle(&findings, Locale::De);
+    let seen = resources(&bundle, "Observation");
+    let interval = &seen[1]["extension"][1];
+    assert_eq!(
+        interval["url"],
+        "https://dermalia.de/fhir/StructureDefinition/interval-95"
+    );
+    assert_eq!(interval["valueRange"]["low"]["value"], 2.0);
+    assert_eq!(interval["valueRange"]["high"]["value"], 2.75);
+    assert_eq!(
+        interval["valueRange"]["high"]["unit"],
+        seen[1]["valueQuantity"]["unit"]
+    );
+    for other in [0, 2] {
+        assert_eq!(seen[other]["extension"].as_array().unwrap().len(), 1);
+    }
+    assert!(!bundle.to_string().contains("referenceRange"));
 }

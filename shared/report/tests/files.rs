@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod fixture;
+mod meshopt;
 
 use std::sync::OnceLock;
 
@@ -169,110 +170,186 @@ fn read_glb(bytes: &[u8]) -> (Value, &[u8]) {
     )
 }
 
+/// A view of a model, unpacked: its bytes and its stride.
+fn unpacked(json: &Value, bin: &[u8], view: usize) -> (Vec<u8>, usize) {
+    let number = |v: &Value, name: &str| v[name].as_u64().unwrap_or_default() as usize;
+    let view = &json["bufferViews"][view];
+    let Some(packed) = view["extensions"].get("EXT_meshopt_compression") else {
+        let start = number(view, "byteOffset");
+        return (bin[start..start + number(view, "byteLength")].to_vec(), 1);
+    };
+    let (start, count, stride) = (
+        number(packed, "byteOffset"),
+        number(packed, "count"),
+        number(packed, "byteStride"),
+    );
+    assert_eq!((start % 4, number(packed, "buffer")), (0, 0));
+    // The view itself lies in a buffer that is not in the file.
+    let fallback = &json["buffers"][number(view, "buffer")];
+    assert_eq!(
+        fallback["extensions"]["EXT_meshopt_compression"]["fallback"],
+        true
+    );
+    assert!(
+        number(view, "byteOffset") + number(view, "byteLength") <= number(fallback, "byteLength")
+    );
+    let source = &bin[start..start + number(packed, "byteLength")];
+    let bytes = match packed["mode"].as_str().unwrap() {
+        "ATTRIBUTES" => meshopt::vertices(source, count, stride),
+        "TRIANGLES" => meshopt::triangles(source, count / 3)
+            .into_iter()
+            .flat_map(|i| i.to_le_bytes().into_iter().take(stride))
+            .collect(),
+        other => panic!("{other}"),
+    };
+    assert_eq!(bytes.len(), number(view, "byteLength"));
+    (bytes, stride)
+}
+
 #[test]
 fn a_model_comes_back_as_it_was() {
-    for (columns, rows) in [(10, 10), (300, 260)] {
+    for (columns, rows) in [(10, 10), (120, 130), (300, 260)] {
         let mesh = fixture::head(columns, rows);
         let skin = fixture::skin(64);
         let glb = write_glb(&mesh, &skin, &[]).unwrap();
         let (json, bin) = read_glb(&glb);
-        let view = |accessor: usize| {
-            let a = &json["accessors"][accessor];
-            let v = &json["bufferViews"][a["bufferView"].as_u64().unwrap() as usize];
-            let (start, len) = (
-                v["byteOffset"].as_u64().unwrap(),
-                v["byteLength"].as_u64().unwrap(),
+        let read = |accessor: &Value| {
+            let accessor = &json["accessors"][accessor.as_u64().unwrap() as usize];
+            let (bytes, stride) = unpacked(
+                &json,
+                bin,
+                accessor["bufferView"].as_u64().unwrap() as usize,
             );
-            assert_eq!(start % 4, 0);
-            (&bin[start as usize..(start + len) as usize], a)
-        };
-        // Each value of a view with its stride, as a number.
-        let numbers = |accessor: usize, width: usize| -> Vec<Vec<f32>> {
-            let (raw, a) = view(accessor);
-            let v = &json["bufferViews"][a["bufferView"].as_u64().unwrap() as usize];
-            let stride = v["byteStride"].as_u64().unwrap() as usize;
             assert_eq!(
-                (stride % 4, raw.len() / stride),
-                (0, a["count"].as_u64().unwrap() as usize)
+                bytes.len() / stride,
+                accessor["count"].as_u64().unwrap() as usize
             );
-            raw.chunks_exact(stride)
-                .map(|b| {
-                    (0..width)
-                        .map(|k| match a["componentType"].as_u64().unwrap() {
-                            5120 => f32::from(b[k] as i8),
-                            5123 => f32::from(u16::from_le_bytes([b[2 * k], b[2 * k + 1]])),
-                            other => panic!("component type {other}"),
-                        })
-                        .collect()
-                })
-                .collect()
+            (bytes, stride, accessor.clone())
         };
         let primitive = &json["meshes"][0]["primitives"][0];
-        let at = |name: &str| primitive["attributes"][name].as_u64().unwrap() as usize;
-        let (grid, normals, uvs) = (
-            numbers(at("POSITION"), 3),
-            numbers(at("NORMAL"), 3),
-            numbers(at("TEXCOORD_0"), 2),
+        let shorts = |name: &str| -> Vec<Vec<u16>> {
+            let (bytes, stride, accessor) = read(&primitive["attributes"][name]);
+            assert_eq!(accessor["componentType"], 5123);
+            let short = |b: &[u8]| u16::from_le_bytes([b[0], b[1]]);
+            bytes
+                .chunks_exact(stride)
+                .map(|record| record.chunks_exact(2).map(short).collect())
+                .collect()
+        };
+        let (grid, uvs) = (shorts("POSITION"), shorts("TEXCOORD_0"));
+        let (bytes, stride, accessor) = read(&primitive["indices"]);
+        assert_eq!(
+            accessor["componentType"],
+            if stride == 2 { 5123 } else { 5125 }
         );
+        let indices: Vec<usize> = bytes
+            .chunks_exact(stride)
+            .map(|b| b.iter().rev().fold(0, |i, b| (i << 8) | usize::from(*b)))
+            .collect();
+        assert_eq!(stride == 2, grid.len() <= 65535);
+
+        // A corner of the scan on the grids of the file.
         let node = &json["nodes"][0];
-        let metres = |i: usize, k: usize| {
-            let step = node["scale"][k].as_f64().unwrap();
-            node["translation"][k].as_f64().unwrap() + step * f64::from(grid[i][k])
+        let on_grid = |mm: f32, k: usize| {
+            let (step, low) = (node["scale"][k].as_f64(), node["translation"][k].as_f64());
+            ((f64::from(mm) / 1000.0 - low.unwrap()) / step.unwrap()).round() as i64
         };
-        let (raw, accessor) = view(primitive["indices"].as_u64().unwrap() as usize);
-        let indices: Vec<usize> = match accessor["componentType"].as_u64().unwrap() {
-            5123 => raw
-                .chunks_exact(2)
-                .map(|b| u16::from_le_bytes([b[0], b[1]]) as usize)
-                .collect(),
-            5125 => raw
-                .chunks_exact(4)
-                .map(|b| u32::from_le_bytes(b.try_into().unwrap()) as usize)
-                .collect(),
-            other => panic!("component type {other}"),
+        let texture = &json["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"];
+        let scale = texture["extensions"]["KHR_texture_transform"]["scale"][0].as_f64();
+        let steps = (65535.0 / scale.unwrap()).round() as f32;
+        let turned = |corners: [[i64; 5]; 3]| {
+            let least = (0..3).min_by_key(|&k| corners[k]).unwrap();
+            [0, 1, 2].map(|k| corners[(least + k) % 3])
         };
-        let count = grid.len();
-        assert_eq!(accessor["componentType"] == 5123, count <= 65535);
-        let is_whole = mesh.triangles.len() <= 40_000;
-        if is_whole {
-            // The seam doubles the points of one column, and nothing else.
-            assert_eq!(count, ((columns + 1) * (rows + 1) + rows + 1) as usize);
-            assert_eq!(indices.len(), mesh.triangles.len() * 3);
-            for (t, corner) in indices.chunks_exact(3).enumerate() {
-                for k in 0..3 {
+        let mut own: Vec<_> = (0..mesh.triangles.len())
+            .map(|t| {
+                turned([0, 1, 2].map(|k| {
                     let (p, uv) = (mesh.corners(t)[k], mesh.uv_corners(t)[k]);
-                    let i = corner[k];
-                    for c in 0..3 {
-                        let away_mm = metres(i, c) * 1000.0 - f64::from(p[c]);
-                        assert!(away_mm.abs() < 0.003, "{away_mm}");
-                    }
-                    assert!((uvs[i][0] / 65535.0 - uv[0]).abs() < 1e-5);
-                    assert!((uvs[i][1] / 65535.0 - (1.0 - uv[1])).abs() < 1e-5);
-                }
+                    let atlas = |c: f32| (c * steps + 0.5) as i64;
+                    [
+                        atlas(uv[0]),
+                        atlas(1.0 - uv[1]),
+                        on_grid(p[0], 0),
+                        on_grid(p[1], 1),
+                        on_grid(p[2], 2),
+                    ]
+                }))
+            })
+            .collect();
+        let mut kept: Vec<_> = indices
+            .chunks_exact(3)
+            .map(|t| {
+                turned([0, 1, 2].map(|k| {
+                    let (p, uv) = (&grid[t[k]], &uvs[t[k]]);
+                    [uv[0], uv[1], p[0], p[1], p[2]].map(i64::from)
+                }))
+            })
+            .collect();
+        if mesh.triangles.len() <= 40_000 {
+            // The seam doubles the points of one column, and nothing else.
+            assert_eq!(grid.len(), ((columns + 1) * (rows + 1) + rows + 1) as usize);
+            assert_eq!(own.len(), kept.len());
+            own.sort_unstable();
+            kept.sort_unstable();
+            // Their places in the atlas, which come first, tell them apart.
+            for (a, b) in own.iter().flatten().zip(kept.iter().flatten()) {
+                assert_eq!(a[..2], b[..2]);
+                // A point in the middle between two steps may be rounded either way.
+                assert!((2..5).all(|k| (a[k] - b[k]).abs() <= 1), "{a:?} {b:?}");
             }
         } else {
-            assert!(indices.len() <= 3 * 40_000 && indices.len() > 3 * 2_000);
+            assert!(kept.len() <= 40_000 && kept.len() > 2_000);
         }
-        for n in &normals {
-            let length = n.iter().map(|c| c * c).sum::<f32>().sqrt() / 127.0;
+        // Fewer bytes than the numbers take by themselves.
+        let model = glb.len() - json.to_string().len();
+        assert!(
+            model < 11 * grid.len() + 2 * indices.len() || grid.len() < 500,
+            "{model} bytes"
+        );
+
+        let normals = &primitive["attributes"]["NORMAL"];
+        let (bytes, _, _) = read(normals);
+        let of_scan = mesh.vertex_normals();
+        let decoded = meshopt::octahedral(&bytes);
+        for n in &decoded {
+            let length = n.iter().map(|c| c * c).sum::<f32>().sqrt();
             assert!((length - 1.0).abs() < 0.01, "{length}");
         }
-        let (_, position) = view(at("POSITION"));
+        // The tip of the nose looks forward in both.
+        let forward = |all: &[[f32; 3]]| all.iter().map(|n| n[2]).fold(-1.0, f32::max);
+        assert!((forward(&decoded) - forward(&of_scan)).abs() < 0.02);
         for c in 0..3 {
-            let lowest = grid.iter().map(|p| p[c]).fold(f32::INFINITY, f32::min);
-            assert_eq!(position["min"][c].as_f64().unwrap() as f32, lowest);
+            let lowest = grid.iter().map(|p| p[c]).min().unwrap();
+            let position = primitive["attributes"]["POSITION"].as_u64().unwrap() as usize;
+            assert_eq!(json["accessors"][position]["min"][c], lowest);
         }
-        let image = &json["images"][0];
-        let v = &json["bufferViews"][image["bufferView"].as_u64().unwrap() as usize];
-        let start = v["byteOffset"].as_u64().unwrap() as usize;
-        let (w, h, _, _) = decode(&bin[start..start + v["byteLength"].as_u64().unwrap() as usize]);
+        let image = json["images"][0]["bufferView"].as_u64().unwrap() as usize;
+        let (w, h, _, _) = decode(&unpacked(&json, bin, image).0);
         assert_eq!((w, h), (64, 64));
         assert_eq!(json["asset"]["version"], "2.0");
         assert_eq!(
             json["extensionsRequired"],
-            serde_json::json!(["KHR_mesh_quantization", "EXT_texture_webp"])
+            serde_json::json!([
+                "KHR_mesh_quantization",
+                "EXT_meshopt_compression",
+                "KHR_texture_transform",
+                "EXT_texture_webp"
+            ])
         );
     }
+}
+
+/// As fine as a scanner's, with a picture that compresses badly.
+#[test]
+fn a_fine_scan_is_a_model_of_less_than_1_5_megabytes() {
+    let mut skin = fixture::skin(4096);
+    let mut state = 1_u32;
+    for level in &mut skin.rgb {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *level = level.wrapping_add((state >> 27) as u8);
+    }
+    let glb = write_glb(&fixture::head(240, 220), &skin, &[]).unwrap();
+    assert!(glb.len() < 1_500_000, "{} bytes", glb.len());
 }
 
 #[test]
@@ -282,7 +359,7 @@ fn a_model_without_an_atlas_has_no_picture_and_none_without_triangles() {
     mesh.uv_triangles.clear();
     let glb = write_glb(&mesh, &fixture::skin(8), &[]).unwrap();
     let (json, _) = read_glb(&glb);
-    assert!(json.get("images").is_none() && json["extensionsUsed"][1].is_null());
+    assert!(json.get("images").is_none() && json["extensionsUsed"][2].is_null());
     assert_eq!(json["accessors"][1]["count"], 49);
     mesh.triangles.clear();
     assert!(write_glb(&mesh, &fixture::skin(8), &[]).is_err());
@@ -308,6 +385,7 @@ fn request(locales: &[Locale]) -> ReportRequest<'_> {
         practice: PracticeView {
             name: Some("Praxis am Nordufer"),
             contact: None,
+            logo: None,
         },
         patient_first_name: Some("Anna"),
         locales,

@@ -14,6 +14,7 @@ fn input(findings: &Findings, locale: Locale) -> ReportInput<'_> {
         practice: PracticeView {
             name: Some("Praxis am Nordufer"),
             contact: Some("Tel. 040 1234"),
+            logo: None,
         },
         patient_first_name: Some("Anna"),
         locale,
@@ -210,12 +211,95 @@ fn hostile_text_is_escaped_everywhere() {
         i.practice = PracticeView {
             name,
             contact: Some(attack),
+            logo: None,
         };
         i.patient_first_name = Some(attack);
         i.expires = Some(attack);
         let html = render_html(&i);
         assert!(!html.contains("<script") && !html.contains("<img"));
         assert!(html.contains("&lt;script&gt;"));
+    }
+}
+
+#[test]
+fn the_page_tells_what_is_used_behind_a_link_alone() {
+    let findings = fixture::findings();
+    let mut i = input(&findings, Locale::De);
+    assert!(!render_html(&i).contains("name=\"usage\""));
+    i.assets.events_href = Some("?events");
+    let html = render_html(&i);
+    assert!(html.contains("<meta name=\"usage\" content=\"?events\">"));
+    assert_eq!(html.matches("<script").count(), 1);
+    // What a person types or reads is no part of it.
+    let script = html.split("<script").nth(1).unwrap();
+    let script = script.split("</script>").next().unwrap();
+    for personal in [
+        "textContent",
+        "innerText",
+        "cookie",
+        "userAgent",
+        "location",
+        "localStorage",
+    ] {
+        assert!(!script.contains(personal), "{personal}");
+    }
+}
+
+#[test]
+fn an_interval_stands_beside_its_value() {
+    let mut findings = fixture::findings();
+    for region in &mut findings.regions {
+        for measure in &mut region.measures {
+            let is_computed = measure.source == dermalia_findings::Source::Computed;
+            measure.interval = measure.value.filter(|_| is_computed).map(|v| {
+                let half = 0.2 * v.abs();
+                [v - half, v + half]
+            });
+        }
+    }
+    let html = render_html(&input(&findings, Locale::En));
+    let page = text(&html);
+    for expected in [
+        "(1.8 to 2.8)",
+        "in 19 cases of 20 the true value lies between 1.8 and 2.8 mm per cm²",
+        "lies between 2.0 and 3.0 %",
+        "The level line shows the range",
+        "0.31 mm (0.25 to 0.37)",
+        "\u{2212}0.43 (\u{2212}0.52 to \u{2212}0.34)",
+    ] {
+        assert!(page.contains(expected), "missing: {expected}\n{page}");
+    }
+    assert!(html.matches("class=\"band\"").count() > 40);
+    let german = text(&render_html(&input(&findings, Locale::De)));
+    assert!(german.contains("(1,8 bis 2,8)") && german.contains("zwischen 1,8 und 2,8 mm je cm²"));
+    // The printed report says it as well.
+    let sheet = serde_json::to_string(&Sheet::of(&input(&findings, Locale::De))).unwrap();
+    assert!(sheet.contains("zwischen 1,8 und 2,8") && sheet.contains("\"band\":["));
+    // A probe's value has none.
+    assert!(page.contains("41.3–47.1 AU") && !page.contains("41.3 AU ("));
+}
+
+#[test]
+fn a_logo_is_part_of_the_page_itself() {
+    let findings = fixture::findings();
+    let webp = webp::Encoder::from_rgb(&[13, 92, 99, 13, 92, 99], 2, 1).encode_lossless();
+    for &locale in Locale::ALL {
+        let mut i = input(&findings, locale);
+        let without = render_html(&i);
+        assert!(!without.contains("class=\"logo\""));
+        i.practice.logo = Some(&webp);
+        let page = render_html(&i);
+        let source = format!(
+            "data:image/webp;base64,{}",
+            data_encoding::BASE64.encode(&webp)
+        );
+        let image = format!(r#"<img class="logo" src="{source}" width="2" height="1" alt="">"#);
+        assert!(page.contains(&image), "{page}");
+        // The name stands beside it, for whoever does not see it.
+        assert_eq!(text(&page), text(&without));
+        // What is no picture is not shown as one.
+        i.practice.logo = Some(b"<svg onload=alert(1)>");
+        assert_eq!(render_html(&i), without);
     }
 }
 

@@ -32,8 +32,8 @@ function start() {
   });
 }
 
-// A GLB with one primitive: quantised positions, normals and atlas coordinates, the skin as
-// WebP, and the features as records of twenty bytes.
+// A GLB with one primitive: packed and quantised positions, normals and atlas coordinates,
+// the skin as WebP, and the features as records of twenty bytes.
 async function readModel(buffer) {
   const view = new DataView(buffer);
   if (view.getUint32(0, true) !== 0x46546c67 || view.getUint32(4, true) !== 2) throw new Error('no GLB');
@@ -41,8 +41,16 @@ async function readModel(buffer) {
   const json = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 20, textBytes)));
   const base = 20 + textBytes + 8;
   const part = (index) => {
-    const { byteOffset = 0, byteLength, byteStride } = json.bufferViews[index];
-    return { at: base + byteOffset, bytes: byteLength, stride: byteStride ?? 0 };
+    const own = json.bufferViews[index];
+    const packed = own.extensions?.EXT_meshopt_compression;
+    const { byteOffset = 0, byteLength } = packed ?? own;
+    const bytes = new Uint8Array(buffer, base + byteOffset, byteLength);
+    if (!packed) return { bytes, stride: own.byteStride ?? 0 };
+    const { count, byteStride: stride } = packed;
+    const triangles = packed.mode === 'TRIANGLES';
+    const made = triangles ? unpackTriangles(bytes, count, stride) : unpackRecords(bytes, count, stride);
+    if (packed.filter === 'OCTAHEDRAL') unfold(new Int8Array(made.buffer));
+    return { bytes: made, stride };
   };
   const primitive = json.meshes[0].primitives[0];
   const accessor = (index) => {
@@ -50,12 +58,13 @@ async function readModel(buffer) {
     return { ...part(a.bufferView), type: a.componentType, normalized: a.normalized ?? false, count: a.count };
   };
   const node = json.nodes[0];
+  const picture = json.materials[0].pbrMetallicRoughness.baseColorTexture;
   const model = {
-    buffer,
     position: accessor(primitive.attributes.POSITION),
     normal: accessor(primitive.attributes.NORMAL),
     uv: primitive.attributes.TEXCOORD_0 === undefined ? null : accessor(primitive.attributes.TEXCOORD_0),
     indices: accessor(primitive.indices),
+    stretch: picture?.extensions?.KHR_texture_transform?.scale ?? [1, 1],
     scale: node.scale?.[0] ?? 1,
     offset: node.translation ?? [0, 0, 0],
     low: json.accessors[primitive.attributes.POSITION].min,
@@ -64,19 +73,20 @@ async function readModel(buffer) {
     features: [],
   };
   if (json.images) {
-    const { at, bytes } = part(json.images[0].bufferView);
-    model.skin = await createImageBitmap(new Blob([new Uint8Array(buffer, at, bytes)], { type: 'image/webp' }));
+    const { bytes } = part(json.images[0].bufferView);
+    model.skin = await createImageBitmap(new Blob([bytes], { type: 'image/webp' }));
   }
   const found = json.meshes[0].extras?.features;
   if (found) {
-    const { at } = part(found.bufferView);
+    const { bytes } = part(found.bufferView);
+    const records = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let i = 0; i < found.count; i += 1) {
-      const p = at + 20 * i;
-      const real = (k) => view.getFloat32(p + 8 + 4 * k, true);
+      const p = 20 * i;
+      const real = (k) => records.getFloat32(p + 8 + 4 * k, true);
       model.features.push({
-        kind: view.getUint8(p),
-        region: view.getUint8(p + 1),
-        at: [0, 1, 2].map((k) => view.getUint16(p + 2 + 2 * k, true)),
+        kind: records.getUint8(p),
+        region: records.getUint8(p + 1),
+        at: [0, 1, 2].map((k) => records.getUint16(p + 2 + 2 * k, true)),
         sizes: [real(0), real(1), real(2)],
       });
     }
@@ -84,13 +94,118 @@ async function readModel(buffer) {
   return model;
 }
 
+// The streams of EXT_meshopt_compression: records of version 0, triangles of version 1.
+const unzigzag = (v) => (v >>> 1) ^ -(v & 1);
+
+function unpackRecords(source, count, stride) {
+  if (source[0] !== 0xa0) throw new Error('no records');
+  const made = new Uint8Array(count * stride);
+  const last = source.slice(source.length - stride);
+  const block = Math.min((0x2000 / stride) & ~15, 256);
+  const deltas = new Uint8Array(256);
+  let at = 1;
+  for (let start = 0; start < count; start += block) {
+    const size = Math.min(block, count - start);
+    const groups = (size + 15) >> 4;
+    for (let k = 0; k < stride; k += 1) {
+      const head = at;
+      at += (groups + 3) >> 2;
+      for (let g = 0; g < groups; g += 1) {
+        const bits = [0, 2, 4, 8][(source[head + (g >> 2)] >> (2 * (g & 3))) & 3];
+        const packed = at;
+        at += 2 * bits;
+        const each = 8 / (bits || 8);
+        const limit = (1 << bits) - 1;
+        for (let i = 0; i < 16; i += 1) {
+          let delta = 0;
+          if (bits === 8) delta = source[packed + i];
+          else if (bits) {
+            delta = (source[packed + Math.floor(i / each)] >> (bits * (each - 1 - (i % each)))) & limit;
+            if (delta === limit) { delta = source[at]; at += 1; }
+          }
+          deltas[16 * g + i] = delta;
+        }
+      }
+      for (let i = 0; i < size; i += 1) {
+        last[k] += unzigzag(deltas[i]);
+        made[(start + i) * stride + k] = last[k];
+      }
+    }
+  }
+  return made;
+}
+
+function unpackTriangles(source, count, width) {
+  if (source[0] !== 0xe1) throw new Error('no triangles');
+  const made = new (width === 2 ? Uint16Array : Uint32Array)(count);
+  const edges = new Uint32Array(32);
+  const points = new Uint32Array(16);
+  const table = source.length - 16;
+  let [at, next, last, edge, point] = [1 + count / 3, 0, 0, 0, 0];
+  const push = (v) => { points[point & 15] = v; point += 1; return v; };
+  const join = (a, b) => { edges[edge & 31] = a; edges[(edge + 1) & 31] = b; edge += 2; };
+  const fresh = () => { next += 1; return next - 1; };
+  const recent = (back) => points[(point - 1 - back) & 15];
+  const named = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = source[at];
+      at += 1;
+      value |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    last += unzigzag(value);
+    return last;
+  };
+  const corner = (code) => (code === 0 ? fresh() : code === 15 ? named() : recent(code - 1));
+  for (let t = 0; t < count; t += 3) {
+    const code = source[1 + t / 3];
+    const low = code & 15;
+    let a; let b; let c;
+    if (code < 0xf0) {
+      const from = edge - 2 - 2 * (code >> 4);
+      [a, b] = [edges[from & 31], edges[(from + 1) & 31]];
+      if (low === 13 || low === 14) { last += low === 13 ? -1 : 1; c = last; }
+      else c = low === 0 ? fresh() : low === 15 ? named() : recent(low);
+      if (low === 0 || low > 12) push(c);
+    } else {
+      let both = source[table + low];
+      if (low > 13) { both = source[at]; at += 1; }
+      a = low < 15 ? fresh() : named();
+      b = corner(both >> 4);
+      c = corner(both & 15);
+      push(a);
+      if (both >> 4 === 0 || both >> 4 === 15) push(b);
+      if ((both & 15) === 0 || (both & 15) === 15) push(c);
+      join(b, a);
+    }
+    join(c, b);
+    join(a, c);
+    made.set([a, b, c], t);
+  }
+  return new Uint8Array(made.buffer);
+}
+
+// Unit vectors folded into an octahedron.
+function unfold(values) {
+  for (let i = 0; i < values.length; i += 4) {
+    let [x, y] = [values[i] / values[i + 2], values[i + 1] / values[i + 2]];
+    const z = 1 - Math.abs(x) - Math.abs(y);
+    const t = Math.max(-z, 0);
+    x -= x >= 0 ? t : -t;
+    y -= y >= 0 ? t : -t;
+    const length = 127 / Math.hypot(x, y, z);
+    values.set([x, y, z].map((v) => Math.round(v * length)), i);
+  }
+}
+
 const VERTEX = `#version 300 es
 in vec3 position; in vec3 normal; in vec2 uv;
-uniform mat4 view; uniform mat4 projection;
+uniform mat4 view; uniform mat4 projection; uniform vec2 stretch;
 out vec3 place; out vec3 facing; out vec3 eye; out vec2 at;
 void main() {
   vec4 seen = view * vec4(position, 1.0);
-  place = position; facing = mat3(view) * normal; eye = seen.xyz; at = uv;
+  place = position; facing = mat3(view) * normal; eye = seen.xyz; at = uv * stretch;
   gl_Position = projection * seen;
 }`;
 
@@ -150,7 +265,7 @@ class Viewer {
   prepare() {
     const program = link(VERTEX, FRAGMENT);
     gl.useProgram(program);
-    this.at = Object.fromEntries(['view', 'projection', 'skin', 'heat', 'overlay', 'mark', 'unit']
+    this.at = Object.fromEntries(['view', 'projection', 'skin', 'heat', 'overlay', 'mark', 'unit', 'stretch']
       .map((name) => [name, gl.getUniformLocation(program, name)]));
     const { model } = this;
     gl.bindVertexArray(gl.createVertexArray());
@@ -159,19 +274,19 @@ class Viewer {
       const place = gl.getAttribLocation(program, name);
       if (!from || place < 0) return;
       gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
-      gl.bufferData(gl.ARRAY_BUFFER, new Uint8Array(model.buffer, from.at, from.bytes), gl.STATIC_DRAW);
+      gl.bufferData(gl.ARRAY_BUFFER, from.bytes, gl.STATIC_DRAW);
       gl.enableVertexAttribArray(place);
       gl.vertexAttribPointer(place, width, from.type, from.normalized, from.stride, 0);
     });
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER,
-      new Uint8Array(model.buffer, model.indices.at, model.indices.bytes), gl.STATIC_DRAW);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, model.indices.bytes, gl.STATIC_DRAW);
     this.skin = model.skin ? texture(model.skin) : plain([184, 173, 163, 255]);
     this.none = plain([0, 0, 0, 0]);
     gl.enable(gl.DEPTH_TEST);
     gl.uniform1i(this.at.skin, 0);
     gl.uniform1i(this.at.heat, 1);
     gl.uniform1f(this.at.unit, this.unit);
+    gl.uniform2f(this.at.stretch, ...model.stretch);
     this.drawn = null;
   }
 
@@ -322,10 +437,9 @@ class Viewer {
     const { r, shift } = this.matrices();
     const back = (v) => [0, 1, 2].map((k) => r[0][k] * v[0] + r[1][k] * v[1] + r[2][k] * v[2]);
     const [eye, ray] = [back(shift.map((s) => -s)), back([x, y, -1])];
-    const { buffer, position, indices } = this.model;
-    const points = new DataView(buffer, position.at, position.bytes);
-    const corners = indices.type === gl.UNSIGNED_SHORT
-      ? new Uint16Array(buffer, indices.at, indices.count) : new Uint32Array(buffer, indices.at, indices.count);
+    const { position, indices } = this.model;
+    const points = new DataView(position.bytes.buffer, position.bytes.byteOffset, position.bytes.byteLength);
+    const corners = new (indices.type === gl.UNSIGNED_SHORT ? Uint16Array : Uint32Array)(indices.bytes.buffer);
     const read = position.type === gl.FLOAT ? (o) => points.getFloat32(o, true) : (o) => points.getUint16(o, true);
     const [size, stride] = position.type === gl.FLOAT ? [4, position.stride || 12] : [2, position.stride || 6];
     const corner = (i, k) => read(corners[i] * stride + k * size);

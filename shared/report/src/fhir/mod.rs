@@ -21,13 +21,14 @@ use crate::{Locale, reason};
 use resources::{
     Annotation, Attachment, BodyStructure, Bundle, Coding, Concept, Device, DeviceName,
     DiagnosticReport, DocumentContent, DocumentReference, Entry, Extension, ExtensionValue,
-    Identified, Identifier, Media, Observation, Organization, Quantity, Reference, ReportMedia,
-    Resource, Version,
+    Identified, Identifier, Media, Observation, Organization, Quantity, Range, Reference,
+    ReportMedia, Resource, Version,
 };
 
 /// Where our own codes are named.
 const OWN: &str = "https://dermalia.de/fhir";
 const CONFIDENCE: &str = "https://dermalia.de/fhir/StructureDefinition/confidence";
+const INTERVAL: &str = "https://dermalia.de/fhir/StructureDefinition/interval-95";
 /// The standard's extension by which a body site names its structure.
 const BODY_SITE: &str = "http://hl7.org/fhir/StructureDefinition/bodySite";
 const SNOMED: &str = "http://snomed.info/sct";
@@ -262,10 +263,7 @@ impl<'a> Export<'a> {
         let measure_system = format!("{OWN}/CodeSystem/measure");
         let english_name = (Locale::En.messages().measure)(name).name;
         Observation {
-            extension: vec![Extension {
-                url: CONFIDENCE,
-                value: ExtensionValue::ValueCode(confidence(measure.confidence)),
-            }],
+            extension: self.reliability(measure),
             status: "final",
             category: vec![concept(coding(
                 "http://terminology.hl7.org/CodeSystem/observation-category",
@@ -296,6 +294,28 @@ impl<'a> Export<'a> {
             // What a probe measured, the software has only passed on.
             device: (measure.source == Source::Computed).then(|| self.reference("software")),
         }
+    }
+
+    /// How far the value can be trusted: a word and, where there is one, the 95 % interval.
+    /// Neither is a reference range, which would tell what is usual.
+    fn reliability(&self, measure: &Measure) -> Vec<Extension> {
+        let mut out = vec![Extension {
+            url: CONFIDENCE,
+            value: ExtensionValue::ValueCode(confidence(measure.confidence)),
+        }];
+        let is_whole = |v: &f64| v.is_finite();
+        let ends = measure.interval.filter(|ends| ends.iter().all(is_whole));
+        out.extend(
+            ends.filter(|_| measure.value.is_some())
+                .map(|[low, high]| Extension {
+                    url: INTERVAL,
+                    value: ExtensionValue::ValueRange(Range {
+                        low: quantity(measure, low),
+                        high: quantity(measure, high),
+                    }),
+                }),
+        );
+        out
     }
 
     fn media(&self, picture: &Picture<'_>) -> Media {

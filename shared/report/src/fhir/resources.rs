@@ -182,7 +182,7 @@ pub(super) struct Coding {
     pub(super) display: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Clone)]
 pub(super) struct Quantity {
     pub(super) value: f64,
     pub(super) unit: String,
@@ -209,6 +209,13 @@ pub(super) struct Extension {
 pub(super) enum ExtensionValue {
     ValueCode(&'static str),
     ValueReference(Reference),
+    ValueRange(Range),
+}
+
+#[derive(Serialize, Clone)]
+pub(super) struct Range {
+    pub(super) low: Quantity,
+    pub(super) high: Quantity,
 }
 
 #[derive(Serialize)]

@@ -2,14 +2,17 @@
 //!
 //! One primitive with +y up and +z out of the face, which is what glTF calls the front.
 //! Triangles beyond a budget are saved where that moves the surface by less than
-//! [`BOUND_MM`]; positions lie on a grid of 16 bits (a few micrometres on a head), normals
-//! on one of 8 bits, by `KHR_mesh_quantization`. The skin is a WebP picture by
+//! [`BOUND_MM`]; positions lie on a grid of 14 bits (a hundredth of a millimetre on a
+//! head), normals on one of 8 bits, by `KHR_mesh_quantization`; `EXT_meshopt_compression`
+//! makes a third of what is left. The skin is a WebP picture by
 //! `EXT_texture_webp`, required and without a second copy in another format: every
 //! viewer the product addresses reads it, and a PNG of skin would be five times the size.
 //! The features lie beside it as records that the page's viewer reads.
 //! No name, date or identifier is written.
 
+mod codec;
 mod marks;
+mod order;
 mod simplify;
 
 use dermalia_findings::{BaseTexture, Feature};
@@ -33,6 +36,10 @@ const BYTE: u32 = 5120;
 const UNSIGNED_SHORT: u32 = 5123;
 const UNSIGNED_INT: u32 = 5125;
 const FLOAT: u32 = 5126;
+/// Steps of the grid that positions lie on, and of the one of the atlas.
+const GRID_STEPS: f32 = 16_383.0;
+const ATLAS_STEPS: f32 = 8191.0;
+const PACKED: &str = "EXT_meshopt_compression";
 const CLAMP_TO_EDGE: u32 = 33071;
 const LINEAR: u32 = 9729;
 const LINEAR_MIPMAP_LINEAR: u32 = 9987;
@@ -85,38 +92,58 @@ fn split_at_seams(mesh: &Mesh) -> Vertices {
 struct Buffer {
     bytes: Vec<u8>,
     views: Vec<Value>,
+    /// What the packed views take unpacked: the size of a buffer that is not in the file.
+    unpacked: usize,
 }
 
 impl Buffer {
-    /// Adds a view; `stride` is that of vertices, of which each begins on four bytes.
-    fn view(
-        &mut self,
-        target: Option<u32>,
-        stride: Option<usize>,
-        data: impl Iterator<Item = u8>,
-    ) -> usize {
+    fn append(&mut self, data: &[u8]) -> (usize, usize) {
         while !self.bytes.len().is_multiple_of(4) {
             self.bytes.push(0);
         }
         let start = self.bytes.len();
         self.bytes.extend(data);
+        (start, data.len())
+    }
+
+    /// Adds a view of bytes as they are.
+    fn view(&mut self, data: &[u8]) -> usize {
+        let (start, length) = self.append(data);
+        self.views
+            .push(json!({"buffer": 0, "byteOffset": start, "byteLength": length}));
+        self.views.len() - 1
+    }
+
+    /// Adds a packed view of `count` records.
+    fn packed(&mut self, count: usize, stride: usize, packed: &[u8], mode: &str) -> usize {
+        let (start, length) = self.append(packed);
+        let unpacked = count * stride;
         let mut view = json!({
-            "buffer": 0,
-            "byteOffset": start,
-            "byteLength": self.bytes.len() - start,
+            "buffer": 1,
+            "byteOffset": self.unpacked,
+            "byteLength": unpacked,
+            "extensions": {PACKED: {"buffer": 0, "byteOffset": start, "byteLength": length,
+                "byteStride": stride, "count": count, "mode": mode}},
         });
-        if let Some(target) = target {
-            view["target"] = json!(target);
-        }
-        if let Some(stride) = stride {
+        view["target"] = json!(ELEMENT_ARRAY_BUFFER);
+        if mode == "ATTRIBUTES" {
+            view["target"] = json!(ARRAY_BUFFER);
             view["byteStride"] = json!(stride);
         }
+        self.unpacked = (self.unpacked + unpacked).next_multiple_of(4);
         self.views.push(view);
         self.views.len() - 1
     }
+
+    /// Adds a packed view of records of `S` bytes.
+    fn records<const S: usize>(&mut self, records: impl Iterator<Item = [u8; S]>) -> usize {
+        let bytes: Vec<u8> = records.flatten().collect();
+        let packed = codec::vertices(&bytes, S);
+        self.packed(bytes.len() / S, S, &packed, "ATTRIBUTES")
+    }
 }
 
-/// The grid of 16 bits that positions lie on, the same in all directions.
+/// The grid that positions lie on, the same in all directions.
 struct Grid {
     low_mm: [f32; 3],
     extent_mm: f32,
@@ -141,15 +168,36 @@ impl Grid {
     fn of(&self, p: [f32; 3]) -> [u16; 3] {
         [0, 1, 2].map(|k| {
             let t = (p[k] - self.low_mm[k]) / self.extent_mm;
-            (t.clamp(0.0, 1.0) * 65535.0 + 0.5) as u16
+            (t.clamp(0.0, 1.0) * GRID_STEPS + 0.5) as u16
         })
     }
 }
 
-/// A unit vector on eight bits; a point of no area has no direction, the format wants one.
-fn small_normal(n: [f32; 3]) -> [i8; 3] {
-    let n = if n == [0.0; 3] { [0.0, 0.0, 1.0] } else { n };
-    n.map(|c| (c.clamp(-1.0, 1.0) * 127.0).round() as i8)
+/// A unit vector unfolded from an octahedron, on eight bits, as the filter `OCTAHEDRAL`
+/// takes it. A point of no area has no direction; the format wants one.
+fn octahedral(n: [f32; 3]) -> [u8; 4] {
+    let sum = n.iter().map(|c| c.abs()).sum::<f32>();
+    let [x, y, z] = if sum > 0.0 {
+        n.map(|c| c / sum)
+    } else {
+        [0.0, 0.0, 1.0]
+    };
+    let fold = |a: f32, b: f32| (1.0 - b.abs()) * if a < 0.0 { -1.0 } else { 1.0 };
+    let (u, v) = if z < 0.0 {
+        (fold(x, y), fold(y, x))
+    } else {
+        (x, y)
+    };
+    [u, v, 1.0, 0.0].map(|c| ((c.clamp(-1.0, 1.0) * 127.0).round() as i8).to_le_bytes()[0])
+}
+
+/// Corners as indices of `width` bytes.
+fn index_bytes(width: usize) -> u32 {
+    if width == 2 {
+        UNSIGNED_SHORT
+    } else {
+        UNSIGNED_INT
+    }
 }
 
 /// Writes the mesh with its skin and its features as `scan.glb`. A mesh without an atlas
@@ -172,11 +220,17 @@ pub fn write_glb(
     // Normals are those of the whole scan: light falls on the model as on the skin.
     let normals = mesh.vertex_normals();
     let mesh = &simplify(mesh, budget);
-    let vertices = split_at_seams(mesh);
-    let count = vertices.pairs.len();
+    let split = split_at_seams(mesh);
+    let (corners, _) = split.indices.as_chunks::<3>();
+    let mut corners = order::neighbours_first(corners);
+    let pairs: Vec<(u32, u32)> = order::by_first_use(&mut corners, split.pairs.len())
+        .into_iter()
+        .map(|old| split.pairs[old as usize])
+        .collect();
+    let count = pairs.len();
     let place = |pair: &(u32, u32)| mesh.positions[pair.0 as usize];
-    let grid = Grid::around(vertices.pairs.iter().map(place));
-    let positions: Vec<[u16; 3]> = vertices.pairs.iter().map(|p| grid.of(place(p))).collect();
+    let grid = Grid::around(pairs.iter().map(place));
+    let positions: Vec<[u16; 3]> = pairs.iter().map(|p| grid.of(place(p))).collect();
     let (mut low, mut high) = ([u16::MAX; 3], [0_u16; 3]);
     for p in &positions {
         for k in 0..3 {
@@ -186,37 +240,19 @@ pub fn write_glb(
     }
 
     let mut buffer = Buffer::default();
-    let (component, width) = if count <= usize::from(u16::MAX) {
-        (UNSIGNED_SHORT, 2)
-    } else {
-        (UNSIGNED_INT, 4)
-    };
-    let index_view = buffer.view(
-        Some(ELEMENT_ARRAY_BUFFER),
-        None,
-        vertices
-            .indices
-            .iter()
-            .flat_map(|i| i.to_le_bytes().into_iter().take(width)),
-    );
-    let position_view = buffer.view(
-        Some(ARRAY_BUFFER),
-        Some(8),
-        positions
-            .iter()
-            .flat_map(|p| [p[0], p[1], p[2], 0].into_iter().flat_map(u16::to_le_bytes)),
-    );
-    let normal_view = buffer.view(
-        Some(ARRAY_BUFFER),
-        Some(4),
-        vertices.pairs.iter().flat_map(|&(p, _)| {
-            let n = small_normal(normals[p as usize]);
-            [n[0], n[1], n[2], 0].map(|c| c.to_le_bytes()[0])
-        }),
-    );
+    let width = if count <= usize::from(u16::MAX) { 2 } else { 4 };
+    let component = index_bytes(width);
+    let packed = codec::triangles(&corners);
+    let index_view = buffer.packed(3 * corners.len(), width, &packed, "TRIANGLES");
+    let position_view = buffer.records(positions.iter().map(|p| {
+        let [[a, b], [c, d], [e, f]] = p.map(u16::to_le_bytes);
+        [a, b, c, d, e, f, 0, 0]
+    }));
+    let normal_view = buffer.records(pairs.iter().map(|&(p, _)| octahedral(normals[p as usize])));
+    buffer.views[normal_view]["extensions"][PACKED]["filter"] = json!("OCTAHEDRAL");
     let mut accessors = vec![
         json!({"bufferView": index_view, "componentType": component, "type": "SCALAR",
-            "count": vertices.indices.len()}),
+            "count": 3 * corners.len()}),
         json!({"bufferView": position_view, "componentType": UNSIGNED_SHORT, "type": "VEC3",
             "count": count, "min": low, "max": high}),
         json!({"bufferView": normal_view, "componentType": BYTE, "normalized": true,
@@ -225,7 +261,7 @@ pub fn write_glb(
     let mut attributes = json!({"POSITION": 1, "NORMAL": 2});
     let mut material = json!({"pbrMetallicRoughness": {
         "metallicFactor": 0.0, "roughnessFactor": 0.85}});
-    let step_m = 0.001 * grid.extent_mm / 65535.0;
+    let step_m = 0.001 * grid.extent_mm / GRID_STEPS;
     let mut document = json!({
         "asset": {"version": "2.0", "generator": "dermalia"},
         "scene": 0,
@@ -233,34 +269,41 @@ pub fn write_glb(
         "nodes": [{"mesh": 0, "scale": [step_m, step_m, step_m],
             "translation": grid.low_mm.map(|c| c * 0.001)}],
     });
-    let mut extensions = vec!["KHR_mesh_quantization"];
+    let mut extensions = vec!["KHR_mesh_quantization", PACKED];
     if mesh.has_atlas() {
         // glTF counts v from the top.
         let uvs = || {
-            vertices.pairs.iter().map(|&(_, uv)| {
+            pairs.iter().map(|&(_, uv)| {
                 let [u, v] = mesh.uvs[uv as usize];
                 [u, 1.0 - v]
             })
         };
         // An atlas that is repeated reaches over its edge and does not fit the grid.
         let fits = uvs().flatten().all(|c| (0.0..=1.0).contains(&c));
-        let (kind, stride, data): (u32, usize, Vec<u8>) = if fits {
-            let small = |c: f32| ((c * 65535.0 + 0.5) as u16).to_le_bytes();
-            (UNSIGNED_SHORT, 4, uvs().flatten().flat_map(small).collect())
+        let mut texture = json!({"index": 0});
+        let (kind, uv_view) = if fits {
+            let small = |c: f32| ((c * ATLAS_STEPS + 0.5) as u16).to_le_bytes();
+            let records = uvs().map(|[u, v]| {
+                let ([a, b], [c, d]) = (small(u), small(v));
+                [a, b, c, d]
+            });
+            let scale = 65535.0 / ATLAS_STEPS;
+            texture["extensions"] = json!({"KHR_texture_transform": {"scale": [scale, scale]}});
+            extensions.push("KHR_texture_transform");
+            (UNSIGNED_SHORT, buffer.records(records))
         } else {
-            (
-                FLOAT,
-                8,
-                uvs().flatten().flat_map(f32::to_le_bytes).collect(),
-            )
+            let records = uvs().map(|[u, v]| {
+                let ([a, b, c, d], [e, f, g, h]) = (u.to_le_bytes(), v.to_le_bytes());
+                [a, b, c, d, e, f, g, h]
+            });
+            (FLOAT, buffer.records(records))
         };
-        let uv_view = buffer.view(Some(ARRAY_BUFFER), Some(stride), data.into_iter());
         accessors.push(json!({"bufferView": uv_view, "componentType": kind,
             "normalized": fits, "type": "VEC2", "count": count}));
         attributes["TEXCOORD_0"] = json!(3);
         let picture = pictures::base_webp(base)?;
-        let picture_view = buffer.view(None, None, picture.into_iter());
-        material["pbrMetallicRoughness"]["baseColorTexture"] = json!({"index": 0});
+        let picture_view = buffer.view(&picture);
+        material["pbrMetallicRoughness"]["baseColorTexture"] = texture;
         extensions.push("EXT_texture_webp");
         document["images"] = json!([{"bufferView": picture_view, "mimeType": "image/webp"}]);
         document["samplers"] = json!([{"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR,
@@ -278,13 +321,17 @@ pub fn write_glb(
     let records = marks::records(features, mesh, |p| grid.of(p));
     if !records.is_empty() {
         let count = records.len() / marks::RECORD_BYTES;
-        let view = buffer.view(None, None, records.into_iter());
+        let packed = codec::vertices(&records, marks::RECORD_BYTES);
+        let view = buffer.packed(count, marks::RECORD_BYTES, &packed, "ATTRIBUTES");
         document["meshes"][0]["extras"] = json!({"features": {"bufferView": view,
             "count": count}});
     }
     document["accessors"] = json!(accessors);
     document["bufferViews"] = json!(buffer.views);
-    document["buffers"] = json!([{"byteLength": buffer.bytes.len()}]);
+    document["buffers"] = json!([
+        {"byteLength": buffer.bytes.len()},
+        {"byteLength": buffer.unpacked, "extensions": {PACKED: {"fallback": true}}},
+    ]);
     assemble(&document, buffer.bytes)
 }
 

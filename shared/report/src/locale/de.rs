@@ -107,6 +107,11 @@ pub(super) const MESSAGES: Messages = Messages {
     confidence_medium: "mittel",
     confidence_low: "niedrig",
     not_measured: "Nicht gemessen",
+    range: |low, high| format!("{low} bis {high}"),
+    interval: |low, high| {
+        format!("Messunsicherheit: In 19 von 20 Fällen liegt der wahre Wert zwischen {low} und {high}.")
+    },
+    band_note: "Die waagerechte Linie zeigt, in welchem Bereich der wahre Wert in 19 von 20 Fällen liegt.",
     reservation: "Zur Verlässlichkeit",
     confidence_explained: "„Hoch“ heißt: innerhalb der angegebenen Genauigkeit des Verfahrens. „Mittel“ heißt: brauchbar, mit dem genannten Vorbehalt. „Niedrig“ heißt: nur ein Anhaltspunkt.",
 

@@ -105,6 +105,11 @@ pub(super) const MESSAGES: Messages = Messages {
     confidence_medium: "medium",
     confidence_low: "low",
     not_measured: "Not measured",
+    range: |low, high| format!("{low} to {high}"),
+    interval: |low, high| {
+        format!("Measurement uncertainty: in 19 cases of 20 the true value lies between {low} and {high}.")
+    },
+    band_note: "The level line shows the range in which the true value lies in 19 cases of 20.",
     reservation: "About the confidence",
     confidence_explained: "“High” means within the stated accuracy of the method. “Medium” means usable, with the reservation given. “Low” means indicative only.",
 

@@ -146,6 +146,11 @@ pub(crate) struct Messages {
     pub(crate) confidence_medium: &'static str,
     pub(crate) confidence_low: &'static str,
     pub(crate) not_measured: &'static str,
+    /// From one number to another, without a unit.
+    pub(crate) range: fn(low: &str, high: &str) -> String,
+    /// What a range means; the higher end with its unit.
+    pub(crate) interval: fn(low: &str, high: &str) -> String,
+    pub(crate) band_note: &'static str,
     pub(crate) reservation: &'static str,
     pub(crate) confidence_explained: &'static str,
 

@@ -22,7 +22,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::Locale;
 use crate::amount;
 use crate::locale::Messages;
-use crate::pictures::{View, still_name};
+use crate::pictures::{View, logo_size, still_name};
 use headline::Headline;
 
 pub use sheet::Sheet;
@@ -40,6 +40,8 @@ pub struct PracticeView<'a> {
     pub name: Option<&'a str>,
     /// A line with a telephone number or an address, as plain text.
     pub contact: Option<&'a str>,
+    /// Its logo as [`crate::pictures::logo`] makes it.
+    pub logo: Option<&'a [u8]>,
 }
 
 /// A picture for the page.
@@ -244,7 +246,10 @@ fn header(context: &Context<'_>) -> Markup {
     let translations = context.input.assets.translations;
     html! {
         header.page-header {
-            p.practice { (context.practice()) }
+            p.practice {
+                @if let Some(logo) = logo(context) { (logo) }
+                span { (context.practice()) }
+            }
             @if translations.len() > 1 {
                 nav.languages aria-label=(m.languages) {
                     ul {
@@ -261,6 +266,17 @@ fn header(context: &Context<'_>) -> Markup {
             }
         }
     }
+}
+
+/// Inside the page, as it is small; the name beside it says the same.
+fn logo(context: &Context<'_>) -> Option<Markup> {
+    let webp = context.input.practice.logo?;
+    let (width, height) = logo_size(webp)?;
+    let source = format!(
+        "data:image/webp;base64,{}",
+        data_encoding::BASE64.encode(webp)
+    );
+    Some(html! { img.logo src=(source) width=(width) height=(height) alt=""; })
 }
 
 fn hero(context: &Context<'_>) -> Markup {
@@ -303,7 +319,12 @@ fn glance_row(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
                     a href={ "#" (headline.parameter.as_str()) } {
                         span.name { (text.name) }
                         span.value { (number) @if unit == "°" { "°" } @else if !unit.is_empty() { " " span.unit { (unit) } } }
-                        span.phrase { (headline.phrase(m)) } " "
+                        span.phrase {
+                            (headline.phrase(m))
+                            @if let Some(range) = headline.measure.and_then(|v| amount::range(m, v)) {
+                                " " span.range { "(" (range) ")" }
+                            }
+                        } " "
                         (confidence_badge(m, headline))
                     }
                 }

@@ -29,6 +29,9 @@ pub(super) fn section<'a>(context: &Context<'a>, headline: &Headline<'a>) -> Mar
                     p.statement[i == 0] { (sentence) }
                 }
                 @if let Some(most) = headline.most_on(m) { p { (most) } }
+                @if let Some(interval) = headline.measure.and_then(|v| amount::interval(m, v)) {
+                    p { (interval) }
+                }
                 p { (text.reading) }
                 p.what { (text.what) }
                 @if let Some(measure) = headline.measure {
@@ -183,7 +186,13 @@ fn by_region<'a>(context: &Context<'a>, headline: &Headline<'a>) -> Markup {
                         (bar(m, *region, *measure, &spread))
                     }
                 }
-                @if whole.is_some() { p.note { (m.bars_note) } }
+                @let has_band = values.iter().any(|(_, v)| v.is_some_and(|v| v.interval.is_some()));
+                @if whole.is_some() || has_band {
+                    p.note {
+                        @if whole.is_some() { (m.bars_note) }
+                        @if has_band { " " (m.band_note) }
+                    }
+                }
             }
         }
     }
@@ -199,13 +208,16 @@ fn bar(m: &Messages, region: Region, measure: Option<&Measure>, spread: &Spread<
                 @if let Some(v) = value {
                     rect.fill y="2" width=(at(v)) height="6" {}
                 }
+                @if let Some([low, high]) = measure.and_then(|v| v.interval) {
+                    line.band x1=(at(low)) x2=(at(high)) y1="5" y2="5" {}
+                }
                 @if let Some(w) = spread.whole {
                     line.mark x1=(at(w)) x2=(at(w)) y1="0" y2="10" {}
                 }
             }
             @match measure.and_then(|v| amount::amount(m, v)) {
                 Some(amount) => {
-                    span.value { (amount::joined(&amount)) (doubt(m, measure.map(|v| v.confidence))) }
+                    span.value title=[measure.and_then(|v| amount::interval(m, v))] { (amount::joined(&amount)) (doubt(m, measure.map(|v| v.confidence))) }
                 }
                 None => span.value.gap { (m.not_measured) },
             }
@@ -314,6 +326,7 @@ fn cell(m: &Messages, measure: Option<&Measure>) -> Markup {
             @match (amount, measure) {
                 (Some(amount), Some(measure)) => {
                     (amount::joined(&amount))
+                    @if let Some(range) = amount::range(m, measure) { " " span.doubt { "(" (range) ")" } }
                     @match measure.confidence {
                         Confidence::Medium => { " " span.doubt { "(" (m.confidence_medium) ")" } }
                         Confidence::Low | Confidence::None => { " " span.doubt { "(" (m.confidence_low) ")" } }

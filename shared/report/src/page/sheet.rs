@@ -11,7 +11,7 @@ use super::{CONTACT, Context, ReportInput, closing, gaps};
 use crate::amount;
 use crate::change;
 use crate::locale::Messages;
-use crate::pictures::{View, still_name};
+use crate::pictures::{View, logo_size, still_name};
 
 /// Everything a printed report says, in one language, in the order it is read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +21,9 @@ pub struct Sheet {
     title: &'static str,
     practice: String,
     practice_contact: Option<String>,
+    has_logo: bool,
+    #[serde(skip)]
+    logo: Option<Vec<u8>>,
     /// Seconds since 1970 of the capture.
     captured_at_secs: i64,
     greeting: Option<String>,
@@ -31,7 +34,7 @@ pub struct Sheet {
     glance: Vec<Glance>,
     legend: [&'static str; 3],
     by_region: &'static str,
-    bars_note: &'static str,
+    bars_note: String,
     parameters: Vec<Section>,
     numbers_title: String,
     numbers_head: [&'static str; 3],
@@ -73,6 +76,7 @@ struct Glance {
     /// Number and unit in one; `None` where nothing was measured.
     amount: Option<String>,
     phrase: String,
+    range: Option<String>,
     trust: Option<Trust>,
 }
 
@@ -96,12 +100,15 @@ struct Bar {
     amount: String,
     /// From 0 to 1; `None` where nothing was measured.
     level: Option<f64>,
+    /// The ends of the interval on the same scale.
+    band: Option<[f64; 2]>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Row {
     name: &'static str,
     amount: String,
+    range: Option<String>,
     trust: String,
 }
 
@@ -131,6 +138,12 @@ impl Sheet {
             let text = t.map(str::trim).filter(|t| !t.is_empty());
             text.map(str::to_owned)
         };
+        let has_bands = findings
+            .regions
+            .iter()
+            .flat_map(|r| &r.measures)
+            .any(|v| v.interval.is_some());
+        let logo = input.practice.logo.filter(|l| logo_size(l).is_some());
         let mut privacy = vec![
             format!("{} {CONTACT}.", m.rights_how),
             format!("{} {}", m.controller, m.processed),
@@ -142,6 +155,8 @@ impl Sheet {
             title: m.report_title,
             practice: context.practice().to_owned(),
             practice_contact: trimmed(input.practice.contact),
+            has_logo: logo.is_some(),
+            logo: logo.map(<[u8]>::to_vec),
             captured_at_secs: findings
                 .captured_at
                 .parse::<jiff::Timestamp>()
@@ -156,7 +171,11 @@ impl Sheet {
             glance: context.headlines.iter().map(|h| glance(m, h)).collect(),
             legend: [m.legend_none, m.legend_strong, m.legend_gap],
             by_region: m.by_region,
-            bars_note: m.bars_note,
+            bars_note: if has_bands {
+                format!("{} {}", m.bars_note, m.band_note)
+            } else {
+                m.bars_note.to_owned()
+            },
             parameters: context
                 .headlines
                 .iter()
@@ -213,6 +232,12 @@ impl Sheet {
         all.map(|f| f.file.as_str()).collect()
     }
 
+    /// The practice's logo, as WebP.
+    #[must_use]
+    pub fn logo(&self) -> Option<&[u8]> {
+        self.logo.as_deref()
+    }
+
     /// The language's tag (BCP 47).
     #[must_use]
     pub const fn language(&self) -> &'static str {
@@ -250,6 +275,7 @@ fn glance(m: &Messages, headline: &Headline<'_>) -> Glance {
         } else {
             format!("{}. {}", m.not_measured, headline.gap)
         },
+        range: headline.measure.and_then(|v| amount::range(m, v)),
         trust: headline
             .measure
             .filter(|_| is_measured)
@@ -263,6 +289,7 @@ fn section(context: &Context<'_>, headline: &Headline<'_>) -> Option<Section> {
     let amount = amount::joined(headline.amount.as_ref()?);
     let mut sentences = headline.sentences.clone();
     sentences.extend(headline.most_on(m));
+    sentences.extend(headline.measure.and_then(|v| amount::interval(m, v)));
     sentences.push(text.reading.to_owned());
     let figures = View::ALL.into_iter().filter_map(|view| {
         context.picture(view, Some(headline.parameter))?;
@@ -284,6 +311,9 @@ fn section(context: &Context<'_>, headline: &Headline<'_>) -> Option<Section> {
                     .and_then(|v| amount::amount(m, v))
                     .map_or_else(|| m.not_measured.to_owned(), |a| amount::joined(&a)),
                 level: measure.and_then(|v| v.value).map(|v| s.level(v)),
+                band: measure
+                    .and_then(|v| v.interval)
+                    .map(|ends| ends.map(|v| s.level(v))),
             })
             .collect()
     });
@@ -316,6 +346,7 @@ fn numbers(context: &Context<'_>) -> Vec<Row> {
             Some(Row {
                 name: (m.measure)(name).name,
                 amount: amount::joined(&amount::amount(m, measure)?),
+                range: amount::range(m, measure),
                 trust: match measure.confidence {
                     Confidence::High => m.confidence_high,
                     Confidence::Medium => m.confidence_medium,

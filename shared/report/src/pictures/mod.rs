@@ -1,6 +1,7 @@
 //! Pictures of the findings: heat maps in the atlas and stills of the head.
 
 mod heat;
+mod logo;
 pub mod palette;
 mod plate;
 mod reduce;
@@ -8,6 +9,7 @@ mod stills;
 
 pub(crate) use heat::base_webp;
 pub use heat::{HEAT_MAP_MAX_PX, heat_map};
+pub use logo::{LOGO_MAX_BYTES, LogoError, logo, logo_size};
 pub(crate) use stills::still_name;
 pub use stills::{Still, stills};
 
