@@ -13,7 +13,7 @@ const QUEUES = ['accesses', 'requests'];
 const ACCESS_KEY = { id: 'test', secret: 'test' };
 const built = (name) => fileURLToPath(new URL(`../build/${name}`, import.meta.url));
 
-async function freePort() {
+export async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();

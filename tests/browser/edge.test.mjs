@@ -2,14 +2,15 @@
 // front of an emulated S3, and the native server of `dermalia demo`. Both give
 // the same answers, and a real browser is content with the Worker's.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import puppeteer from 'puppeteer-core';
 import { ask, startStore, startWorker } from '../../edge/test/cloud.mjs';
 import { Key } from '../../edge/test/links.mjs';
@@ -25,6 +26,7 @@ const CODE_HASH = 'AwMDAwMDAwMDAwMDAwMDAw.NiBDZjpEEfuFrYw91EpIiQRarZgxXRrzHAep9h
 const FIXED = ['report.html', 'report.en.html', 'scan.glb', 'data.json', 'findings.json', 'report.pdf', 'fhir.json'];
 
 const folder = mkdtempSync(join(tmpdir(), 'dermalia-edge-'));
+const data = join(folder, 'data');
 let service;
 let native;
 let key;
@@ -34,10 +36,10 @@ let worker;
 let secure;
 let browser;
 let files;
+let front;
 
 before(async () => {
   assert.ok(program, 'DERMALIA_BIN names the program under test');
-  const data = join(folder, 'data');
   service = spawn(program, ['--json', 'demo', '--size', '1024', '--listen', '127.0.0.1:0', '--data', data], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -95,6 +97,7 @@ async function copyReport(path) {
     }
     await store.put(claims.report, name, file.body, metadata);
     if (name === 'report.html') {
+      front = { body: file.body, metadata };
       await store.put(CODED, name, file.body, { ...metadata, 'code-argon2id': CODE_HASH });
     }
   }
@@ -162,8 +165,9 @@ test('both hosts give the same answers', async () => {
   }
 });
 
-async function open(path, { language = 'de', scheme = 'light', width = 390 } = {}) {
+async function open(path, { language = 'de', scheme = 'light', width = 390, headers = {}, prepare } = {}) {
   const page = await browser.newPage();
+  if (prepare) await page.evaluateOnNewDocument(prepare);
   const seen = { complaints: [], hosts: new Set() };
   page.on('console', (m) => ['error', 'warn'].includes(m.type()) && seen.complaints.push(m.text()));
   page.on('pageerror', (error) => seen.complaints.push(String(error)));
@@ -173,7 +177,7 @@ async function open(path, { language = 'de', scheme = 'light', width = 390 } = {
   });
   await page.setViewport({ width, height: 844 });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-  await page.setExtraHTTPHeaders({ 'Accept-Language': language });
+  await page.setExtraHTTPHeaders({ 'Accept-Language': language, ...headers });
   const response = await page.goto(`${secure.origin}${path}`, { waitUntil: 'networkidle0' });
   return { page, status: response.status(), ...seen };
 }
@@ -293,5 +297,132 @@ test('a form of another site is refused', async () => {
     await page.close();
     trap.closeAllConnections();
     trap.close();
+  }
+});
+
+/** The usage events that have come, once there are so many. */
+async function usage(atLeast) {
+  const events = [];
+  for (let attempt = 0; attempt < 60; attempt += 1) {
+    const messages = (await store.queues.take('accesses')).map((body) => JSON.parse(body));
+    events.push(...messages.filter(({ kind }) => kind === 'usage'));
+    if (atLeast && events.length >= atLeast) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return events;
+}
+
+/** How many events a page has told. */
+const requests = (page) => page.evaluate(
+  () => performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('?events')).length,
+);
+
+test('the page tells what is used, and nothing where browser or patient object', async () => {
+  await usage(0);
+  const { page } = await open(`/r/${token()}`, { width: 1280 });
+  await page.evaluate(() => document.querySelector('main section[id]').scrollIntoView());
+  const first = await page.evaluate(() => document.querySelector('main section[id]:not([hidden])').id);
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  await Promise.all([page.waitForNavigation(), page.click('.languages a:not([aria-current])')]);
+  const events = await usage(5);
+  await page.close();
+  const told = events.map(({ action, subject }) => (subject ? `${action} ${subject}` : action));
+  for (const expected of ['page_view', `section_view ${first}`, 'print', 'language_change en']) {
+    assert.ok(told.includes(expected), `${expected} in ${told}`);
+  }
+  for (const { kind, at_secs, report_id, action, subject, ...more } of events) {
+    assert.deepEqual([kind, report_id, more], ['usage', claims.report, {}]);
+    assert.ok(Math.abs(at_secs - Date.now() / 1000) < 60 && /^[a-z_]+$/.test(action + (subject ?? '')));
+  }
+
+  // Global Privacy Control: the page asks for nothing, and nothing arrives.
+  const quiet = await open(`/r/${token()}`, {
+    headers: { 'Sec-GPC': '1' },
+    prepare: () => Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { get: () => true }),
+  });
+  await quiet.page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  assert.equal(await requests(quiet.page), 0);
+  assert.deepEqual(await usage(0), []);
+  await quiet.page.close();
+
+  // The patient's objection: what the page tells is dropped.
+  const report = 'cc'.repeat(16);
+  await store.put(report, 'report.html', front.body, { ...front.metadata, usage: 'off' });
+  const objected = await open(`/r/${key.token({ report, epoch: claims.epoch })}`);
+  assert.deepEqual(await usage(0), []);
+  assert.ok((await requests(objected.page)) > 0);
+  await objected.page.close();
+});
+
+const dermalia = async (...words) => {
+  const { stdout } = await promisify(execFile)(program, ['--json', ...words]);
+  return JSON.parse(stdout.trim().split('\n').at(-1));
+};
+
+/** Puts into the emulated S3 what the service has published of a report, metadata and all. */
+async function publish(report) {
+  const published = join(data, 'store/objects/reports', report);
+  const names = readdirSync(published).filter((name) => name.endsWith('@meta')).map((name) => name.slice(0, -5));
+  for (const name of names) {
+    const { version, metadata } = JSON.parse(readFileSync(join(published, `${name}@meta`), 'utf8'));
+    await store.put(report, name, readFileSync(join(published, `${name}@${version}`)), metadata);
+  }
+}
+
+test('a practice that requires codes: closed, opened by the right one, shut after five wrong ones', async () => {
+  const { credential } = await dermalia('practice', 'add', 'praxis-demo', '--code-required', 'true', '--data', data);
+  const made = join(folder, 'coded');
+  await dermalia('phantom', '--seed', '7', '--size', '256', '--out', made);
+  await promisify(execFile)(program, ['upload', made, '--to', `${native}/upload`], {
+    env: { ...process.env, DERMALIA_CREDENTIAL: credential },
+  });
+  const { scan_id: scan } = JSON.parse(readFileSync(join(made, 'bundle/manifest.json'), 'utf8'));
+  let shown;
+  for (let attempt = 0; attempt < 600 && !shown?.link; attempt += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    shown = await dermalia('link', 'show', scan, '--data', data).catch(() => undefined);
+  }
+  const path = new URL(shown.link).pathname;
+  const report = Buffer.from(path.split('/')[2], 'base64url').toString('hex', 3, 19);
+  await publish(report);
+  const hosts = [native, worker.origin];
+  const type = (host, code) => ask(host, `${path}/unlock`, {
+    method: 'POST',
+    body: `code=${code}`,
+    headers: { 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' },
+  });
+  // Closed before there is a code that anybody knows.
+  for (const host of hosts) {
+    const closed = await ask(host, path);
+    assert.equal(closed.status, 403);
+    assert.match(closed.text, /autocomplete="one-time-code"/);
+    assert.equal((await ask(host, `${path}/data.json`)).status, 403);
+  }
+  const { code } = await dermalia('link', 'code', scan, '--data', data);
+  assert.match(code, /^[0-9]{6}$/);
+  await publish(report);
+  const wrong = code === '000000' ? '000001' : '000000';
+  for (const host of hosts) {
+    const refused = await type(host, wrong);
+    assert.equal(refused.status, 403);
+    assert.match(refused.text, /noch 4 Versuche/);
+    const opened = await type(host, code);
+    assert.deepEqual([opened.status, opened.headers.location], [303, path]);
+    const [cookie] = opened.headers['set-cookie'];
+    assert.match(cookie, /^__Host-dermalia=[\w-]+; Path=\/; Secure; HttpOnly; SameSite=Strict; Max-Age=\d+$/);
+    const headers = { cookie: cookie.split(';')[0] };
+    assert.equal((await ask(host, path, { headers })).status, 200);
+    for (const name of ['data.json', 'scan.glb']) {
+      assert.equal((await ask(host, `${path}/${name}`, { headers })).status, 200, name);
+      assert.equal((await ask(host, `${path}/${name}`)).status, 403, name);
+    }
+    // The first of five wrong codes was above.
+    for (let i = 0; i < 4; i += 1) assert.equal((await type(host, wrong)).status, 403);
+    const late = await type(host, code);
+    assert.equal(late.status, 403, 'the right one comes too late');
+    assert.equal(late.headers['set-cookie'], undefined);
+    assert.equal((await ask(host, path, { headers })).status, 200, 'who is in stays in');
   }
 });

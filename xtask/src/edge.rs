@@ -11,9 +11,13 @@ const WORKER_BUILD: &str = "0.8.7";
 /// An emulation of S3 and SQS that checks the signatures of S3, from PyPI.
 const MINISTACK: &str = "1.5.33";
 
+/// Set for wrangler, whose own step would build once more what was built.
+const BUILT: &str = "DERMALIA_EDGE_BUILT";
+
 /// Part of the test command: builds the Worker, holds it to its tables of
-/// requests against emulated S3 and SQS, and then the real report behind it
-/// to the native server's answers and to a real browser.
+/// requests against emulated S3 and SQS, shows what a deployment of each stage
+/// would be, and then holds the real report behind it to the native server's
+/// answers and to a real browser.
 pub(crate) fn test() -> Result<()> {
     let folder = folder();
     let toolchain = wasm::ensure_wasm_toolchain()?;
@@ -35,9 +39,16 @@ pub(crate) fn test() -> Result<()> {
                 "test/settings.test.mjs",
                 "test/edge.test.mjs",
                 "test/acts.test.mjs",
+                "test/dev.test.mjs",
             ])
+            // For the step of `wrangler dev` that builds.
+            .env(BUILT, "1")
             .env("MINISTACK", &ministack),
     )?;
+    for stage in ["dev", "prod"] {
+        let mut wrangler = deployment(stage, true)?;
+        command::run_in(&folder, wrangler.env(BUILT, "1"))?;
+    }
     browser::run("edge.test.mjs", &[("MINISTACK", ministack.as_os_str())])
 }
 
@@ -49,6 +60,9 @@ pub(crate) fn bench() -> Result<()> {
 
 /// Builds the Worker into `edge/build`.
 pub(crate) fn build() -> Result<()> {
+    if std::env::var_os(BUILT).is_some() {
+        return Ok(());
+    }
     let folder = folder();
     let toolchain = wasm::ensure_wasm_toolchain()?;
     let worker_build = cache::cargo_tool("worker-build", "worker-build", WORKER_BUILD)?;
@@ -81,16 +95,19 @@ pub(crate) fn dev() -> Result<()> {
 
 /// Deploys the Worker to a stage.
 pub(crate) fn deploy(stage: &str, dry_run: bool) -> Result<()> {
-    let folder = folder();
-    let programs = npm::packages(&folder)?;
+    command::run_in(&folder(), &mut deployment(stage, dry_run)?)
+}
+
+fn deployment(stage: &str, dry_run: bool) -> Result<Command> {
+    let programs = npm::packages(&folder())?;
     let mut wrangler = Command::new(programs.join("wrangler"));
     wrangler
         .args(["deploy", "--env", stage])
         .env("WRANGLER_SEND_METRICS", "false");
     if dry_run {
-        wrangler.args(["--dry-run", "--outdir", "build/dry-run"]);
+        wrangler.args(["--dry-run", "--outdir", "target/dry-run"]);
     }
-    command::run_in(&folder, &mut wrangler)
+    Ok(wrangler)
 }
 
 fn folder() -> PathBuf {
