@@ -201,6 +201,27 @@ pub fn density_16() -> &'static [f32] {
     &TABLE
 }
 
+/// Linear light of every level of a channel with `top` as full scale.
+fn linear_table(top: usize) -> Vec<f32> {
+    (0..=top)
+        .map(|level| linear_from_srgb(level as f64 / top as f64) as f32)
+        .collect()
+}
+
+/// Linear light of the 256 levels of an 8-bit channel.
+#[must_use]
+pub fn linear_8() -> &'static [f32] {
+    static TABLE: LazyLock<Vec<f32>> = LazyLock::new(|| linear_table(255));
+    &TABLE
+}
+
+/// Linear light of the 65,536 levels of a 16-bit channel.
+#[must_use]
+pub fn linear_16() -> &'static [f32] {
+    static TABLE: LazyLock<Vec<f32>> = LazyLock::new(|| linear_table(65535));
+    &TABLE
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +287,11 @@ mod tests {
                 assert!((f64::from(table[level]) + linear.ln()).abs() < 1e-6);
             }
             assert!(table[0].is_finite() && table[0] > table[1] && table[top] == 0.0);
+        }
+        for (table, top) in [(linear_8(), 255), (linear_16(), 65535)] {
+            assert_eq!((table.len(), table[0], table[top]), (top + 1, 0.0, 1.0));
+            let middle = linear_from_srgb((top / 3) as f64 / top as f64);
+            assert!((f64::from(table[top / 3]) - middle).abs() < 1e-7);
         }
     }
 

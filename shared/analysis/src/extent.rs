@@ -37,8 +37,11 @@ const MOST_MM2: f32 = 2000.0;
 /// Smoothing for the measurement, as a share of the root of the area: little enough that
 /// the first-order correction below undoes it; more where the noise asks for it.
 const SMOOTH_SHARE: [f32; 2] = [0.04, 0.15];
-/// The noise left after smoothing, as a share of the height.
-const NOISE_SHARE: f32 = 0.03;
+/// The noise left after smoothing, as a share of the height: more would tear the outline,
+/// less would take smoothing that the correction overdoes.
+const NOISE_SHARE: f32 = 0.05;
+/// From this share on the largest value of an increment is noise.
+const NOISY_SHARE: f32 = 0.03;
 
 /// A window of the field.
 struct Window {
@@ -172,7 +175,7 @@ pub(crate) fn measure(
                 });
             });
         }
-        tall = height(&points, tall, noise > NOISE_SHARE)?;
+        tall = height(&points, tall, noise > NOISY_SHARE)?;
         let half = ground + 0.5 * tall;
         let peak = *seeds
             .iter()

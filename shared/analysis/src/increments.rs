@@ -1,6 +1,6 @@
 //! Features that stand out of a plane: found against a baseline that they do not touch.
 
-use crate::baseline::{baseline, noise_below};
+use crate::baseline::{baseline, low_pass, noise_below};
 use crate::chromophores::{apply, plane};
 use crate::extent::{Increment, measure};
 use crate::field::{Field, Smoother, quantile};
@@ -33,6 +33,11 @@ pub(crate) struct Found {
 
 /// How much larger than its pieces a whole is at least; less where noise tears pieces off.
 const LARGER: [f64; 2] = [1.5, 1.2];
+
+/// What a close reading finds is no wider than its baseline, which would rise into it.
+const CLOSE_MM2: f64 = 60.0;
+/// The unevenness of light beyond this reach is no noise to a close reading.
+const HOLLOW_MM: f32 = 2.5;
 
 /// How often the baseline is fitted again without the features found so far.
 const ROUNDS: usize = 2;
@@ -99,7 +104,20 @@ where
         let detect = |(filter, number): (&Smoother<'_>, usize)| -> Vec<Increment> {
             let unit = |step: [f32; 3]| apply(readings[number].form, step);
             let smooth = filter.apply(field, &residuals[number]);
-            let noise = noise_below(&smooth, &free);
+            // What is as dark as a spot and as wide as a hollow is judged by its own
+            // surroundings later on.
+            let noise = if readings[number].close {
+                let wide = low_pass(field, &smooth, &free, HOLLOW_MM);
+                let fine: Vec<f32> = smooth.iter().zip(&wide).map(|(s, w)| s - w).collect();
+                noise_below(&fine, &free)
+            } else {
+                noise_below(&smooth, &free)
+            };
+            let most_mm2 = if readings[number].close {
+                search.most_mm2.min(CLOSE_MM2)
+            } else {
+                search.most_mm2
+            };
             let peak = search.height.max(search.sigmas * noise);
             let rules = Rules {
                 peak,
@@ -117,7 +135,7 @@ where
                 .into_par_iter()
                 .filter_map(|number| {
                     let mut one = measure(field, &smooth, &weight, &ground, &core, number, unit)?;
-                    let sized = (search.area_mm2..=search.most_mm2).contains(&one.area_mm2)
+                    let sized = (search.area_mm2..=most_mm2).contains(&one.area_mm2)
                         && one.height >= 0.5 * search.height;
                     if !sized
                         || !is_whole(field, &one, &weight)

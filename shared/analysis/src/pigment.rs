@@ -29,6 +29,10 @@ const LEAST_DE00: f64 = 1.0;
 const MELANIN_SHARE: f32 = 0.8;
 /// Noise of blue, smoothed as for the detection, from which its colour says too little.
 const NOISY: f64 = 0.006;
+/// Where colour hardly tells, no pit or pair of pits is larger than this …
+const PIT_MM2: f64 = 0.65;
+/// … and a step is so many deviations of the noise off the colour of a pit or a fold.
+const SURE: f32 = 1.3;
 /// A line thinner than this is a hair or a wrinkle.
 const LINE_MM: f64 = 0.6;
 /// A line thinner than this can be a wrinkle.
@@ -59,7 +63,9 @@ pub(crate) fn spots(
             return None;
         }
         // Where colour hardly tells, shape must: a wrinkle is longer than a spot.
-        if noise[2] > NOISY && short < FOLD_MM && long > 3.5 * short {
+        let line = (short < FOLD_MM && long > 3.5 * short)
+            || (short < 0.5 * FOLD_MM && long > 2.1 * short);
+        if noise[2] > NOISY && (line || one.area_mm2 < PIT_MM2) {
             return None;
         }
         let (inside, around) = colours(field, one)?;
@@ -90,18 +96,24 @@ pub(crate) fn smoothed_noise(field: &Field) -> [f64; 3] {
 /// a shadow is, and nearer to melanin's colour than to blood's as far as its noise tells.
 fn is_pigment(step: [f32; 3], noise: [f32; 3], directions: Directions) -> bool {
     let c = chroma(step);
-    let length = (c[0] * c[0] + c[1] * c[1]).sqrt();
     let neutral = (step[0] + step[1] + step[2]) / 3.0;
     let [melanin, blood] = directions.unmix(step);
     let [doubt, blood_doubt] = directions.unmix_noise(noise);
-    // Blue is the noisy one, and it counts in chroma by the root of two thirds. Two
-    // deviations, because there are many pits.
-    let length_doubt = 2.0 * 0.816 * noise[2];
-    // Melanin has 0.65 to 0.7 of chroma for each unit of mean density.
+    // Melanin has 0.65 to 0.7 of chroma for each unit of mean density, a pit up to 0.2.
+    // Across the plane red and green count, up it blue, which is the noisy one.
+    let squares = noise.map(|n| n * n);
+    let noise = [
+        (squares[0] + squares[1]) / 2.0,
+        (squares[0] + squares[1] + 4.0 * squares[2]) / 6.0,
+    ];
+    let pit = 0.04 * neutral * neutral;
+    let off: f32 = (0..2)
+        .map(|k| c[k] * c[k] / (pit + SURE * SURE * noise[k] + 1e-12))
+        .sum();
     step[2] > 0.0
         && neutral > 0.0
         && melanin > -doubt
-        && length > 0.2 * neutral + length_doubt
+        && off > 1.0
         && melanin + doubt > MELANIN_SHARE * (blood - blood_doubt)
 }
 

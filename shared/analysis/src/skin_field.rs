@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::atlas::{Atlas, label};
 use crate::chromophores::cell_noise;
-use crate::colour::{density_8, density_16};
+use crate::colour::{density_8, density_16, linear_8, linear_16};
 use crate::field::{Extent, Field, Sample, gaussian, quantile};
 use crate::registration::RegisteredPicture;
 
@@ -14,6 +14,11 @@ use crate::registration::RegisteredPicture;
 const MARGIN_MM: f32 = 4.0;
 /// Two pictures are brought to the same level at this reach.
 const EVEN_MM: f32 = 4.0;
+/// Noise of a cell from which light is averaged instead of its logarithm: from here on the
+/// logarithm's curvature moves a mean by more than 0.1 %, and near black it is clipped.
+const NOISY: f64 = 0.05;
+/// The reach of the light that the logarithm of noisy cells is taken of.
+const LIGHT_MM: f32 = 0.4;
 /// So much gloss, in density of blue, that a picture is of no use beside another.
 const MUCH_GLOSS: f32 = 0.3;
 
@@ -95,12 +100,29 @@ impl<'a> Grid<'a> {
         let near = self.near();
         let mut field = self.density(picture, |c| near[c]);
         field.noise = cell_noise(&field);
+        if field.noise.iter().any(|n| *n > NOISY) {
+            let light = self.averages(picture, [linear_8(), linear_16()], |c| near[c]);
+            for k in (0..3).filter(|&k| field.noise[k] > NOISY) {
+                field.density[k] = tangent_density(&light, &light.density[k]);
+            }
+            field.noise = cell_noise(&field);
+        }
         field
     }
 
     fn density<W: Fn(usize) -> bool + Sync>(
         &self,
         picture: &RegisteredPicture,
+        wanted: W,
+    ) -> Field {
+        self.averages(picture, [density_8(), density_16()], wanted)
+    }
+
+    /// Means over cells of what tables say of the levels of 8 and of 16 bits.
+    fn averages<W: Fn(usize) -> bool + Sync>(
+        &self,
+        picture: &RegisteredPicture,
+        tables: [&[f32]; 2],
         wanted: W,
     ) -> Field {
         let (atlas, extent) = (self.atlas, self.extent);
@@ -113,7 +135,7 @@ impl<'a> Grid<'a> {
         // Where every channel is full there is a highlight and no skin to be seen.
         match &picture.samples {
             Samples::Eight(v) => {
-                let table = density_8();
+                let table = tables[0];
                 Field::reduce_some(extent, wanted, |x, y| {
                     let (i, area_mm2, free) = pixel(x, y)?;
                     let px = [v[3 * i], v[3 * i + 1], v[3 * i + 2]];
@@ -125,7 +147,7 @@ impl<'a> Grid<'a> {
                 })
             }
             Samples::Sixteen(v) => {
-                let table = density_16();
+                let table = tables[1];
                 Field::reduce_some(extent, wanted, |x, y| {
                     let (i, area_mm2, free) = pixel(x, y)?;
                     let px = [v[3 * i], v[3 * i + 1], v[3 * i + 2]];
@@ -138,6 +160,22 @@ impl<'a> Grid<'a> {
             }
         }
     }
+}
+
+/// The density of noisy cells, by the tangent of the logarithm at the light around each:
+/// it is linear in the cell's own light, so that means of it are free of bias, and it does
+/// not fall apart where single cells are black.
+fn tangent_density(field: &Field, light: &[f32]) -> Vec<f32> {
+    let around = field.smooth(light, &field.weight, LIGHT_MM);
+    (light.par_iter().zip(&around))
+        .map(|(own, around)| {
+            if *around > 0.0 {
+                (1.0 - own / around) - libm::logf(*around)
+            } else {
+                0.0
+            }
+        })
+        .collect()
 }
 
 /// Takes the mean with another picture of the same skin. Light differs between the two
@@ -211,4 +249,43 @@ pub(crate) fn strength(atlas: &Atlas, field: &Field, plane: &[f32], strong: f32)
             },
         );
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half of the light of black cells with noise as high as the light: the step is that
+    /// of the light, where the mean of the logarithms would be off by a fifth of it.
+    #[test]
+    fn noise_does_not_move_the_density_of_dark_cells() {
+        let side = 200;
+        let extent = Extent {
+            origin: [0, 0],
+            size: [side, side],
+            px_mm: [0.15, 0.15],
+            aim_mm: 0.15,
+        };
+        let noisy = |x: usize, y: usize| {
+            // Fixed and without structure, between -1 and 1.
+            let n = ((x * 7919 + y * 104_729 + x * y * 31) % 1009) as f32 / 504.0 - 1.0;
+            let light = if x < side / 2 { 0.0016 } else { 0.0008 };
+            light + 0.0008 * n
+        };
+        let field = Field::reduce(extent, |x, y| {
+            Some(Sample {
+                density: [noisy(x, y); 3],
+                area_mm2: 0.0225,
+                usable: true,
+            })
+        });
+        let density = tangent_density(&field, &field.density[2]);
+        let mean = |columns: std::ops::Range<usize>| {
+            let n = (columns.len() * side) as f64;
+            let cells = (0..side).flat_map(|y| columns.clone().map(move |x| y * side + x));
+            cells.map(|i| f64::from(density[i])).sum::<f64>() / n
+        };
+        let step = mean(120..190) - mean(10..80);
+        assert!((step - std::f64::consts::LN_2).abs() < 0.02, "{step}");
+    }
 }

@@ -31,29 +31,26 @@ fn options(tone: Tone, melanin: Melanin, lighting: Lighting, seed: u64) -> Phant
 
 #[test]
 fn spots_red_areas_and_tone_of_light_and_dark_skin() {
-    // Blue is nearly black on dark skin: outlines are drawn in red and green there, which
-    // see pits as well. Under Tsumura's melanin blue is a level or five of 255.
-    for (tone, melanin, lighting, seed, least, most) in [
-        (Tone::Light, Melanin::Falling, Lighting::Even, 3, 0.95, 0.03),
-        (
-            Tone::Intermediate,
-            Melanin::Tsumura,
-            Lighting::Uneven,
-            4,
-            0.95,
-            0.03,
-        ),
-        (Tone::Dark, Melanin::Falling, Lighting::Even, 5, 0.92, 0.065),
-        (Tone::Dark, Melanin::Tsumura, Lighting::Even, 11, 0.8, 0.065),
+    // Blue is nearly black on dark skin. Under Tsumura's melanin it is a level or five of
+    // 255 with as much noise: light is averaged there before its logarithm is taken, which
+    // keeps areas within 3 % as on any skin, but where a spot is small or in the shade its
+    // colour does not tell it from a fold, and it is left out.
+    use Lighting::{Even, Uneven};
+    for (tone, melanin, lighting, seed, least) in [
+        (Tone::Light, Melanin::Falling, Even, 3, 0.95),
+        (Tone::Intermediate, Melanin::Tsumura, Uneven, 4, 0.95),
+        (Tone::Dark, Melanin::Falling, Even, 5, 0.95),
+        (Tone::Dark, Melanin::Tsumura, Even, 11, 0.88),
+        (Tone::Dark, Melanin::Tsumura, Uneven, 5, 0.85),
     ] {
         let (_, score) = measured(&options(tone, melanin, lighting, seed));
         let what = format!("{tone:?} {melanin:?} {lighting:?}");
         assert!(score.spots.f1 >= least, "{what}: {:?}", score.spots);
         assert!(score.red_areas.f1 >= 0.9, "{what}: {:?}", score.red_areas);
         let bias = score.spots.size_bias.unwrap();
-        assert!(bias.abs() < most, "{what}: spots {bias}");
+        assert!(bias.abs() < 0.03, "{what}: spots {bias}");
         let bias = score.red_areas.size_bias.unwrap();
-        assert!(bias.abs() < most, "{what}: red areas {bias}");
+        assert!(bias.abs() < 0.03, "{what}: red areas {bias}");
         let ita = score.measure(Region::Face, MeasureName::Ita).unwrap();
         let error = ita.difference().unwrap();
         assert!(error.abs() < 1.5, "{what}: ITA {error}");
