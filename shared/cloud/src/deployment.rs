@@ -1,5 +1,6 @@
 //! What the template tells a function by its environment.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -42,6 +43,14 @@ pub enum SetUpError {
         /// What the service said.
         code: String,
     },
+    /// A stage's queue cannot be found.
+    #[error("queues: {queue} cannot be found: {code}")]
+    Queue {
+        /// Its name.
+        queue: String,
+        /// What the service said.
+        code: String,
+    },
     /// The mailer refuses.
     #[error(transparent)]
     Mailer(#[from] MailerError),
@@ -51,6 +60,8 @@ pub enum SetUpError {
 pub struct Deployment {
     config: SdkConfig,
     clock: Arc<dyn Clock>,
+    /// What is known without the environment.
+    named: BTreeMap<&'static str, String>,
 }
 
 /// Stands where a function has no right to send mail.
@@ -64,26 +75,6 @@ impl Mailer for NoMailer {
     }
 }
 
-fn variable(name: &'static str) -> Result<String, SetUpError> {
-    optional(name).ok_or(SetUpError::Missing { name })
-}
-
-fn optional(name: &'static str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn parsed<T: std::str::FromStr>(
-    name: &'static str,
-    expected: &'static str,
-) -> Result<Option<T>, SetUpError> {
-    optional(name)
-        .map(|text| {
-            text.parse()
-                .map_err(|_| SetUpError::Form { name, expected })
-        })
-        .transpose()
-}
-
 impl Deployment {
     /// Reads region, credentials and end points as every AWS client does.
     pub async fn from_env() -> Self {
@@ -91,7 +82,65 @@ impl Deployment {
         Self {
             config,
             clock: Arc::new(SystemClock::default()),
+            named: BTreeMap::new(),
         }
+    }
+
+    /// What an operator works on: the resources of a stage, by the names that the template
+    /// gives them, with the operator's own credentials.
+    ///
+    /// # Errors
+    /// When the stage has no queues, or they cannot be asked for.
+    pub async fn of_stage(stage: &str) -> Result<Self, SetUpError> {
+        let mut deployment = Self::from_env().await;
+        let named = &mut deployment.named;
+        named.insert("TABLE_NAME", format!("dermalia-{stage}"));
+        named.insert("SIGNING_KEY_SECRET", "dermalia/signing-key".to_owned());
+        named.insert("MAX_RECEIVES", "5".to_owned());
+        let client = aws_sdk_sqs::Client::new(&deployment.config);
+        for (name, queue) in [
+            ("UPLOAD_QUEUE_URL", "uploads"),
+            ("UPLOAD_DEAD_LETTERS_URL", "uploads-dead"),
+            ("REPORT_QUEUE_URL", "reports"),
+            ("REPORT_DEAD_LETTERS_URL", "reports-dead"),
+            ("ACCESS_QUEUE_URL", "accesses"),
+            ("ACCESS_DEAD_LETTERS_URL", "accesses-dead"),
+            ("REQUEST_QUEUE_URL", "requests"),
+            ("REQUEST_DEAD_LETTERS_URL", "requests-dead"),
+        ] {
+            let queue = format!("dermalia-{stage}-{queue}");
+            let call = client.get_queue_url().queue_name(&queue);
+            let answer = call.send().await.map_err(|e| {
+                use aws_sdk_sqs::error::ProvideErrorMetadata as _;
+                let code = e.code().unwrap_or("no answer").to_owned();
+                SetUpError::Queue { queue, code }
+            })?;
+            named.extend(answer.queue_url.map(|url| (name, url)));
+        }
+        Ok(deployment)
+    }
+
+    fn variable(&self, name: &'static str) -> Result<String, SetUpError> {
+        self.optional(name).ok_or(SetUpError::Missing { name })
+    }
+
+    fn optional(&self, name: &'static str) -> Option<String> {
+        let named = self.named.get(name).cloned();
+        let value = named.or_else(|| std::env::var(name).ok());
+        value.filter(|value| !value.is_empty())
+    }
+
+    fn parsed<T: std::str::FromStr>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+    ) -> Result<Option<T>, SetUpError> {
+        self.optional(name)
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| SetUpError::Form { name, expected })
+            })
+            .transpose()
     }
 
     /// The buckets.
@@ -100,9 +149,9 @@ impl Deployment {
     /// When their names are missing.
     pub fn objects(&self) -> Result<S3Objects, SetUpError> {
         let buckets = Buckets {
-            incoming: variable("INCOMING_BUCKET")?,
-            findings: variable("FINDINGS_BUCKET")?,
-            reports: variable("REPORTS_BUCKET")?,
+            incoming: self.variable("INCOMING_BUCKET")?,
+            findings: self.variable("FINDINGS_BUCKET")?,
+            reports: self.variable("REPORTS_BUCKET")?,
         };
         Ok(S3Objects::new(self.s3(), buckets))
     }
@@ -112,14 +161,14 @@ impl Deployment {
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let own = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
         let config = aws_sdk_s3::config::Builder::from(&self.config)
-            .force_path_style(own.iter().any(|name| optional(name).is_some()))
+            .force_path_style(own.iter().any(|name| self.optional(name).is_some()))
             .build();
         aws_sdk_s3::Client::from_conf(config)
     }
 
     fn table(&self) -> Result<(aws_sdk_dynamodb::Client, String), SetUpError> {
         let client = aws_sdk_dynamodb::Client::new(&self.config);
-        Ok((client, variable("TABLE_NAME")?))
+        Ok((client, self.variable("TABLE_NAME")?))
     }
 
     /// The time.
@@ -172,8 +221,11 @@ impl Deployment {
         let client = aws_sdk_dynamodb::Client::new(&self.config);
         let kms = aws_sdk_kms::Client::new(&self.config);
         Ok(Vault {
-            keys: Arc::new(DynamoDataKeys::new(client, variable("KEYS_TABLE_NAME")?)),
-            wrap: Arc::new(KmsKeyWrap::new(kms, variable("DATA_KEY_ARN")?)),
+            keys: Arc::new(DynamoDataKeys::new(
+                client,
+                self.variable("KEYS_TABLE_NAME")?,
+            )),
+            wrap: Arc::new(KmsKeyWrap::new(kms, self.variable("DATA_KEY_ARN")?)),
         })
     }
 
@@ -210,10 +262,10 @@ impl Deployment {
     }
 
     fn queue(&self, url: &'static str, dead: &'static str) -> Result<SqsQueue, SetUpError> {
-        let max_receives = parsed("MAX_RECEIVES", "a number from 1")?;
+        let max_receives = self.parsed("MAX_RECEIVES", "a number from 1")?;
         let place = QueuePlace {
-            url: variable(url)?,
-            dead_url: variable(dead)?,
+            url: self.variable(url)?,
+            dead_url: self.variable(dead)?,
             max_receives: max_receives.ok_or(SetUpError::Missing {
                 name: "MAX_RECEIVES",
             })?,
@@ -227,7 +279,7 @@ impl Deployment {
     /// When the key cannot be read or used.
     pub async fn mailer(&self) -> Result<ResendMailer, SetUpError> {
         let key = self.secret("RESEND_KEY_SECRET").await?;
-        let url = optional("RESEND_BASE_URL");
+        let url = self.optional("RESEND_BASE_URL");
         Ok(ResendMailer::new(key.trim(), url.as_deref())?)
     }
 
@@ -258,14 +310,14 @@ impl Deployment {
     /// When they cannot be read.
     pub async fn mail_events_secret(&self) -> Result<Option<String>, SetUpError> {
         const NAME: &str = "MAIL_EVENTS_SECRET";
-        match optional(NAME) {
+        match self.optional(NAME) {
             Some(_) => self.secret(NAME).await.map(Some),
             None => Ok(None),
         }
     }
 
     async fn secret(&self, name: &'static str) -> Result<String, SetUpError> {
-        let secret = variable(name)?;
+        let secret = self.variable(name)?;
         let failed = |code: &str| SetUpError::Secret {
             name,
             code: code.to_owned(),
@@ -307,11 +359,14 @@ impl Deployment {
     pub fn settings(&self) -> Result<Settings, SetUpError> {
         let usual = Settings::default();
         Ok(Settings {
-            retention_months: parsed("RETENTION_MONTHS", "a number of months")?
+            retention_months: self
+                .parsed("RETENTION_MONTHS", "a number of months")?
                 .unwrap_or(usual.retention_months),
-            link_days: parsed("LINK_DAYS", "a number of days")?.unwrap_or(usual.link_days),
-            sender: optional("SENDER").unwrap_or(usual.sender.clone()),
-            base_url: optional("BASE_URL").unwrap_or(usual.base_url.clone()),
+            link_days: self
+                .parsed("LINK_DAYS", "a number of days")?
+                .unwrap_or(usual.link_days),
+            sender: self.optional("SENDER").unwrap_or(usual.sender.clone()),
+            base_url: self.optional("BASE_URL").unwrap_or(usual.base_url.clone()),
             ..usual
         })
     }

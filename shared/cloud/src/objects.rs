@@ -245,8 +245,10 @@ fn folder(operation: &'static str, prefix: &str) -> Result<(), PortError> {
     }
 }
 
+/// In whole seconds, as heads tell it: what a listing tells beyond that would make an
+/// object look newer than one of the same second.
 fn millis(time: Option<&DateTime>) -> i64 {
-    time.and_then(|t| t.to_millis().ok()).unwrap_or(0)
+    time.map_or(0, |t| t.secs().saturating_mul(1_000))
 }
 
 fn metadata_of(map: Option<&std::collections::HashMap<String, String>>) -> Metadata {
