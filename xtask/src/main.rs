@@ -41,6 +41,8 @@ enum Task {
         #[command(subcommand)]
         what: Edge,
     },
+    /// Builds the functions for AWS into infra/build and prints their sizes.
+    Lambda,
     /// Prints measured figures.
     Bench {
         #[command(subcommand)]
@@ -59,6 +61,10 @@ enum Bench {
     /// Three years of ten thousand scans, with requests, crashes and lost events: what must
     /// hold at every step. `SIMULATION_SEED` repeats a run.
     Simulation,
+    /// Time of each function on AWS from its start to its first answer.
+    ColdStart,
+    /// The chain on AWS with a fault in every call, before and after its effect.
+    Faults,
     /// The 3D model beside those of gltfpack and gltf-transform.
     Glb,
     /// The printed report's time against its limit.
@@ -93,6 +99,7 @@ fn main() -> Result<()> {
         Task::Edge {
             what: Edge::Deploy { stage, dry_run },
         } => edge::deploy(&stage, dry_run),
+        Task::Lambda => aws::build(),
         Task::Bench { what } => {
             let (package, example) = match what {
                 Bench::Speed => ("dermalia", "speed"),
@@ -111,6 +118,8 @@ fn main() -> Result<()> {
                         "--nocapture",
                     ]);
                 }
+                Bench::ColdStart => return aws::bench_cold_start(),
+                Bench::Faults => return aws::bench_faults(),
                 Bench::Glb => return models::glb(),
                 Bench::Pdf => return models::pdf(),
                 Bench::Edge => return edge::bench(),

@@ -66,7 +66,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "aws",
-        about: "the templates linted; the ports on AWS and Resend against emulators",
+        about: "the templates linted; the functions deployed to emulators, with faults",
         run: aws::test,
     },
 ];

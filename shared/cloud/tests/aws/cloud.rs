@@ -13,7 +13,7 @@ use aws_sdk_s3::types::{
 };
 use dermalia_cloud::{Buckets, QueuePlace};
 
-use super::REGION;
+use crate::emulators::REGION;
 
 /// The records' table: index, stream and expiry.
 pub(crate) async fn table(client: &aws_sdk_dynamodb::Client, name: &str) {

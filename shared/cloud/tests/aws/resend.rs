@@ -51,7 +51,8 @@ fn answer(stream: TcpStream, mails: &Mails) {
             "HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
             answer.len()
         );
-        if sent.is_err() {
+        let is_last = headers.get("connection").is_some_and(|c| c == "close");
+        if sent.is_err() || is_last {
             return;
         }
     }

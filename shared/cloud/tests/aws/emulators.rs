@@ -1,8 +1,5 @@
 //! Emulators of AWS and a stand-in for Resend, started for one test and ended with it.
 
-pub(crate) mod cloud;
-pub(crate) mod resend;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -20,14 +17,21 @@ pub(crate) const REGION: &str = "eu-central-1";
 const MINISTACK: &str = "DERMALIA_MINISTACK";
 /// Where the emulator of DynamoDB is, whose expiry and stream are as they should be.
 const DYNAMODB: &str = "DERMALIA_DYNAMODB";
+/// Where the deployment's tool is.
+pub(crate) const SAM: &str = "DERMALIA_SAM";
+/// The folder with each function's `bootstrap`, as the template expects it.
+pub(crate) const FUNCTIONS: &str = "DERMALIA_FUNCTIONS";
+/// The folder with the files of a synthetic scan.
+pub(crate) const BUNDLE: &str = "DERMALIA_BUNDLE";
 
-fn program(variable: &str) -> PathBuf {
+/// The program or folder that a variable names.
+pub(crate) fn program(variable: &str) -> PathBuf {
     PathBuf::from(std::env::var_os(variable).unwrap())
 }
 
 /// Whether the environment names the emulators; says so loudly where it does not.
 pub(crate) fn is_configured() -> bool {
-    let missing = [MINISTACK, DYNAMODB]
+    let missing = [MINISTACK, DYNAMODB, SAM, FUNCTIONS, BUNDLE]
         .into_iter()
         .find(|name| std::env::var_os(name).is_none());
     if let Some(name) = missing {
@@ -65,8 +69,18 @@ pub(crate) struct Ministack {
 }
 
 impl Ministack {
-    /// Starts it on a free port.
+    /// Starts it on a free port; it checks signatures.
     pub(crate) fn start() -> Self {
+        Self::start_with(true)
+    }
+
+    /// The same for a stack whose policies refuse what comes without TLS, as all does here:
+    /// it checks neither signatures nor policies.
+    pub(crate) fn start_lenient() -> Self {
+        Self::start_with(false)
+    }
+
+    fn start_with(is_strict: bool) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -79,6 +93,11 @@ impl Ministack {
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             .env("MINISTACK_REGION", REGION)
+            // What its functions call.
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+            .env("AUTH", is_strict.to_string())
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
             // It would listen to all the world.
             .env("IOT_MTLS_ENABLED", "0")
             .stdin(Stdio::null())

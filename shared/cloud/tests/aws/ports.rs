@@ -1,22 +1,12 @@
 //! The ports on AWS and Resend against the conformance suite, over the wire.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test ends where something is missing"
-)]
-
-mod aws;
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use aws::{Dynamodb, Ministack, cloud, config, resend::Resend, s3};
 use dermalia_cloud::batch::{self, Message};
+use dermalia_cloud::telemetry::Metric;
 use dermalia_cloud::{
     DynamoAccesses, DynamoAudit, DynamoDataKeys, DynamoPractices, DynamoRecords, KmsKeyWrap,
     ResendMailer, S3Objects, SqsQueue, stream,
@@ -30,6 +20,10 @@ use dermalia_record::{
     Audit, Clock, HandleError, ManualClock, PracticeId, ReportId, ScanKey, ScanRecord, Vault,
 };
 
+use crate::cloud;
+use crate::emulators::{Dynamodb, Ministack, config, is_configured, s3};
+use crate::resend::Resend;
+
 const TABLE: &str = "dermalia-test";
 
 fn clock() -> (ManualClock, Arc<dyn Clock>) {
@@ -39,7 +33,7 @@ fn clock() -> (ManualClock, Arc<dyn Clock>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let stack = Ministack::start();
@@ -125,7 +119,7 @@ impl RecordStore for WithStream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_with_the_table_s_own_expiry_and_stream() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let database = Dynamodb::start();
@@ -145,7 +139,7 @@ async fn records_with_the_table_s_own_expiry_and_stream() {
 /// What the daily sweep does beside the table's own expiry.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_removes_what_the_table_has_not() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let database = Dynamodb::start();
@@ -180,7 +174,7 @@ async fn a_sweep_removes_what_the_table_has_not() {
 /// Two writers that race over one version: exactly one wins each round.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn races_have_one_winner() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let database = Dynamodb::start();
@@ -212,7 +206,7 @@ async fn races_have_one_winner() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn practices_accesses_and_audit() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let database = Dynamodb::start();
@@ -233,7 +227,7 @@ async fn practices_accesses_and_audit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sealing_with_kms() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let stack = Ministack::start();
@@ -311,7 +305,7 @@ impl Queue for Slow {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queues() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let stack = Ministack::start();
@@ -328,7 +322,7 @@ async fn queues() {
 /// message; what failed for good lies among the dead letters with its reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn batches() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let stack = Ministack::start();
@@ -362,7 +356,7 @@ async fn batches() {
             "fails" => Err(HandleError::again("not yet")),
             "hopeless" => Err(HandleError::give_up("never")),
             "hangs" => std::future::pending().await,
-            _ => Ok(vec!["Good"]),
+            _ => Ok(vec![Metric::one("Good")]),
         }
     };
     let noted = Mutex::new(Vec::new());
@@ -401,7 +395,7 @@ async fn batches() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mails() {
-    if !aws::is_configured() {
+    if !is_configured() {
         return;
     }
     let resend = Resend::start();
