@@ -2,39 +2,40 @@
 
 use std::cell::RefCell;
 
-use dermalia_link::{Answer, Body};
-use worker::wasm_bindgen::JsValue;
+use dermalia_link::{Answer, Body, Header};
+use worker::wasm_bindgen::{JsValue, intern};
 use worker::web_sys::{Headers, Response, ResponseInit};
 
 use crate::origin::{self, Fetched};
 
-/// Headers that nearly every answer has with the same value. They are set once and then
-/// copied by the runtime, which is quicker than setting them one by one.
-const STEADY: [&str; 8] = [
-    "strict-transport-security",
-    "referrer-policy",
-    "x-robots-tag",
-    "x-content-type-options",
-    "x-frame-options",
-    "cross-origin-opener-policy",
-    "cross-origin-resource-policy",
-    "permissions-policy",
+/// Headers whose value is another one with each object or each request.
+const OWN: [&str; 6] = [
+    "content-length",
+    "content-range",
+    "etag",
+    "location",
+    "retry-after",
+    "set-cookie",
 ];
+/// More kinds of answers than there are.
+const MOST_KINDS: usize = 32;
 
-struct Template {
-    pairs: Vec<(&'static str, String)>,
+/// What the answers of one kind have in common. The runtime copies it, which is quicker
+/// than setting a dozen headers with each answer.
+struct Kind {
+    common: Vec<Header>,
     headers: Headers,
 }
 
 thread_local! {
-    static TEMPLATE: RefCell<Option<Template>> = const { RefCell::new(None) };
+    static KINDS: RefCell<Vec<Kind>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The answer with the origin's body, if that is what it says.
 pub(crate) fn respond(answer: Answer, fetched: Option<Fetched>) -> Result<Response, JsValue> {
     let init = ResponseInit::new();
     init.set_status(answer.status);
-    init.set_headers_headers(&headers_of(&answer)?);
+    init.set_headers_headers(&headers_of(answer.headers)?);
     let stream = fetched.and_then(Fetched::into_stream);
     if let (Body::Origin, Some(stream)) = (&answer.body, &stream) {
         return Response::new_with_opt_readable_stream_and_init(Some(stream), &init);
@@ -49,43 +50,31 @@ pub(crate) fn respond(answer: Answer, fetched: Option<Fetched>) -> Result<Respon
     Response::new_with_opt_str_and_init(text, &init)
 }
 
-fn headers_of(answer: &Answer) -> Result<Headers, JsValue> {
-    TEMPLATE.with_borrow_mut(|template| {
-        if let Some(template) = template
-            && template
-                .pairs
-                .iter()
-                .all(|pair| answer.headers.contains(pair))
-        {
-            let headers = Headers::new_with_headers(&template.headers)?;
-            let others = answer
-                .headers
-                .iter()
-                .filter(|pair| !template.pairs.contains(pair));
-            set(&headers, others)?;
-            return Ok(headers);
+fn headers_of(headers: Vec<Header>) -> Result<Headers, JsValue> {
+    let (own, common): (Vec<_>, Vec<_>) = headers
+        .into_iter()
+        .partition(|(name, _)| OWN.contains(name));
+    let headers = KINDS.with_borrow_mut(|kinds| {
+        if let Some(kind) = kinds.iter().find(|kind| kind.common == common) {
+            return Headers::new_with_headers(&kind.headers);
         }
-        let is_steady = |pair: &&(&'static str, String)| STEADY.contains(&pair.0);
         let headers = Headers::new()?;
-        set(&headers, answer.headers.iter().filter(is_steady))?;
-        *template = Some(Template {
-            pairs: answer.headers.iter().filter(is_steady).cloned().collect(),
-            headers: Headers::new_with_headers(&headers)?,
-        });
-        set(
-            &headers,
-            answer.headers.iter().filter(|pair| !is_steady(pair)),
-        )?;
+        set(&headers, &common)?;
+        if kinds.len() < MOST_KINDS {
+            kinds.push(Kind {
+                common,
+                headers: Headers::new_with_headers(&headers)?,
+            });
+        }
         Ok(headers)
-    })
+    })?;
+    set(&headers, &own)?;
+    Ok(headers)
 }
 
-fn set<'a>(
-    headers: &Headers,
-    pairs: impl Iterator<Item = &'a (&'static str, String)>,
-) -> Result<(), JsValue> {
+fn set(headers: &Headers, pairs: &[Header]) -> Result<(), JsValue> {
     for (name, value) in pairs {
-        headers.set(name, value)?;
+        headers.set(intern(name), value)?;
     }
     Ok(())
 }

@@ -23,7 +23,8 @@ use dermalia_link::{
     problem_page, route_again,
 };
 use futures_util::StreamExt as _;
-use worker::{Context, Date, Env, event, web_sys};
+use worker::wasm_bindgen::intern;
+use worker::{Context, Env, event, web_sys};
 
 use crate::config::Config;
 use crate::origin::Fetched;
@@ -91,7 +92,7 @@ struct Seen {
 impl Seen {
     fn of(request: &web_sys::Request) -> Self {
         let headers = request.headers();
-        let header = |name| headers.get(name).ok().flatten();
+        let header = |name| headers.get(intern(name)).ok().flatten();
         let method = request.method();
         // What only a request with a body is asked about.
         let is_sent = method == "POST";
@@ -211,8 +212,14 @@ async fn answer(
     }
 }
 
+/// Quicker than by way of a `Date`.
+pub(crate) fn now_ms() -> u64 {
+    // Whole, and not before 1970.
+    worker::js_sys::Date::now() as u64
+}
+
 fn now_secs() -> u64 {
-    Date::now().as_millis() / 1000
+    now_ms() / 1000
 }
 
 /// Sends what goes with an answer, and gives the answer.

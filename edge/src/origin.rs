@@ -10,16 +10,17 @@ use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
 use rusty_s3::S3Action as _;
+use worker::Delay;
 use worker::js_sys::global;
-use worker::wasm_bindgen::JsCast as _;
+use worker::wasm_bindgen::{JsCast as _, intern};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{
     Headers, ReadableStream, RequestCache, RequestInit, RequestRedirect, Response,
     WorkerGlobalScope,
 };
-use worker::{Date, Delay};
 
 use crate::config::Config;
+use crate::now_ms;
 
 /// How long a signed request may travel.
 const SIGNATURE_LIFE: Duration = Duration::from_secs(60);
@@ -106,7 +107,7 @@ impl Fetched {
 
 impl Object {
     fn of(response: &Response, headers: &Headers, key: &str, total_bytes: u64) -> Self {
-        let header = |name: &str| headers.get(name).ok().flatten();
+        let header = |name: &str| headers.get(intern(name)).ok().flatten();
         let metadata = |name| header(&format!("x-amz-meta-{name}"));
         // Pages alone have styles and scripts.
         let of_page = |name| {
@@ -151,7 +152,7 @@ pub(crate) fn discard(stream: &ReadableStream) {
 
 /// Sends a signed GET; none if no answer began in time.
 async fn send(config: &Config, key: &str, range: Option<RangeRequest>) -> Option<Response> {
-    let now = Timestamp::from_millisecond(i64::try_from(Date::now().as_millis()).ok()?).ok()?;
+    let now = Timestamp::from_millisecond(i64::try_from(now_ms()).ok()?).ok()?;
     let url = config
         .bucket
         .get_object(Some(&config.credentials), key)
@@ -181,7 +182,7 @@ async fn send(config: &Config, key: &str, range: Option<RangeRequest>) -> Option
 
 fn whole(response: &Response, key: &str) -> Option<Object> {
     let headers = response.headers();
-    let length = headers.get("content-length").ok()??;
+    let length = headers.get(intern("content-length")).ok()??;
     let total_bytes = length.parse().ok()?;
     Some(Object::of(response, &headers, key, total_bytes))
 }

@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use worker::{
-    AbortController, Date, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
-    Url,
+    AbortController, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Url,
 };
 
 use crate::config::Config;
+use crate::now_ms;
 
 const SERVICE: &str = "sqs";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
@@ -90,16 +90,16 @@ struct Turn(u64);
 
 impl Turn {
     fn take() -> Option<Self> {
-        let now_ms = Date::now().as_millis();
+        let now = now_ms();
         PUT_BY.with_borrow_mut(|put_by| {
             let is_taken = put_by
                 .turn_since_ms
-                .is_some_and(|since| now_ms.saturating_sub(since) < TURN_MS);
+                .is_some_and(|since| now.saturating_sub(since) < TURN_MS);
             if is_taken {
                 return None;
             }
-            put_by.turn_since_ms = Some(now_ms);
-            Some(Self(now_ms))
+            put_by.turn_since_ms = Some(now);
+            Some(Self(now))
         })
     }
 }
@@ -156,7 +156,7 @@ async fn post(config: &Config, queue: &Url, action: &str, body: &str) -> Result<
 
 async fn answer(config: &Config, queue: &Url, action: &str, body: &str) -> Option<(u16, Vec<u8>)> {
     let target = format!("AmazonSQS.{action}");
-    let now = Timestamp::from_millisecond(i64::try_from(Date::now().as_millis()).ok()?).ok()?;
+    let now = Timestamp::from_millisecond(i64::try_from(now_ms()).ok()?).ok()?;
     let signed = Signed::new(config, queue, &target, body, now)?;
     let headers = Headers::new();
     headers.set("content-type", CONTENT_TYPE).ok()?;
