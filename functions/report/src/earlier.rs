@@ -15,6 +15,8 @@ use crate::{FINDINGS, MAX_ARTEFACT_BYTES, PAGE_OBJECT, Report, asset_key};
 
 /// How often the earlier record is written anew because another change came first.
 const ATTEMPTS: usize = 8;
+/// How long the earlier scan's worker is waited for at a time.
+const WAIT_MS: u64 = 10_000;
 
 impl Report {
     /// The scan that this report is compared with, once its record knows of this one.
@@ -40,7 +42,9 @@ impl Report {
                 }
                 return Err(HandleError::Again {
                     reason: "the scan before this one is being worked on".to_owned(),
-                    after_ms: u64::try_from(until_ms - now_ms).ok(),
+                    after_ms: u64::try_from(until_ms - now_ms)
+                        .ok()
+                        .map(|ms| ms.min(WAIT_MS)),
                 });
             }
             earlier.next_scans.insert(later.clone());
