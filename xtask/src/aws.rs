@@ -52,16 +52,6 @@ pub(crate) fn bench_cold_start() -> Result<()> {
     })
 }
 
-/// Lets every call of the chain fail, not the test command's spread of them.
-pub(crate) fn bench_faults() -> Result<()> {
-    build()?;
-    run_tests(&venv("aws", STACK)?, |cargo| {
-        cargo
-            .env("DERMALIA_ALL_FAULTS", "1")
-            .args(["--", "--nocapture", "faults"])
-    })
-}
-
 /// Runs the tests against emulators. Of the whole workspace, so that nothing is built anew
 /// for other features.
 fn run_tests(stack: &Path, more: impl Fn(&mut Command) -> &mut Command) -> Result<()> {

@@ -63,8 +63,6 @@ enum Bench {
     Simulation,
     /// Time of each function on AWS from its start to its first answer.
     ColdStart,
-    /// The chain on AWS with a fault in every call, before and after its effect.
-    Faults,
     /// The 3D model beside those of gltfpack and gltf-transform.
     Glb,
     /// The printed report's time against its limit.
@@ -119,7 +117,6 @@ fn main() -> Result<()> {
                     ]);
                 }
                 Bench::ColdStart => return aws::bench_cold_start(),
-                Bench::Faults => return aws::bench_faults(),
                 Bench::Glb => return models::glb(),
                 Bench::Pdf => return models::pdf(),
                 Bench::Edge => return edge::bench(),
