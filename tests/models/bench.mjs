@@ -55,7 +55,7 @@ const recode = await timed(async () => {
 });
 const program = createRequire(import.meta.url).resolve('gltfpack/cli.js');
 const pack = await timed(async () => {
-  const done = spawnSync(process.execPath, [program, '-i', small, '-o', packed, '-cz', '-si', String(ratio), '-se', '0.001'],
+  const done = spawnSync(process.execPath, [program, '-i', small, '-o', packed, '-cz', '-ce', 'ext', '-si', String(ratio), '-se', '0.001'],
     { encoding: 'utf8' });
   if (done.status !== 0) throw new Error(done.stderr);
 });

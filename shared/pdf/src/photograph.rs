@@ -6,18 +6,24 @@ use jpeg_encoder::{ColorType, Encoder};
 /// Printed at 250 dots an inch or more, finer steps are not seen.
 const QUALITY: u8 = 86;
 
-/// The picture as JPEG; `None` if it is no picture.
+/// The picture as JPEG, of half the width and height: the sheet prints the widest, of 720
+/// pixels, 35 mm wide. `None` if it is no picture.
 pub(crate) fn jpeg(picture: &Picture<'_>) -> Option<Vec<u8>> {
     let decoded = webp::Decoder::new(picture.webp).decode()?;
-    let (width, height) = (decoded.width(), decoded.height());
-    let rgb: Vec<u8> = if decoded.is_alpha() {
-        decoded
-            .chunks_exact(4)
-            .flat_map(|p| [p[0], p[1], p[2]])
-            .collect()
-    } else {
-        decoded.to_vec()
-    };
+    let channels = if decoded.is_alpha() { 4 } else { 3 };
+    let columns = decoded.width() as usize;
+    let (width, height) = (decoded.width() / 2, decoded.height() / 2);
+    let mut rgb = Vec::with_capacity((width * height * 3) as usize);
+    for rows in decoded.chunks_exact(2 * columns * channels) {
+        let (upper, lower) = rows.split_at(columns * channels);
+        let pairs = upper.chunks_exact(2 * channels).zip(lower.chunks_exact(2 * channels));
+        for (u, l) in pairs {
+            rgb.extend([0, 1, 2].map(|k| {
+                let sum = [u[k], u[k + channels], l[k], l[k + channels]].map(u16::from);
+                ((sum.iter().sum::<u16>() + 2) / 4) as u8
+            }));
+        }
+    }
     let mut out = vec![];
     Encoder::new(&mut out, QUALITY)
         .encode(

@@ -1,8 +1,9 @@
 //! The printed report as a DICOM object: Encapsulated PDF (PS3.3 A.45.1), in explicit
 //! little-endian values (PS3.5 7.1.2), for a practice's archive.
 //!
-//! Who the patient is, only the practice knows: name, number, birth date and sex are left
-//! empty, to be filled in by the archive. The same report gives the same bytes.
+//! Who the patient is, only the practice knows: name, birth date and sex are left empty, to
+//! be filled in by the archive, and the scan's identifier stands for the patient's number.
+//! The same report gives the same bytes.
 
 use dermalia_findings::Findings;
 use jiff::fmt::temporal::Pieces;
@@ -186,15 +187,15 @@ pub fn dicom(input: &DicomInput<'_>) -> Result<Vec<u8>, DicomError> {
     e.words((0x08, 0x1030), "LO", input.title);
     e.words((0x08, 0x103E), "LO", input.title);
     e.text((0x08, 0x1090), "LO", "Dermalia");
-    // The patient: empty on purpose.
+    // The patient: no more than the scan says.
     e.text((0x10, 0x0010), "PN", "");
-    e.text((0x10, 0x0020), "LO", "");
+    e.words((0x10, 0x0020), "LO", &findings.scan_id);
     e.text((0x10, 0x0030), "DA", "");
     e.text((0x10, 0x0040), "CS", "");
     e.words((0x18, 0x1020), "LO", &findings.algorithm);
     e.text((0x20, 0x000D), "UI", &uid_of(b"study", b""));
     e.text((0x20, 0x000E), "UI", &uid_of(b"series", b""));
-    e.text((0x20, 0x0010), "SH", "");
+    e.text((0x20, 0x0010), "SH", &format!("{}{}", at.date, at.time));
     e.text((0x20, 0x0011), "IS", "1");
     e.text((0x20, 0x0013), "IS", "1");
     // It may greet the patient by first name.

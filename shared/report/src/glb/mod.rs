@@ -222,7 +222,7 @@ pub fn write_glb(
     let mesh = &simplify(mesh, budget);
     let split = split_at_seams(mesh);
     let (corners, _) = split.indices.as_chunks::<3>();
-    let mut corners = order::neighbours_first(corners);
+    let mut corners = order::neighbours_first(corners, split.pairs.len());
     let pairs: Vec<(u32, u32)> = order::by_first_use(&mut corners, split.pairs.len())
         .into_iter()
         .map(|old| split.pairs[old as usize])
