@@ -12,10 +12,11 @@ import { startWorker } from './cloud.mjs';
 import { Key } from './links.mjs';
 
 const REPORT = '000102030405060708090a0b0c0d0e0f';
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 1);
 const WARM_UP = 2;
 const CONNECTIONS = 16;
-const ROUNDS = 7;
+// Short and many: whatever else the machine does then meets both alike.
+const ROUNDS = 15;
 // A page, its stills, the model and its maps: so many requests come by one link.
 const REQUESTS_OF_A_VISIT = 12;
 const LINKS = 2000;
@@ -89,7 +90,7 @@ function paths(key, file, perLink) {
 }
 
 /** Sends requests over open connections for a while; gives the times in ms, sorted. */
-async function load(target, pathOf, seconds, connections = CONNECTIONS) {
+async function load(target, pathOf, seconds, connections = CONNECTIONS, pid = undefined) {
   const { hostname, port } = new URL(target);
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
   const times = [];
@@ -106,14 +107,17 @@ async function load(target, pathOf, seconds, connections = CONNECTIONS) {
     });
     request.on('error', reject);
   });
+  const spent = () => runtimes().get(pid) ?? 0;
+  const spentBefore = spent();
   const begin = performance.now();
   await Promise.all(Array.from({ length: connections }, async () => {
     do await one(); while (performance.now() < end);
   }));
   const elapsed = (performance.now() - begin) / 1000;
+  const processor = (spent() - spentBefore) / times.length;
   agent.destroy();
   times.sort((a, b) => a - b);
-  return { perSecond: times.length / elapsed, median: times[times.length >> 1], p95: times[Math.floor(times.length * 0.95)] };
+  return { processor, perSecond: times.length / elapsed, median: times[times.length >> 1], p95: times[Math.floor(times.length * 0.95)] };
 }
 
 /** Processor time of the runtimes under this process, by pid, in ms (Linux). */
@@ -122,11 +126,11 @@ function runtimes() {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-      const fields = rest.split(' ');
-      // Fields 4, 14 and 15 of proc(5); a tick is 10 ms.
-      if (name === 'workerd' && Number(fields[1]) === process.pid) {
-        times.set(pid, (Number(fields[11]) + Number(fields[12])) * 10);
-      }
+      // Field 4 of proc(5) is the parent.
+      if (name !== 'workerd' || Number(rest.split(' ')[1]) !== process.pid) continue;
+      const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+        Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6);
+      times.set(pid, threads.reduce((sum, ms) => sum + ms, 0));
     } catch {
       // It has ended meanwhile.
     }
@@ -139,8 +143,8 @@ async function startUp(start, pathOf) {
   const known = runtimes();
   const worker = await start();
   await load(worker.origin, pathOf, 0, 1);
-  const [[, ms]] = [...runtimes()].filter(([pid]) => !known.has(pid));
-  return { worker, ms };
+  const [[pid, ms]] = [...runtimes()].filter(([started]) => !known.has(started));
+  return { worker, pid, ms: Math.round(ms) };
 }
 
 async function main() {
@@ -161,8 +165,8 @@ async function main() {
   ]) {
     const store = await startOrigin(bytes);
     const pathOf = paths(key, file, perLink ?? REQUESTS_OF_A_VISIT);
-    const { worker: plain, ms: plainMs } = await startUp(() => startPlain(store, withRecord), pathOf);
-    const { worker: edge, ms: edgeMs } = await startUp(() => startWorker(store, [key]), pathOf);
+    const { worker: plain, pid: plainPid, ms: plainMs } = await startUp(() => startPlain(store, withRecord), pathOf);
+    const { worker: edge, pid: edgePid, ms: edgeMs } = await startUp(() => startWorker(store, [key]), pathOf);
     console.log(`${name}, ${bytes} bytes`);
     console.log(`  start-up to the first answer: ${edgeMs} ms of processor time, ${plainMs} ms for a plain Worker`);
     await load(edge.origin, pathOf, WARM_UP);
@@ -171,8 +175,8 @@ async function main() {
     const results = { plain: [], edge: [] };
     // Turn about, so that both meet the same disturbances.
     for (let round = 0; round < ROUNDS; round += 1) {
-      const a = await load(plain.origin, pathOf, SECONDS);
-      const b = await load(edge.origin, pathOf, SECONDS);
+      const a = await load(plain.origin, pathOf, SECONDS, CONNECTIONS, plainPid);
+      const b = await load(edge.origin, pathOf, SECONDS, CONNECTIONS, edgePid);
       results.plain.push(a);
       results.edge.push(b);
       ratios.push(b.perSecond / a.perSecond);
@@ -180,7 +184,7 @@ async function main() {
     const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
     for (const kind of ['plain', 'edge']) {
       const of = (field) => median(results[kind].map((r) => r[field])).toFixed(1);
-      console.log(`  ${kind.padEnd(6)} ${of('perSecond').padStart(8)} requests/s, median ${of('median')} ms, p95 ${of('p95')} ms`);
+      console.log(`  ${kind.padEnd(6)} ${of('perSecond').padStart(8)} requests/s, median ${of('median')} ms, p95 ${of('p95')} ms, ${median(results[kind].map((r) => r.processor)).toFixed(2)} ms of processor time each`);
     }
     const added = median(results.edge.map((r, i) => r.median - results.plain[i].median));
     const ratio = median(ratios);
