@@ -115,6 +115,7 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         ctx.atlas,
         prepared.has_face,
         quality,
+        colour.unevenness,
         &outcomes,
     );
     let maps = outcomes

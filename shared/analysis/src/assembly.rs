@@ -7,6 +7,7 @@ use dermalia_findings::{
 use dermalia_scan::Manifest;
 use dermalia_scan::manifest::DeviceValue;
 
+use crate::interval::{self, Capture};
 use crate::{Atlas, Outcome, Scale};
 
 /// The algorithm and all that moves its numbers.
@@ -24,10 +25,15 @@ pub(crate) fn findings(
     atlas: &Atlas,
     has_face: bool,
     quality: Quality,
+    unevenness: Option<f64>,
     outcomes: &[Outcome],
 ) -> Findings {
     let areas = atlas.region_areas_mm2();
     let known = atlas.scale != Scale::Unknown;
+    let capture = Capture {
+        unevenness,
+        scale: atlas.scale,
+    };
     let regions = Region::ALL
         .into_iter()
         .map(|region| {
@@ -47,12 +53,14 @@ pub(crate) fn findings(
                     }
                 })
                 .collect();
-            RegionFindings {
+            let mut findings = RegionFindings {
                 region,
                 area_cm2: known.then_some(net / 100.0),
                 excluded_cm2: known.then_some(excluded / 100.0),
                 measures,
-            }
+            };
+            interval::fill(&mut findings, capture);
+            findings
         })
         .collect();
     let mut features: Vec<Feature> = if known {

@@ -24,6 +24,7 @@ mod field;
 mod flatten;
 mod groove;
 mod increments;
+mod interval;
 pub mod iso25178;
 mod labels;
 mod linear;
