@@ -42,9 +42,6 @@ const KEYS: &str = "dermalia-test-keys";
 const START_MS: i64 = 1_778_832_000_000;
 /// More than any lease.
 const AFTER_A_LEASE_MS: u64 = 20 * 60_000;
-/// Every so many calls fail in the test command; all of them where `DERMALIA_ALL_FAULTS`
-/// is set.
-const SPREAD: usize = 7;
 
 struct QuickMeasurer;
 
@@ -354,23 +351,16 @@ async fn every_call_may_fail_once() {
     let world = World::new().await;
     let calls = run(&world, 0, None, 1).await;
     assert!(calls > 30, "{calls}");
-    let spread = if std::env::var_os("DERMALIA_ALL_FAULTS").is_some() {
-        1
-    } else {
-        SPREAD
-    };
     let start = Instant::now();
     let mut runs = 0;
-    for (number, index) in (0..calls).enumerate() {
+    for index in 0..calls {
         for (kind, when) in [When::BeforeEffect, When::AfterEffect]
             .into_iter()
             .enumerate()
         {
-            if (index + 2 * kind) % spread == 0 {
-                let fault = Some((index, when));
-                run(&world, 1 + 2 * number + kind, fault, 1 + index % 2).await;
-                runs += 1;
-            }
+            let fault = Some((index, when));
+            run(&world, 1 + 2 * index + kind, fault, 1 + index % 2).await;
+            runs += 1;
         }
     }
     eprintln!(
