@@ -3,6 +3,11 @@
 //! SQS knows whole seconds and a delay of at most 15 minutes. A message that is given up
 //! is put among the dead letters with its reason before it is deleted here: a crash
 //! between the two gives it up twice, never loses it.
+//!
+//! SQS does not promise to refuse the receipt of an earlier delivery. A function is handed
+//! the latest one and ends well before its message's visibility does, so that none is used;
+//! should one be, a message is given up while somebody else works on it, and what comes of
+//! that is what comes of a duplicate: nothing.
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
