@@ -16,7 +16,9 @@ pub(crate) fn jpeg(picture: &Picture<'_>) -> Option<Vec<u8>> {
     let mut rgb = Vec::with_capacity((width * height * 3) as usize);
     for rows in decoded.chunks_exact(2 * columns * channels) {
         let (upper, lower) = rows.split_at(columns * channels);
-        let pairs = upper.chunks_exact(2 * channels).zip(lower.chunks_exact(2 * channels));
+        let pairs = upper
+            .chunks_exact(2 * channels)
+            .zip(lower.chunks_exact(2 * channels));
         for (u, l) in pairs {
             rgb.extend([0, 1, 2].map(|k| {
                 let sum = [u[k], u[k + channels], l[k], l[k + channels]].map(u16::from);

@@ -1,5 +1,5 @@
 //! The files: their names, sizes, formats and bytes.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod fixture;
 mod meshopt;

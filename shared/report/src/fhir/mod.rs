@@ -258,7 +258,7 @@ impl<'a> Export<'a> {
         let mut site = self.site(region);
         site.extension.push(Extension {
             url: BODY_SITE,
-            value: ExtensionValue::ValueReference(self.reference(region.as_str())),
+            value: ExtensionValue::Reference(self.reference(region.as_str())),
         });
         let measure_system = format!("{OWN}/CodeSystem/measure");
         let english_name = (Locale::En.messages().measure)(name).name;
@@ -301,7 +301,7 @@ impl<'a> Export<'a> {
     fn reliability(&self, measure: &Measure) -> Vec<Extension> {
         let mut out = vec![Extension {
             url: CONFIDENCE,
-            value: ExtensionValue::ValueCode(confidence(measure.confidence)),
+            value: ExtensionValue::Code(confidence(measure.confidence)),
         }];
         let is_whole = |v: &f64| v.is_finite();
         let ends = measure.interval.filter(|ends| ends.iter().all(is_whole));
@@ -309,7 +309,7 @@ impl<'a> Export<'a> {
             ends.filter(|_| measure.value.is_some())
                 .map(|[low, high]| Extension {
                     url: INTERVAL,
-                    value: ExtensionValue::ValueRange(Range {
+                    value: ExtensionValue::Range(Range {
                         low: quantity(measure, low),
                         high: quantity(measure, high),
                     }),

@@ -205,11 +205,13 @@ pub(super) struct Extension {
 }
 
 #[derive(Serialize, Clone)]
-#[serde(rename_all = "camelCase")]
 pub(super) enum ExtensionValue {
-    ValueCode(&'static str),
-    ValueReference(Reference),
-    ValueRange(Range),
+    #[serde(rename = "valueCode")]
+    Code(&'static str),
+    #[serde(rename = "valueReference")]
+    Reference(Reference),
+    #[serde(rename = "valueRange")]
+    Range(Range),
 }
 
 #[derive(Serialize, Clone)]
