@@ -260,7 +260,7 @@ fn an_interval_stands_beside_its_value() {
     let html = render_html(&input(&findings, Locale::En));
     let page = text(&html);
     for expected in [
-        "(1.8 to 2.8)",
+        "1.8 to 2.8 · ",
         "in 19 cases of 20 the true value lies between 1.8 and 2.8 mm per cm²",
         "lies between 2.0 and 3.0 %",
         "The level line shows the range",
@@ -271,7 +271,7 @@ fn an_interval_stands_beside_its_value() {
     }
     assert!(html.matches("class=\"band\"").count() > 40);
     let german = text(&render_html(&input(&findings, Locale::De)));
-    assert!(german.contains("(1,8 bis 2,8)") && german.contains("zwischen 1,8 und 2,8 mm je cm²"));
+    assert!(german.contains("1,8 bis 2,8 · ") && german.contains("zwischen 1,8 und 2,8 mm je cm²"));
     // The printed report says it as well.
     let sheet = serde_json::to_string(&Sheet::of(&input(&findings, Locale::De))).unwrap();
     assert!(sheet.contains("zwischen 1,8 und 2,8") && sheet.contains("\"band\":["));

@@ -320,10 +320,10 @@ fn glance_row(context: &Context<'_>, headline: &Headline<'_>) -> Markup {
                         span.name { (text.name) }
                         span.value { (number) @if unit == "°" { "°" } @else if !unit.is_empty() { " " span.unit { (unit) } } }
                         span.phrase {
-                            (headline.phrase(m))
                             @if let Some(range) = headline.measure.and_then(|v| amount::range(m, v)) {
-                                " " span.range { "(" (range) ")" }
+                                span.range { (range) } " · "
                             }
+                            (headline.phrase(m))
                         } " "
                         (confidence_badge(m, headline))
                     }

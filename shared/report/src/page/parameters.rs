@@ -135,11 +135,17 @@ pub(super) fn spread<'a>(context: &Context<'a>, headline: &Headline<'a>) -> Opti
     let whole = findings
         .region(Region::Face)
         .and_then(|f| value(f, lead.name));
+    // Wide enough for every interval to end inside.
+    let ends: Vec<f64> = values
+        .iter()
+        .filter_map(|(_, v)| Some(v.as_ref()?.interval?[1]).filter(|end| end.is_finite()))
+        .collect();
+    let ends = ends.into_iter();
     Some(Spread {
         values,
         whole,
         highest,
-        scale: highest.max(whole.unwrap_or(0.0)),
+        scale: ends.fold(highest.max(whole.unwrap_or(0.0)), f64::max),
     })
 }
 
