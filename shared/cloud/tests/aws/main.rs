@@ -19,4 +19,5 @@ mod faults;
 mod ports;
 mod proxy;
 mod resend;
+mod rights;
 mod runtime;
