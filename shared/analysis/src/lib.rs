@@ -45,6 +45,7 @@ mod references;
 mod registration;
 mod relief;
 mod ridges;
+mod rounding;
 mod segments;
 mod skin_colour;
 mod skin_field;

@@ -5,6 +5,7 @@ use crate::colour::{Lab, ciede2000, lab_from_density};
 use crate::extent::Increment;
 use crate::field::{Field, quantile};
 use crate::increments::{Reading, Search, find};
+use crate::rounding::Rounding;
 
 /// A pigment spot, in cells of the field.
 #[derive(Debug, Clone)]
@@ -43,7 +44,9 @@ pub(crate) fn spots(
     field: &Field,
     usable: &[bool],
     directions: Directions,
+    rounding: Rounding,
 ) -> (Vec<Spot>, Vec<f32>) {
+    let least_de00 = rounding.least_de00().max(LEAST_DE00);
     let noise = smoothed_noise(field);
     let mut readings = vec![Reading {
         form: directions.forms(noise)[0],
@@ -72,7 +75,7 @@ pub(crate) fn spots(
         let contrast_de00 = ciede2000(inside, around);
         let step = density_step(field, one)?;
         let pigment = is_pigment(step, step_noise(field, one), directions);
-        (contrast_de00 >= LEAST_DE00 && pigment).then_some(contrast_de00)
+        (contrast_de00 >= least_de00 && pigment).then_some(contrast_de00)
     };
     let found = find(field, &readings, usable, SEARCH, contrast);
     let spots = found

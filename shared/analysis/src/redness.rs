@@ -8,6 +8,7 @@ use crate::extent::Increment;
 use crate::field::Field;
 use crate::increments::{Reading, Search, find};
 use crate::pigment::{Spot, colours, density_step, evidence, smoothed_noise, spots};
+use crate::rounding::Rounding;
 
 /// A red area, in cells of the field.
 #[derive(Debug, Clone)]
@@ -45,19 +46,20 @@ const LEAST_A: f64 = 0.5;
 /// Finds spots and red areas, and with them what melanin and haemoglobin look like.
 pub(crate) fn colour_features(field: &Field, usable: &[bool]) -> ColourFeatures {
     let expected = Directions::default();
+    let rounding = Rounding::of(field, usable);
     // The form that reads melanin is orthogonal to haemoglobin, so spots are found
     // before the direction of melanin is known.
-    let (mut pigment, mut melanin) = spots(field, usable, expected);
+    let (mut pigment, mut melanin) = spots(field, usable, expected, rounding);
     let mut directions = expected.refined(&evidence(field, &pigment), &[]);
-    let (mut red, mut haemoglobin) = red_areas(field, usable, directions, &melanin);
+    let (mut red, mut haemoglobin) = red_areas(field, usable, directions, &melanin, rounding);
     // Some red areas must agree before haemoglobin is taken to look otherwise here.
     let blood = blood_evidence(field, &red, &melanin);
     if blood.len() >= 4 {
         let again = directions.refined(&evidence(field, &pigment), &blood);
         if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 5.0 {
             directions = again;
-            (pigment, melanin) = spots(field, usable, directions);
-            (red, haemoglobin) = red_areas(field, usable, directions, &melanin);
+            (pigment, melanin) = spots(field, usable, directions, rounding);
+            (red, haemoglobin) = red_areas(field, usable, directions, &melanin, rounding);
         }
     }
     let red = moles_apart(field, red, &mut pigment);
@@ -105,6 +107,7 @@ fn red_areas(
     usable: &[bool],
     directions: Directions,
     melanin: &[f32],
+    rounding: Rounding,
 ) -> (Vec<RedArea>, Vec<f32>) {
     let form = directions.forms(smoothed_noise(field))[1];
     let contrast = |one: &Increment| {
@@ -113,7 +116,9 @@ fn red_areas(
         let step = density_step(field, one)?;
         // What melanin's estimated direction leaves over is no blood.
         let leak = 0.3 * mean(melanin, &one.inside);
-        let red = contrast_a >= LEAST_A && one.height > leak && step[1] > step[0];
+        let least = rounding.least_redness(field, &one.around);
+        let red =
+            contrast_a >= LEAST_A && one.height > leak && f64::from(step[1] - step[0]) > least;
         red.then_some(contrast_a)
     };
     let found = find(
