@@ -1,5 +1,8 @@
 //! The function `upload` in Lambda, behind its own URL.
 
+// Its futures nest deeper than the compiler looks by default.
+#![recursion_limit = "256"]
+
 use std::sync::Arc;
 
 use dermalia_cloud::DynamoRecords;
