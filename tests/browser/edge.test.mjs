@@ -380,7 +380,8 @@ test('a practice that requires codes: closed, opened by the right one, shut afte
   });
   const { scan_id: scan } = JSON.parse(readFileSync(join(made, 'bundle/manifest.json'), 'utf8'));
   let shown;
-  for (let attempt = 0; attempt < 600 && !shown?.link; attempt += 1) {
+  // The link is settled before the page is drawn; delivered is both.
+  for (let attempt = 0; attempt < 600 && shown?.state !== 'delivered'; attempt += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     shown = await dermalia('link', 'show', scan, '--data', data).catch(() => undefined);
   }
