@@ -1,7 +1,7 @@
 //! `dermalia link`: issued, shown and revoked beside a running service.
 
 use anyhow::Context;
-use dermalia_record::ScanRecord;
+use dermalia_record::{Phase, ScanRecord};
 use dermalia_report_function::issue_code;
 use jiff::Timestamp;
 use qrcode::render::unicode::Dense1x2;
@@ -40,7 +40,10 @@ pub(crate) async fn run(command: &LinkCommand, output: &Output) -> Result<(), Fa
             return Ok(());
         }
     };
-    let link = local.link_url(&record, &settings);
+    // A link is settled before the page is drawn that it opens.
+    let opens = matches!(record.phase(), Phase::Reported | Phase::Delivered)
+        || matches!(command, LinkCommand::Issue(_));
+    let link = local.link_url(&record, &settings).filter(|_| opens);
     let drawn = link.as_deref().filter(|_| *qr).map(qr_code).transpose()?;
     show(&record, link, output);
     if let Some(drawn) = drawn {
