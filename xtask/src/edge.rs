@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{browser, cache, command, npm, wasm};
+use crate::{browser, cache, command, npm, python, wasm};
 
 const WORKER_BUILD: &str = "0.8.7";
 /// An emulation of S3 and SQS that checks the signatures of S3, from PyPI.
@@ -129,26 +129,8 @@ fn wasm_bindgen_version(folder: &Path) -> Result<String> {
 }
 
 fn ministack() -> Result<PathBuf> {
-    let home = cache::dir()?
-        .join("tools")
-        .join(format!("ministack-{MINISTACK}"));
-    let done = home.join("installed");
-    if !done.exists() {
-        eprintln!("installing ministack {MINISTACK} (once)");
-        command::run(
-            Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&home),
-        )
-        .context("on Debian, `python3 -m venv` needs the package python3-venv")?;
-        command::run(
-            Command::new(home.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .arg(format!("ministack=={MINISTACK}")),
-        )?;
-        std::fs::write(&done, "")?;
-    }
-    let program = home.join("bin/ministack");
+    let package = format!("ministack=={MINISTACK}");
+    let program = python::venv("ministack", &[&package])?.join("ministack");
     ensure!(
         program.exists(),
         "{} is missing: remove its folder and try again",
