@@ -28,7 +28,10 @@ pub fn dermalia() -> &'static Path {
                 "build",
                 "--quiet",
                 "--release",
-                "--package",
+                // With the whole workspace's features, as the tests themselves are
+                // built: nothing is built a second time for others.
+                "--workspace",
+                "--bin",
                 "dermalia",
                 "--message-format",
                 "json",

@@ -130,10 +130,8 @@ fn zipped_bytes(folder: &Path) -> Result<u64> {
 /// The files of a small synthetic scan.
 fn bundle() -> Result<PathBuf> {
     let folder = command::target().join("aws-bundle");
-    // As the end-to-end tests build it.
-    command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
     command::run(
-        Command::new(command::target().join("release/dermalia"))
+        Command::new(command::dermalia()?)
             .args(["phantom", "--seed", "1", "--size", "512", "--out"])
             .arg(&folder),
     )?;

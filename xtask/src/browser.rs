@@ -26,13 +26,12 @@ pub(crate) fn run(tests: &str, variables: &[(&str, &OsStr)]) -> Result<()> {
     let browser = browser()?;
     let folder = command::root().join("tests/browser");
     npm::packages(&folder)?;
-    command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
-    let target = command::target();
+    let dermalia = command::dermalia()?;
     command::run_in(
         &folder,
         Command::new("node")
             .args(["--test", "--test-reporter=spec", tests])
-            .env("DERMALIA_BIN", target.join("release/dermalia"))
+            .env("DERMALIA_BIN", dermalia)
             .env("CHROMIUM_BIN", browser)
             .envs(variables.iter().copied()),
     )

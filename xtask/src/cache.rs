@@ -22,13 +22,23 @@ pub(crate) fn cargo_tool(package: &str, binary: &str, version: &str) -> Result<P
     let root = dir()?.join("tools").join(format!("{package}-{version}"));
     let path = root.join("bin").join(binary);
     if !path.exists() {
+        // Without optimisation: such a tool runs for seconds and is built for minutes.
         eprintln!("installing {package} {version} (once; takes some minutes)");
         command::run(
             Command::new("cargo")
-                .args(["install", package, "--version", version, "--root"])
+                .args([
+                    "install",
+                    package,
+                    "--version",
+                    version,
+                    "--locked",
+                    "--debug",
+                ])
+                .arg("--root")
                 .arg(&root)
                 .arg("--target-dir")
-                .arg(root.join("build")),
+                .arg(root.join("build"))
+                .env("CARGO_PROFILE_DEV_DEBUG", "false"),
         )?;
         // The build folder is large and never needed again.
         std::fs::remove_dir_all(root.join("build"))?;

@@ -38,6 +38,20 @@ pub(crate) fn cargo(args: &[&str]) -> Result<()> {
     run(Command::new(cargo_program()).args(args))
 }
 
+/// Builds the program, with the features that the whole workspace has (so that what the
+/// tests have built is not built again for others), and tells where it is.
+pub(crate) fn dermalia() -> Result<PathBuf> {
+    cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "--workspace",
+        "--bin",
+        "dermalia",
+    ])?;
+    Ok(target().join("release/dermalia"))
+}
+
 /// This toolchain's cargo.
 pub(crate) fn cargo_program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())

@@ -13,7 +13,7 @@ pub(crate) fn test() -> Result<()> {
     let folder = command::root().join("tests/interop");
     npm::packages(&folder)?;
     let python = python::requirements("interop", &folder)?.join("python");
-    command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
+    let program = command::dermalia()?;
     // The typesetter takes minutes to build: as the tests before have built it.
     command::cargo(&[
         "build",
@@ -23,7 +23,6 @@ pub(crate) fn test() -> Result<()> {
         "--examples",
     ])?;
     let target = command::target();
-    let program = target.join("release/dermalia");
     let scratch = target.join("interop");
     if scratch.exists() {
         std::fs::remove_dir_all(&scratch)?;

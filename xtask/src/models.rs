@@ -15,7 +15,6 @@ fn bundle(name: &str, size: &str) -> Result<PathBuf> {
         fs::remove_dir_all(&scratch)?;
     }
     fs::create_dir_all(&scratch)?;
-    command::cargo(&["build", "--release", "--locked", "--package", "dermalia"])?;
     dermalia(
         &scratch,
         &["phantom", "--seed", "7", "--size", size, "--out", "phantom"],
@@ -24,8 +23,7 @@ fn bundle(name: &str, size: &str) -> Result<PathBuf> {
 }
 
 fn dermalia(folder: &std::path::Path, arguments: &[&str]) -> Result<()> {
-    let program = command::target().join("release/dermalia");
-    command::run_in(folder, Command::new(program).args(arguments))
+    command::run_in(folder, Command::new(command::dermalia()?).args(arguments))
 }
 
 /// The model beside those of gltfpack and gltf-transform: bytes, time, how far from the
