@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use dermalia_analysis::{Options, Stage};
-use dermalia_report::{Artifact, MODEL_FILE, render_artifacts};
+use dermalia_report::{Artifact, MODEL_FILE, PRINTS_FILE, render_artifacts};
 use dermalia_scan::{Limits, MANIFEST_NAME, Scan};
 use serde_json::json;
 
@@ -108,6 +108,7 @@ pub(crate) fn write(out: &Path, artifacts: &[Artifact]) -> anyhow::Result<()> {
 fn remove_stale(out: &Path, artifacts: &[Artifact]) -> anyhow::Result<()> {
     let ours = |name: &str| {
         name == MODEL_FILE
+            || name == PRINTS_FILE
             || (name.ends_with(".webp")
                 && (name.starts_with("heat_") || name.starts_with("still_")))
     };

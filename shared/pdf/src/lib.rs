@@ -71,7 +71,10 @@ impl Typesetter {
             if wanted.contains(&name.as_str()) {
                 let jpeg =
                     photograph::jpeg(picture).ok_or(PrintError::Picture { name: name.clone() })?;
-                files.push((name.replace(".webp", ".jpg"), Bytes::new(jpeg)));
+                let file = name.replace(".webp", ".jpg");
+                let frame = photograph::frame(picture, &file);
+                files.push((name.replace(".webp", ".svg"), Bytes::from_string(frame)));
+                files.push((file, Bytes::new(jpeg.into_owned())));
             }
         }
         if let Some(logo) = sheet.logo() {

@@ -1,41 +1,30 @@
 //! Pictures in forms that a PDF holds as they are: stills as JPEG, a logo as PNG.
 
+use std::borrow::Cow;
+
 use dermalia_report::Picture;
-use jpeg_encoder::{ColorType, Encoder};
+use dermalia_report::pictures;
 
-/// Printed at 250 dots an inch or more, finer steps are not seen.
-const QUALITY: u8 = 86;
-
-/// The picture as JPEG, of half the width and height: the sheet prints the widest, of 720
-/// pixels, 35 mm wide. `None` if it is no picture.
-pub(crate) fn jpeg(picture: &Picture<'_>) -> Option<Vec<u8>> {
+/// The still as it is printed: as the analysis left it, or made from the picture of the
+/// page. `None` if it is no picture.
+pub(crate) fn jpeg<'a>(picture: &Picture<'a>) -> Option<Cow<'a, [u8]>> {
+    if let Some(print) = picture.print {
+        return Some(Cow::Borrowed(print));
+    }
     let decoded = webp::Decoder::new(picture.webp).decode()?;
     let channels = if decoded.is_alpha() { 4 } else { 3 };
-    let columns = decoded.width() as usize;
-    let (width, height) = (decoded.width() / 2, decoded.height() / 2);
-    let mut rgb = Vec::with_capacity((width * height * 3) as usize);
-    for rows in decoded.chunks_exact(2 * columns * channels) {
-        let (upper, lower) = rows.split_at(columns * channels);
-        let pairs = upper
-            .chunks_exact(2 * channels)
-            .zip(lower.chunks_exact(2 * channels));
-        for (u, l) in pairs {
-            rgb.extend([0, 1, 2].map(|k| {
-                let sum = [u[k], u[k + channels], l[k], l[k + channels]].map(u16::from);
-                ((sum.iter().sum::<u16>() + 2) / 4) as u8
-            }));
-        }
-    }
-    let mut out = vec![];
-    Encoder::new(&mut out, QUALITY)
-        .encode(
-            &rgb,
-            u16::try_from(width).ok()?,
-            u16::try_from(height).ok()?,
-            ColorType::Rgb,
-        )
-        .ok()?;
-    Some(out)
+    let (columns, rows) = (decoded.width() as usize, decoded.height() as usize);
+    pictures::print(&decoded, channels, columns, rows).map(Cow::Owned)
+}
+
+/// A frame for a JPEG. The typesetter decodes a picture to know its size, but not one that
+/// a drawing shows: that goes into the PDF as it is.
+pub(crate) fn frame(picture: &Picture<'_>, file: &str) -> String {
+    let (width, height) = (picture.width / 2, picture.height / 2);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\">\
+         <image href=\"{file}\" width=\"{width}\" height=\"{height}\"/></svg>"
+    )
 }
 
 /// A logo on the white of the paper: print knows no transparency.

@@ -4,6 +4,7 @@
 #[path = "../../report/tests/fixture/mod.rs"]
 mod fixture;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use dermalia_pdf::Typesetter;
@@ -20,19 +21,20 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 #[test]
 fn every_language_is_set_to_both_standards_and_always_alike() {
     let findings = fixture::findings();
-    let pictures = stills(
+    let stills = stills(
         Some(&fixture::head(40, 40)),
         &fixture::skin(256),
         &fixture::maps(256),
     )
     .unwrap();
-    let named: Vec<(String, &[u8])> = pictures
+    let pictures: Vec<Picture<'_>> = stills
         .iter()
-        .map(|s| (s.file_name(), s.webp.as_slice()))
-        .collect();
-    let pictures: Vec<Picture<'_>> = named
-        .iter()
-        .filter_map(|(name, bytes)| Picture::of_file(name, bytes))
+        .filter_map(|s| {
+            Some(Picture {
+                print: Some(&s.print),
+                ..Picture::of_file(&s.file_name(), &s.webp)?
+            })
+        })
         .collect();
     let typesetter = Typesetter::new().unwrap();
     let half = [13, 92, 99, 255, 13, 92, 99, 0];
@@ -70,6 +72,18 @@ fn every_language_is_set_to_both_standards_and_always_alike() {
             let name = b"/Subtype/Image";
             pdf.windows(name.len()).filter(|w| *w == name).count()
         };
+        // Every picture is in it as the analysis left it, and no other one.
+        let has = |print: &[u8]| pdf.windows(print.len()).any(|w| w == print);
+        assert!(stills.iter().all(|s| has(&s.print)));
+        let distinct: BTreeSet<&[u8]> = stills.iter().map(|s| s.print.as_slice()).collect();
+        assert_eq!(images(&pdf), distinct.len());
+        // An analysis without them is printed from the pictures of the page.
+        let bare: Vec<Picture<'_>> = pictures
+            .iter()
+            .map(|&p| Picture { print: None, ..p })
+            .collect();
+        let made = typesetter.pdf(&sheet, &bare, b"{\"a\":1}").unwrap();
+        assert!(images(&made) >= distinct.len());
         let with_logo = Sheet::of(&ReportInput {
             practice: PracticeView {
                 logo: Some(&logo),
@@ -146,6 +160,7 @@ fn a_broken_picture_is_named_and_nothing_else_is_said() {
         width: 4,
         height: 4,
         webp: b"no picture",
+        print: None,
     };
     let sheet = Sheet::of(&ReportInput {
         findings: &findings,

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::fhir::{FhirInput, fhir_bundle};
 use crate::glb::{ModelError, write_glb};
 use crate::page::{Assets, Picture, PracticeView, ReportInput, Sheet, render_html};
-use crate::pictures::{self, PictureError};
+use crate::pictures::{self, PictureError, print_name};
 use crate::{Locale, data_copy};
 
 /// The findings as the contract has them.
@@ -20,6 +20,8 @@ pub const FHIR_FILE: &str = "fhir.json";
 pub const MODEL_FILE: &str = "scan.glb";
 /// The report to print.
 pub const PDF_FILE: &str = "report.pdf";
+/// The stills as they are printed.
+pub const PRINTS_FILE: &str = "prints.bin";
 /// The page.
 pub const REPORT_FILE: &str = "report.html";
 
@@ -58,6 +60,7 @@ pub fn content_type(name: &str) -> Option<&'static str> {
         "pdf" => "application/pdf",
         "webp" => "image/webp",
         "glb" => "model/gltf-binary",
+        "bin" => "application/octet-stream",
         _ => return None,
     })
 }
@@ -100,7 +103,7 @@ pub enum ArtifactError {
 }
 
 /// Everything that one analysis leaves behind: the findings, a heat map and the stills of
-/// each parameter, and the model where there is a mesh. In the order of their names.
+/// each parameter, these once more for print, and the model where there is a mesh. In the order of their names.
 ///
 /// # Errors
 /// A picture, map or mesh that cannot be written.
@@ -139,7 +142,17 @@ pub fn render_artifacts(
             bytes,
         });
     }
-    for still in stills? {
+    let stills = stills?;
+    let prints = stills
+        .iter()
+        .filter(|still| !still.print.is_empty())
+        .map(|s| (print_name(s.view, s.parameter), s.print.as_slice()));
+    out.push(Artifact {
+        name: PRINTS_FILE.to_owned(),
+        content_type: "application/octet-stream",
+        bytes: pictures::together(prints),
+    });
+    for still in stills {
         out.push(Artifact {
             name: still.file_name(),
             content_type: "image/webp",
@@ -216,6 +229,20 @@ pub trait Printer {
     ) -> Result<Vec<u8>, String>;
 }
 
+/// The stills among the files, each with its print where there is one.
+fn pictures_of<'a>(artifacts: &'a [Artifact], prints: &[(&str, &'a [u8])]) -> Vec<Picture<'a>> {
+    let mut out: Vec<Picture<'a>> = artifacts
+        .iter()
+        .filter_map(|a| Picture::of_file(&a.name, &a.bytes))
+        .collect();
+    for picture in &mut out {
+        let name = print_name(picture.view, picture.parameter);
+        let found = prints.iter().find(|(n, _)| *n == name);
+        picture.print = found.map(|&(_, jpeg)| jpeg);
+    }
+    out
+}
+
 /// The files that the patient's link reaches: the page in each language, the data copy,
 /// the FHIR bundle and the model. `artifacts` is what [`render_artifacts`] made, in any order; files of
 /// other names are passed over.
@@ -246,10 +273,10 @@ pub fn render_report_printed(
         .bytes;
     let findings = read_findings(stored)?;
     let first = *request.locales.first().ok_or(ArtifactError::NoLocale)?;
-    let pictures: Vec<Picture<'_>> = artifacts
-        .iter()
-        .filter_map(|a| Picture::of_file(&a.name, &a.bytes))
-        .collect();
+    let prints = printer
+        .and_then(|_| find(PRINTS_FILE))
+        .map_or_else(Vec::new, |a| pictures::apart(&a.bytes));
+    let pictures = pictures_of(artifacts, &prints);
     let model = find(MODEL_FILE);
     let file_of = |locale: Locale| {
         if locale == first {

@@ -19,9 +19,9 @@ pub mod pictures;
 mod reason;
 
 pub use artifact::{
-    Artifact, ArtifactError, DATA_FILE, FHIR_FILE, FINDINGS_FILE, MODEL_FILE, PDF_FILE, Printer,
-    REPORT_FILE, ReportRequest, content_type, findings_json, read_findings, render_artifacts,
-    render_report, render_report_printed,
+    Artifact, ArtifactError, DATA_FILE, FHIR_FILE, FINDINGS_FILE, MODEL_FILE, PDF_FILE,
+    PRINTS_FILE, Printer, REPORT_FILE, ReportRequest, content_type, findings_json, read_findings,
+    render_artifacts, render_report, render_report_printed,
 };
 pub use data_copy::data_copy;
 pub use dicom::{DicomError, DicomInput, dicom};

@@ -57,6 +57,8 @@ pub struct Picture<'a> {
     pub height: u32,
     /// The WebP file.
     pub webp: &'a [u8],
+    /// The JPEG file of half the size to print, where the analysis made one.
+    pub print: Option<&'a [u8]>,
 }
 
 impl<'a> Picture<'a> {
@@ -79,6 +81,7 @@ impl<'a> Picture<'a> {
             width: features.width(),
             height: features.height(),
             webp,
+            print: None,
         })
     }
 

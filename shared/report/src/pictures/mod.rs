@@ -4,14 +4,17 @@ mod heat;
 mod logo;
 pub mod palette;
 mod plate;
+mod print;
 mod reduce;
 mod stills;
 
 pub(crate) use heat::base_webp;
 pub use heat::{HEAT_MAP_MAX_PX, heat_map};
 pub use logo::{LOGO_MAX_BYTES, LogoError, logo, logo_size};
-pub(crate) use stills::still_name;
+pub use print::print;
+pub(crate) use print::{apart, together};
 pub use stills::{Still, stills};
+pub(crate) use stills::{print_name, still_name};
 
 use dermalia_findings::{BaseTexture, Parameter, ParameterMap};
 

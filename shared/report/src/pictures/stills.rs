@@ -3,6 +3,7 @@ use dermalia_surface::Mesh;
 use rayon::prelude::*;
 
 use super::plate::{self, Frame, Plate};
+use super::print::print;
 use super::{PictureError, View, check_base, check_map, encode_webp, palette};
 
 /// Size of the frontal view of a head.
@@ -26,6 +27,8 @@ pub struct Still {
     pub height: usize,
     /// The encoded picture.
     pub webp: Vec<u8>,
+    /// The same to be printed, as JPEG of half the size; empty if it is too small for that.
+    pub print: Vec<u8>,
 }
 
 impl Still {
@@ -40,6 +43,12 @@ impl Still {
 pub(crate) fn still_name(view: View, parameter: Option<Parameter>) -> String {
     let what = parameter.map_or("skin", Parameter::as_str);
     format!("still_{}_{what}.webp", view.as_str())
+}
+
+/// What the same still is called where it is kept for print.
+pub(crate) fn print_name(view: View, parameter: Option<Parameter>) -> String {
+    let what = parameter.map_or("skin", Parameter::as_str);
+    format!("{}_{what}.jpg", view.as_str())
 }
 
 /// Pictures of the patient: the skin as it is from the front, and each map painted on a
@@ -109,6 +118,7 @@ fn develop(plate: &Plate, view: View, maps: &[ParameterMap]) -> Result<Vec<Still
                     (plate.width, plate.height),
                     QUALITY,
                 )?,
+                print: print(&rgb, 3, plate.width, plate.height).unwrap_or_default(),
             })
         })
         .collect()
