@@ -1,33 +1,13 @@
 //! What a practice sees of its own: its logo on the report, the state of a mail, the
 //! report in its archive's form.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "the functions that the tests share are test code, too"
-)]
-
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
 use dermalia_findings::{Findings, Quality, SCHEMA};
 use serde_json::Value;
 
-fn run(args: &[&str]) -> Output {
-    Command::new(dermalia_tests::dermalia())
-        .args(args)
-        .output()
-        .unwrap()
-}
-
-fn done(args: &[&str]) -> String {
-    let output = run(args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
+use crate::program::{done, files_under, run, text};
 
 fn refused(args: &[&str], reason: &str) {
     let output = run(args);
@@ -36,24 +16,14 @@ fn refused(args: &[&str], reason: &str) {
     assert!(said.contains(reason), "{args:?}: {said}");
 }
 
-/// Every page in a data folder.
-fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            pages(&path, found);
-        } else if fs::read(&path).is_ok_and(|b| b.starts_with(b"<!DOCTYPE html>")) {
-            found.push(path);
-        }
-    }
-}
-
+/// How many pages in a data folder show a logo, and how many there are.
 fn with_logo(folder: &Path) -> (usize, usize) {
-    let mut found = vec![];
-    pages(folder, &mut found);
+    let files = files_under(folder).into_iter();
+    let read = files.map(|file| fs::read(file).unwrap());
+    let pages: Vec<Vec<u8>> = read.filter(|b| b.starts_with(b"<!DOCTYPE html>")).collect();
     let image = "<img class=\"logo\" src=\"data:image/webp;base64,";
-    let has = |page: &&PathBuf| fs::read_to_string(page).unwrap().contains(image);
-    (found.iter().filter(has).count(), found.len())
+    let has = |page: &&Vec<u8>| text(page).contains(image);
+    (pages.iter().filter(has).count(), pages.len())
 }
 
 #[test]

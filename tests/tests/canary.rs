@@ -2,28 +2,14 @@
 //! chain; then every byte that was written anywhere is searched for them. Then the rights
 //! of the patient, on the command line, and what is left.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test ends where something is missing"
-)]
-
-#[allow(dead_code, reason = "not every test uses all of it")]
-mod service;
-
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use dermalia_phantom::{Phantom, PhantomOptions};
 use serde_json::Value;
-use service::{Files, Service, request};
-use sha2::{Digest, Sha256};
+
+use crate::program::{Files, files_under, run_on, sha256, small_scan, told};
+use crate::service::{self, Service, free_address, gone, request, token};
 
 const NAME: &str = "Kanarinchen";
 const EMAIL: &str = "kanarienpost@zwitscher.example";
@@ -73,11 +59,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 fn canary_bundle() -> Files {
-    let options = PhantomOptions {
-        size_px: 192,
-        ..PhantomOptions::default()
-    };
-    let mut files = Phantom::generate(&options).unwrap().files;
+    let mut files = small_scan();
     let (_, manifest) = files.pop().unwrap();
     let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
     manifest["scan_id"] = SCAN.into();
@@ -95,9 +77,7 @@ fn canary_bundle() -> Files {
         let entry = entries.iter_mut().find(|e| e["name"] == name.as_str());
         let entry = entry.unwrap();
         entry["bytes"] = content.len().into();
-        let hash = Sha256::digest(&*content);
-        let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
-        entry["sha256"] = hash.into();
+        entry["sha256"] = sha256(content).into();
     }
     assert!(marked >= 3, "{marked}");
     files.push((
@@ -107,25 +87,13 @@ fn canary_bundle() -> Files {
     files
 }
 
-fn files_under(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files_under(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-}
-
 fn holds(bytes: &[u8], needle: &str) -> bool {
     bytes.windows(needle.len()).any(|w| w == needle.as_bytes())
 }
 
 /// Every file below the folder that holds one of the values, but for what may.
 fn search(folder: &Path, needles: &[&str]) -> Vec<String> {
-    let mut files = Vec::new();
-    files_under(folder, &mut files);
+    let files = files_under(folder);
     assert!(files.len() > 5, "{files:?}");
     let mut hits = Vec::new();
     for path in files {
@@ -145,44 +113,11 @@ fn search(folder: &Path, needles: &[&str]) -> Vec<String> {
     hits
 }
 
-fn dermalia(data: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(dermalia_tests::dermalia())
-        .arg("--json")
-        .args(args)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    (
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
-}
-
-fn done(data: &Path, args: &[&str]) -> Value {
-    let (code, out, err) = dermalia(data, args);
-    assert_eq!(code, Some(0), "{args:?}: {err}");
-    serde_json::from_str(&out).unwrap_or_default()
-}
-
+/// Waits until the report is there and what came is gone; gives the path of its link.
 fn delivered(data: &Path) -> String {
-    let start = Instant::now();
-    loop {
-        let (code, out, _) = dermalia(data, &["link", "show", SCAN]);
-        if code == Some(0) {
-            let shown: Value = serde_json::from_str(&out).unwrap();
-            let incoming = data.join("store/objects/incoming/praxis-demo").join(SCAN);
-            if shown["state"] == "delivered" && !incoming.exists() {
-                let link = shown["link"].as_str().unwrap();
-                return format!("/r/{}", link.rsplit('/').next().unwrap());
-            }
-            assert_ne!(shown["state"], "refused", "{shown}");
-        }
-        assert!(start.elapsed() < Duration::from_secs(120));
-        thread::sleep(Duration::from_millis(100));
-    }
+    let shown = service::delivered(data, "praxis-demo", SCAN);
+    gone(&data.join("store/objects/incoming/praxis-demo").join(SCAN));
+    format!("/r/{}", token(&shown))
 }
 
 fn get(address: SocketAddr, path: &str) -> (u16, Vec<u8>) {
@@ -196,10 +131,7 @@ fn get(address: SocketAddr, path: &str) -> (u16, Vec<u8>) {
 fn no_personal_byte_is_written_and_every_right_is_granted() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let address = free_address();
     let service = Service::start(&data, address);
     for (name, content) in canary_bundle() {
         let head =
@@ -231,7 +163,6 @@ fn no_personal_byte_is_written_and_every_right_is_granted() {
         }
     }
 
-    isolation(&data, folder.path());
     rights(&data, folder.path(), address, &first);
 
     service.stop();
@@ -241,47 +172,15 @@ fn no_personal_byte_is_written_and_every_right_is_granted() {
     let all = [NAME, "Richtiger", EMAIL, "neue-post", NETWORK, PLACE];
     assert_eq!(search(folder.path(), &all), Vec::<String>::new());
     assert_eq!(fs::read_dir(data.join("outbox")).unwrap().count(), 0);
-    let mut left = Vec::new();
-    files_under(&data.join("store/objects"), &mut left);
+    let left = files_under(&data.join("store/objects"));
     assert_eq!(left, Vec::<PathBuf>::new());
-}
-
-/// Every command of another practice with this one's scan.
-fn isolation(data: &Path, folder: &Path) {
-    let out = folder.join("stolen.zip");
-    let out = out.to_str().unwrap();
-    let table: [&[&str]; 12] = [
-        &["link", "show"],
-        &["link", "issue"],
-        &["link", "revoke"],
-        &["rights", "access", "--out", out],
-        &["rights", "portability", "--out", out],
-        &["rights", "rectify", "--email", "dieb@example.org"],
-        &["rights", "erase"],
-        &["rights", "restrict"],
-        &["rights", "restrict", "--lift"],
-        &["rights", "object"],
-        &["rights", "object", "--withdraw"],
-        &["rights", "certificate"],
-    ];
-    for command in table {
-        let (code, stdout, stderr) = dermalia(
-            data,
-            &[command, &[SCAN, "--practice", "praxis-fremd"]].concat(),
-        );
-        assert_eq!(code, Some(1), "{command:?}: {stdout}");
-        assert!(stderr.contains("no such scan"), "{command:?}: {stderr}");
-        assert!(stdout.is_empty(), "{command:?}: {stdout}");
-    }
-    assert!(!Path::new(out).exists());
-    assert_eq!(done(data, &["link", "show", SCAN])["state"], "delivered");
 }
 
 fn rights(data: &Path, folder: &Path, address: SocketAddr, first: &str) {
     // Access and portability: complete, and written for nobody else.
     for (right, name) in [("access", "access.zip"), ("portability", "data.zip")] {
         let out = folder.join(name);
-        done(
+        told(
             data,
             &["rights", right, SCAN, "--out", out.to_str().unwrap()],
         );
@@ -301,7 +200,7 @@ fn rights(data: &Path, folder: &Path, address: SocketAddr, first: &str) {
         "--email",
         "neue-post@zwitscher.example",
     ];
-    done(
+    told(
         data,
         &[&["rights", "rectify", SCAN], &correction[..]].concat(),
     );
@@ -311,7 +210,7 @@ fn rights(data: &Path, folder: &Path, address: SocketAddr, first: &str) {
     assert_eq!(status, 200);
     assert!(holds(&page, "Richtiger") && !holds(&page, NAME));
     assert_eq!((get(address, first).0, mails()), (410, 2));
-    done(
+    told(
         data,
         &[&["rights", "rectify", SCAN], &correction[..]].concat(),
     );
@@ -322,50 +221,50 @@ fn rights(data: &Path, folder: &Path, address: SocketAddr, first: &str) {
     );
 
     // Restriction: kept, not served; lifted, it is there again under a new link.
-    done(data, &["rights", "restrict", SCAN]);
+    told(data, &["rights", "restrict", SCAN]);
     assert_eq!(get(address, &second).0, 410);
-    let (code, _, stderr) = dermalia(data, &["link", "issue", SCAN]);
-    assert_eq!(code, Some(1), "{stderr}");
-    done(data, &["rights", "restrict", SCAN, "--lift"]);
+    let output = run_on(data, &["link", "issue", SCAN]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    told(data, &["rights", "restrict", SCAN, "--lift"]);
     let third = delivered(data);
     assert_eq!(
         (get(address, &second).0, get(address, &third).0),
         (410, 200)
     );
 
-    done(data, &["rights", "object", SCAN]);
-    let head = done(data, &["audit", "verify"])["head"].clone();
+    told(data, &["rights", "object", SCAN]);
+    let head = told(data, &["audit", "verify"])["head"].clone();
 
     // Erasure: at once, and proved.
-    let certificate = done(data, &["rights", "erase", SCAN]);
+    let certificate = told(data, &["rights", "erase", SCAN]);
     assert_ne!(get(address, &third).0, 200);
     assert!(certificate["deleted"]["objects"].as_u64().unwrap() > 5);
     assert_eq!(
-        done(data, &["rights", "erase", SCAN])["sequence"],
+        told(data, &["rights", "erase", SCAN])["sequence"],
         certificate["sequence"],
         "erased is erased"
     );
     let path = folder.join("certificate.json");
     fs::write(&path, certificate.to_string()).unwrap();
     let file = path.to_str().unwrap();
-    done(data, &["audit", "verify", "--certificate", file]);
+    told(data, &["audit", "verify", "--certificate", file]);
     let noted = head.as_str().unwrap();
     let practice = ["--practice", "praxis-demo"];
-    done(
+    told(
         data,
         &[&["audit", "verify", "--noted", noted], &practice[..]].concat(),
     );
     // A forged certificate, and a head that was never this log's.
     let forged = certificate.to_string().replace("\"erased\"", "\"expired\"");
     fs::write(&path, forged).unwrap();
-    let (code, _, stderr) = dermalia(data, &["audit", "verify", "--certificate", file]);
-    assert_eq!(code, Some(1), "{stderr}");
+    let output = run_on(data, &["audit", "verify", "--certificate", file]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
     let other = format!("1:{}", "0".repeat(64));
     let arguments = [&["audit", "verify", "--noted", &other], &practice[..]].concat();
-    assert_eq!(dermalia(data, &arguments).0, Some(1));
+    assert_eq!(run_on(data, &arguments).status.code(), Some(1));
     fs::remove_file(path).unwrap();
-    let (code, _, stderr) = dermalia(data, &["link", "show", SCAN]);
-    assert_eq!(code, Some(1), "{stderr}");
-    let swept = done(data, &["sweep"]);
+    let output = run_on(data, &["link", "show", SCAN]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let swept = told(data, &["sweep"]);
     assert_eq!(swept["orphan_objects"], 0, "{swept}");
 }

@@ -1,17 +1,9 @@
 //! The command line as a user and a script meet it: the real program, its files, its exit
 //! codes and what it prints.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "the functions that the tests share are test code, too"
-)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use dermalia_findings::{Confidence, Feature, Findings, MeasureName, Region, SCHEMA, Source};
 use dermalia_phantom::score::Score;
@@ -19,34 +11,7 @@ use dermalia_phantom::{Phantom, PhantomOptions, Truth};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-fn run(args: &[&str]) -> Output {
-    Command::new(dermalia_tests::dermalia())
-        .args(args)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-/// Runs it to a good end; gives what it printed.
-fn done(args: &[&str]) -> String {
-    let output = run(args);
-    assert!(
-        output.status.success(),
-        "{args:?}: {}",
-        text(&output.stderr)
-    );
-    text(&output.stdout).to_owned()
-}
-
-/// Every line of text as JSON.
-fn lines(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
-        .collect()
-}
+use crate::program::{done, lines, run, text};
 
 /// Every file of a folder by name, without going deeper.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {

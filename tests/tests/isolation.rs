@@ -1,28 +1,16 @@
 //! Two practices on one service: every command and every route of the one with what
 //! belongs to the other.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test ends where something is missing"
-)]
-
-#[allow(dead_code, reason = "not every test uses all of it")]
-mod service;
-
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use dermalia_phantom::{Phantom, PhantomOptions};
 use serde_json::{Value, json};
-use service::{Files, Service, request};
-use sha2::{Digest, Sha256};
+
+use crate::program::{Files, bundle_in, done, files_under, run_on, sha256, small_scan, told};
+use crate::service::{Service, delivered, ended, free_address, gone, request, shown, token};
 
 const NORD: &str = "praxis-nord";
 const SUED: &str = "praxis-sued";
@@ -31,55 +19,16 @@ const NORDS: &str = "SCAN-NORD";
 /// Both have a scan of this name.
 const BOTH: &str = "SCAN-BOTH";
 
-fn run(data: &Path, arguments: &[&str]) -> Output {
-    Command::new(dermalia_tests::dermalia())
-        .arg("--json")
-        .args(arguments)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .unwrap()
-}
-
-fn done(data: &Path, arguments: &[&str]) -> Value {
-    let output = run(data, arguments);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {error}");
-    serde_json::from_slice(&output.stdout).unwrap_or_default()
-}
-
 /// The subcommands that a help text lists.
 fn commands(of: &[&str]) -> Vec<String> {
-    let output = Command::new(dermalia_tests::dermalia())
-        .args(of)
-        .arg("--help")
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let listed = text.split("Commands:\n").nth(1).unwrap();
+    let help = done(&[of, &["--help"]].concat());
+    let listed = help.split("Commands:\n").nth(1).unwrap();
     let lines = listed.lines().take_while(|line| !line.is_empty());
     let name = |line: &str| {
         let is_command = line.starts_with("  ") && !line.starts_with("   ");
         is_command.then(|| line.split_whitespace().next().map(str::to_owned))?
     };
     lines.filter_map(name).filter(|n| n != "help").collect()
-}
-
-/// A bundle of a practice in a folder.
-fn bundle(folder: &Path, files: &Files, practice: &str, scan: &str, named: &str) -> PathBuf {
-    let path = folder.join(format!("{practice}-{scan}"));
-    fs::create_dir(&path).unwrap();
-    for (name, content) in files {
-        let mut content = content.clone();
-        if name == "manifest.json" {
-            let mut manifest: Value = serde_json::from_slice(&content).unwrap();
-            manifest["practice_id"] = named.into();
-            manifest["scan_id"] = scan.into();
-            content = manifest.to_string().into_bytes();
-        }
-        fs::write(path.join(name), content).unwrap();
-    }
-    path
 }
 
 /// What the two see of one service.
@@ -101,24 +50,7 @@ impl World {
     }
 
     fn show(&self, practice: &str, scan: &str) -> Option<Value> {
-        let output = run(&self.data, &["link", "show", scan, "--practice", practice]);
-        output
-            .status
-            .success()
-            .then(|| serde_json::from_slice(&output.stdout).unwrap())
-    }
-
-    fn ended(&self, practice: &str, scan: &str) -> Value {
-        let start = Instant::now();
-        loop {
-            if let Some(shown) = self.show(practice, scan)
-                && ["delivered", "refused"].contains(&shown["state"].as_str().unwrap())
-            {
-                return shown;
-            }
-            assert!(start.elapsed() < Duration::from_secs(120), "{scan}");
-            thread::sleep(Duration::from_millis(100));
-        }
+        shown(&self.data, practice, scan)
     }
 
     /// Asks the service; gives status and body.
@@ -138,13 +70,16 @@ impl World {
             objects.join("incoming").join(NORD),
             objects.join("reports").join(report),
         ] {
-            files_under(&folder, &mut found);
+            for file in files_under(&folder) {
+                let hash = sha256(&fs::read(&file).unwrap());
+                found.insert(file.display().to_string(), hash);
+            }
         }
         for scan in [NORDS, BOTH] {
             let shown = self.show(NORD, scan).unwrap();
             found.insert(scan.to_owned(), shown.to_string());
         }
-        let log = run(&self.data, &["audit", "show", NORD]);
+        let log = run_on(&self.data, &["audit", "show", NORD]);
         found.insert("log".to_owned(), String::from_utf8(log.stdout).unwrap());
         found
     }
@@ -158,9 +93,7 @@ impl World {
     }
 
     fn token(&self, practice: &str, scan: &str) -> String {
-        let shown = self.show(practice, scan).unwrap();
-        let link = shown["link"].as_str().expect("a link");
-        link.rsplit('/').next().unwrap().to_owned()
+        token(&self.show(practice, scan).unwrap())
     }
 }
 
@@ -184,34 +117,15 @@ fn base64url(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn files_under(folder: &Path, found: &mut BTreeMap<String, String>) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files_under(&path, found);
-        } else {
-            let hash = Sha256::digest(fs::read(&path).unwrap());
-            let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
-            found.insert(path.display().to_string(), hash);
-        }
-    }
-}
-
 #[test]
 fn a_practice_reaches_nothing_of_another() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let address = free_address();
     let service = Service::start(&data, address);
     let mut credentials = BTreeMap::new();
     for practice in [NORD, SUED] {
-        let added = done(&data, &["practice", "add", practice]);
+        let added = told(&data, &["practice", "add", practice]);
         let credential = added["credential"].as_str().unwrap().to_owned();
         credentials.insert(practice, credential);
     }
@@ -220,26 +134,20 @@ fn a_practice_reaches_nothing_of_another() {
         address,
         credentials,
     };
-    let options = PhantomOptions {
-        size_px: 192,
-        ..PhantomOptions::default()
-    };
-    let files = Phantom::generate(&options).unwrap().files;
+    let files = small_scan();
     for (practice, scan) in [(NORD, NORDS), (NORD, BOTH), (SUED, BOTH)] {
-        let bundle = bundle(folder.path(), &files, practice, scan, practice);
+        let bundle = bundle_in(folder.path(), &files, practice, scan);
         let sent = world.upload(&bundle, practice);
         let error = String::from_utf8_lossy(&sent.stderr);
         assert!(sent.status.success(), "{practice}: {error}");
     }
     for (practice, scan) in [(NORD, NORDS), (NORD, BOTH), (SUED, BOTH)] {
-        assert_eq!(world.ended(practice, scan)["state"], "delivered");
+        delivered(&world.data, practice, scan);
     }
     // What is kept of the bundles is there, and nothing moves any more.
     let incoming = world.data.join("store/objects/incoming").join(NORD);
-    let start = Instant::now();
-    while incoming.exists() && fs::read_dir(&incoming).unwrap().count() > 0 {
-        assert!(start.elapsed() < Duration::from_secs(60));
-        thread::sleep(Duration::from_millis(50));
+    for scan in [NORDS, BOTH] {
+        gone(&incoming.join(scan));
     }
 
     let before = world.of_nord();
@@ -250,19 +158,19 @@ fn a_practice_reaches_nothing_of_another() {
     assert_eq!(world.of_nord(), before);
 
     // Nor does the same name make it the same scan.
-    done(&world.data, &["rights", "erase", BOTH, "--practice", SUED]);
-    done(
+    told(&world.data, &["rights", "erase", BOTH, "--practice", SUED]);
+    told(
         &world.data,
         &["practice", "terms", SUED, "--retention-months", "1"],
     );
-    done(&world.data, &["practice", "rotate", SUED]);
-    done(&world.data, &["practice", "retire", SUED]);
-    done(&world.data, &["sweep"]);
+    told(&world.data, &["practice", "rotate", SUED]);
+    told(&world.data, &["practice", "retire", SUED]);
+    told(&world.data, &["sweep"]);
     assert_eq!(world.of_nord(), before);
     assert!(world.show(SUED, BOTH).is_none());
     let token = world.token(NORD, BOTH);
     assert_eq!(world.ask(&format!("GET /r/{token}"), "", b"").0, 200);
-    let log = run(&world.data, &["audit", "show", SUED]);
+    let log = run_on(&world.data, &["audit", "show", SUED]);
     let log = String::from_utf8(log.stdout).unwrap();
     assert!(log.contains(BOTH) && !log.contains(NORDS), "{log}");
     mixed_up(&world, folder.path(), &files);
@@ -291,7 +199,7 @@ fn by_command(world: &World, folder: &Path) {
     ];
     for (group, command, more) in table {
         let scan = [group, command, NORDS, "--practice", SUED];
-        let output = run(&world.data, &[&scan, *more].concat());
+        let output = run_on(&world.data, &[&scan, *more].concat());
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{group} {command}");
         assert!(error.contains("no such scan"), "{group} {command}: {error}");
@@ -323,8 +231,7 @@ fn by_command(world: &World, folder: &Path) {
 
 /// The door and the uploads, with the wrong credential, signature or path.
 fn by_the_door(world: &World) {
-    let sha256 = Sha256::digest(b"abc");
-    let sha256: String = sha256.iter().map(|b| format!("{b:02x}")).collect();
+    let sha256 = sha256(b"abc");
     let offer = |practice: &str, scan: &str| {
         let file = |name: &str| json!({ "name": name, "bytes": 3, "sha256": sha256 });
         let files = [file("white.jpg"), file("manifest.json")];
@@ -419,30 +326,19 @@ fn by_link(world: &World) {
 /// A bundle in the one's folder that says it is the other's.
 fn mixed_up(world: &World, folder: &Path, files: &Files) {
     let practice = "praxis-west";
-    let bundle = bundle(folder, files, practice, NORDS, NORD);
+    let folder = folder.join("mixed-up");
+    fs::create_dir(&folder).unwrap();
+    let bundle = bundle_in(&folder, files, NORD, NORDS);
     // A practice without a credential is let in by the local service alone.
-    for (name, content) in files_of(&bundle) {
+    for (name, _) in files {
         let path = format!("PUT /upload/{practice}/{NORDS}/{name}");
+        let content = fs::read(bundle.join(name)).unwrap();
         assert_eq!(world.ask(&path, "", &content).0, 201, "{name}");
     }
-    let shown = world.ended(practice, NORDS);
+    let shown = ended(&world.data, practice, NORDS);
     assert_eq!(shown["state"], "refused", "{shown}");
     assert!(shown["link"].is_null());
     // By the client it does not come so far.
     let sent = world.upload(&bundle, SUED);
     assert!(!sent.status.success());
-}
-
-/// The manifest last.
-fn files_of(bundle: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(bundle).unwrap();
-    let mut files: Vec<(String, Vec<u8>)> = entries
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            (name, fs::read(path).unwrap())
-        })
-        .collect();
-    files.sort_by_key(|(name, _)| (name == "manifest.json", name.clone()));
-    files
 }

@@ -2,20 +2,9 @@
 //! processed. Afterwards every scan has exactly one findings set, one report, one live
 //! link and one e-mail.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test ends where something is missing"
-)]
-
-#[allow(dead_code, reason = "not every test uses all of it")]
-mod service;
-
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -28,7 +17,9 @@ use dermalia_phantom::{Phantom, PhantomOptions};
 use dermalia_record::port::{ObjectStore, Queue};
 use dermalia_record::{Clock, Phase, Settings, SystemClock, findings_prefix, report_prefix};
 use dermalia_report_function::link_url;
-use service::{Files, Service, renamed, request};
+
+use crate::program::Files;
+use crate::service::{Service, free_address, renamed, request};
 
 const SCANS: usize = 50;
 const KILLS: usize = 6;
@@ -71,10 +62,7 @@ impl Moments {
 fn nothing_is_lost_or_doubled() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let address = free_address();
     let seed = std::env::var("KILL9_SEED")
         .ok()
         .and_then(|s| s.parse().ok())

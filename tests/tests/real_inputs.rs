@@ -3,19 +3,14 @@
 //! None of it is part of this project; the tests look for it beside the project and say
 //! loudly when it is not there.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test ends where something is missing"
-)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dermalia_tests::{dermalia, shared_data};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+
+use crate::program::sha256;
 
 /// The unit of the head's file, if the copy in NVIDIA `FaceWorks` is in centimetres.
 const HEAD_UNIT_MM: f32 = 50.35;
@@ -56,11 +51,7 @@ fn write_manifest(dir: &Path, mut rest: Value) {
         .iter()
         .map(|name| {
             let bytes = fs::read(dir.join(name)).unwrap();
-            let hash: String = Sha256::digest(&bytes)
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect();
-            json!({ "name": name, "bytes": bytes.len(), "sha256": hash })
+            json!({ "name": name, "bytes": bytes.len(), "sha256": sha256(&bytes) })
         })
         .collect();
     let fixed = json!({

@@ -1,27 +1,16 @@
 //! `dermalia serve` as a scanner, a practice and a patient meet it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test ends where something is missing"
-)]
-
-#[allow(dead_code, reason = "not every test uses all of it")]
-mod service;
-
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use dermalia_phantom::{Phantom, PhantomOptions};
 use serde_json::Value;
-use service::{Files, Response, Service, renamed, request};
+
+use crate::program::{Files, count, run_on, small_scan, told};
+use crate::service::{self, Response, Service, free_address, gone, renamed, request, token};
 
 fn put(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Response {
     request(address, &format!("PUT {path} HTTP/1.1{headers}"), body).expect("an answer")
@@ -32,40 +21,16 @@ fn get(address: SocketAddr, path: &str) -> Response {
 }
 
 /// What `dermalia link` says, beside the running service.
-fn link(data: &Path, command: &str, scan: &str) -> Option<Value> {
-    let output = Command::new(dermalia_tests::dermalia())
-        .args(["--json", "link", command, scan, "--data"])
-        .arg(data)
-        .output()
-        .unwrap();
-    output
-        .status
-        .success()
-        .then(|| serde_json::from_slice(&output.stdout).unwrap())
+fn link(data: &Path, command: &str, scan: &str) -> Value {
+    told(data, &["link", command, scan])
 }
 
-/// Waits until the scan has come to an end.
 fn ended(data: &Path, scan: &str) -> Value {
-    let start = Instant::now();
-    loop {
-        if let Some(shown) = link(data, "show", scan)
-            && ["delivered", "refused", "failed"].contains(&shown["state"].as_str().unwrap())
-        {
-            return shown;
-        }
-        let log = || fs::read_to_string(data.with_extension("log")).unwrap();
-        assert!(
-            start.elapsed() < Duration::from_secs(120),
-            "{scan}\n{}",
-            log()
-        );
-        thread::sleep(Duration::from_millis(100));
-    }
+    service::ended(data, "praxis-demo", scan)
 }
 
 fn path_of(shown: &Value) -> String {
-    let link = shown["link"].as_str().expect("a link");
-    format!("/r/{}", link.rsplit('/').next().unwrap())
+    format!("/r/{}", token(shown))
 }
 
 fn upload(address: SocketAddr, scan: &str, files: &Files) {
@@ -84,16 +49,9 @@ fn upload(address: SocketAddr, scan: &str, files: &Files) {
 fn from_upload_to_link() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let address = free_address();
     let service = Service::start(&data, address);
-    let options = PhantomOptions {
-        size_px: 192,
-        ..PhantomOptions::default()
-    };
-    let phantom = Phantom::generate(&options).unwrap().files;
+    let phantom = small_scan();
 
     refusals_at_the_door(address);
 
@@ -155,24 +113,24 @@ fn from_upload_to_link() {
         "not in the report"
     );
 
-    let renewed = link(&data, "issue", "SCAN-GOOD").unwrap();
+    let renewed = link(&data, "issue", "SCAN-GOOD");
     let second = path_of(&renewed);
     assert_eq!(
         (get(address, &first).status, get(address, &second).status),
         (200, 200)
     );
-    let revoked = link(&data, "revoke", "SCAN-GOOD").unwrap();
+    let revoked = link(&data, "revoke", "SCAN-GOOD");
     assert!(revoked["link"].is_null());
     assert_eq!(
         (get(address, &first).status, get(address, &second).status),
         (410, 410)
     );
-    let third = path_of(&link(&data, "issue", "SCAN-GOOD").unwrap());
+    let third = path_of(&link(&data, "issue", "SCAN-GOOD"));
     assert_eq!(
         (get(address, &third).status, get(address, &second).status),
         (200, 410)
     );
-    assert!(link(&data, "show", "SCAN-NONE").is_none());
+    assert!(service::shown(&data, "praxis-demo", "SCAN-NONE").is_none());
 
     // A field that the contract does not know refuses the bundle and deletes it.
     let mut bad = renamed(&phantom, "SCAN-BAD0", canary);
@@ -227,19 +185,6 @@ fn from_upload_to_link() {
     }
 }
 
-/// Waits until a folder of the store is no more.
-fn gone(folder: &Path) {
-    let start = Instant::now();
-    while folder.exists() {
-        assert!(start.elapsed() < Duration::from_secs(120), "{folder:?}");
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn count(folder: &Path) -> usize {
-    fs::read_dir(folder).map_or(0, Iterator::count)
-}
-
 /// The same bundle once more: still one findings set, one report, one e-mail, and the link
 /// that the patient has shows it.
 fn a_second_upload(address: SocketAddr, data: &Path, files: &Files) {
@@ -253,7 +198,7 @@ fn a_second_upload(address: SocketAddr, data: &Path, files: &Files) {
     };
     let before = counts();
     assert_eq!(before, [1, 2, 1], "reports, run and bundle, mails");
-    let link_before = path_of(&link(data, "show", "SCAN-GOOD").unwrap());
+    let link_before = path_of(&link(data, "show", "SCAN-GOOD"));
     let ids = |folder: &str| -> Vec<_> {
         let entries = fs::read_dir(objects.join(folder)).unwrap();
         entries.map(|entry| entry.unwrap().file_name()).collect()
@@ -265,20 +210,13 @@ fn a_second_upload(address: SocketAddr, data: &Path, files: &Files) {
     assert_eq!(counts(), before);
     assert_eq!(ids("reports"), report);
     assert_ne!(ids("findings/praxis-demo/SCAN-GOOD"), runs, "analysed anew");
-    assert_eq!(
-        path_of(&link(data, "show", "SCAN-GOOD").unwrap()),
-        link_before
-    );
+    assert_eq!(path_of(&link(data, "show", "SCAN-GOOD")), link_before);
     assert_eq!(get(address, &link_before).status, 200);
 }
 
 /// A second service on the same folder refuses, and names it.
 fn a_second_process(data: &Path) {
-    let output = Command::new(dermalia_tests::dermalia())
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(data)
-        .output()
-        .unwrap();
+    let output = run_on(data, &["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(

@@ -1,45 +1,20 @@
 //! `dermalia upload` against `dermalia serve`: over a line that is cut, under a credential.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test ends where something is missing"
-)]
-
-mod line;
-#[allow(dead_code, reason = "not every test uses all of it")]
-mod service;
-
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use dermalia_phantom::{Phantom, PhantomOptions};
-use line::Line;
 use serde_json::{Value, json};
-use service::{Files, Response, Service, request};
+
+use crate::line::Line;
+use crate::program::{Files, bundle_in, count, small_scan, text, told};
+use crate::service::{Response, Service, delivered, free_address, request};
 
 const CREDENTIAL: &str = "DERMALIA_CREDENTIAL";
 
-fn dermalia(arguments: &[&str], data: &Path) -> Value {
-    let output = Command::new(dermalia_tests::dermalia())
-        .arg("--json")
-        .args(arguments)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {error}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 fn add_practice(id: &str, data: &Path) -> String {
-    let added = dermalia(&["practice", "add", id], data);
+    let added = told(data, &["practice", "add", id]);
     added["credential"].as_str().unwrap().to_owned()
 }
 
@@ -61,75 +36,17 @@ fn upload(bundle: &Path, to: &str, credential: &str) -> Output {
 }
 
 fn said(output: &Output) -> Value {
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
+    assert!(output.status.success(), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// Waits until the scan has come to its good end.
-fn delivered(data: &Path, practice: &str, scan: &str) {
-    let start = Instant::now();
-    loop {
-        let output = Command::new(dermalia_tests::dermalia())
-            .args([
-                "--json",
-                "link",
-                "show",
-                scan,
-                "--practice",
-                practice,
-                "--data",
-            ])
-            .arg(data)
-            .output()
-            .unwrap();
-        if output.status.success() {
-            let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
-            match shown["state"].as_str().unwrap() {
-                "delivered" => return,
-                "refused" | "failed" => panic!("{shown}"),
-                _ => {}
-            }
-        }
-        assert!(start.elapsed() < Duration::from_secs(120), "{scan}");
-        thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// The bundle as a scan of a practice, in a folder.
-fn bundle_in(folder: &Path, files: &Files, practice: &str, scan: &str) -> PathBuf {
-    let path = folder.join(scan);
-    fs::create_dir(&path).unwrap();
-    for (name, content) in files {
-        let mut content = content.clone();
-        if name == "manifest.json" {
-            let mut manifest: Value = serde_json::from_slice(&content).unwrap();
-            manifest["practice_id"] = practice.into();
-            manifest["scan_id"] = scan.into();
-            content = serde_json::to_vec(&manifest).unwrap();
-        }
-        fs::write(path.join(name), content).unwrap();
-    }
-    path
-}
-
-fn count(folder: &Path) -> usize {
-    fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
 #[test]
 fn bundles_arrive_whole_and_from_their_own_practice() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = free_address();
     let service = Service::start(&data, address);
-    let options = PhantomOptions {
-        size_px: 192,
-        ..PhantomOptions::default()
-    };
-    let files = Phantom::generate(&options).unwrap().files;
+    let files = small_scan();
     let nord = add_practice("praxis-nord", &data);
     let sued = add_practice("praxis-sued", &data);
     let door = format!("http://{address}/upload");

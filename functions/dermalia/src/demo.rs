@@ -12,21 +12,21 @@ use serde_json::json;
 
 use crate::cli::DemoArgs;
 use crate::output::{Failure, Output};
-use crate::serve::{Cloud, ServeOptions, stop_signal};
+use crate::serve::{Cloud, ServeOptions, StopSignal};
 
 pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<(), Failure> {
-    let scratch = tempfile::tempdir().context("no temporary folder can be made")?;
     // Ctrl-C must not leave the temporary folder behind, whenever it comes.
+    let mut stop = StopSignal::listen()?;
+    let scratch = tempfile::tempdir().context("no temporary folder can be made")?;
     let cloud = tokio::select! {
         cloud = steps(args, output, scratch.path()) => cloud?,
-        stopped = stop_signal() => {
-            stopped.context("signals cannot be received")?;
+        () = stop.wait() => {
             return Err(anyhow!("stopped before the report was there").into());
         }
     };
     if !args.no_serve {
         output.note("Open the link in a browser. Ctrl-C ends the demo.");
-        stop_signal().await.context("signals cannot be received")?;
+        stop.wait().await;
     }
     // What is being worked on ends by itself; a hanging connection must not keep us.
     if tokio::time::timeout(Duration::from_secs(10), cloud.shutdown())

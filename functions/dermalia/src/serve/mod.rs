@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) use cloud::Cloud;
 pub(crate) use local::{Local, settings_of};
@@ -36,24 +37,40 @@ pub(crate) async fn serve(
     options: ServeOptions,
     ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
+    let mut stop = StopSignal::listen()?;
     let cloud = Cloud::start(&options).await?;
     tracing::info!(address = %cloud.address(), "ready");
     ready(cloud.address());
-    stop_signal().await.context("signals cannot be received")?;
+    stop.wait().await;
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
         () = cloud.shutdown() => {}
-        second = stop_signal() => second.context("signals cannot be received")?,
+        () = stop.wait() => {}
     }
     Ok(())
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+/// Ctrl-C and SIGTERM, heard from the moment this is made.
+pub(crate) struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignal {
+    /// Begins to listen: from here on, neither signal ends the process by itself.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be received");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next of either.
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

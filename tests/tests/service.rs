@@ -2,14 +2,68 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The files of a bundle by name, the manifest last.
-pub(crate) type Files = Vec<(String, Vec<u8>)>;
+use serde_json::{Value, json};
+
+use crate::program::{Files, run_on};
+
+/// More than any scan of a test needs; a hang must end it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// An address on this machine at which nobody listens.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// What a practice is shown of its scan, or `None` where it has no such scan.
+pub(crate) fn shown(data: &Path, practice: &str, scan: &str) -> Option<Value> {
+    let output = run_on(data, &["link", "show", scan, "--practice", practice]);
+    let shown = || serde_json::from_slice(&output.stdout).unwrap();
+    output.status.success().then(shown)
+}
+
+/// Waits until the scan has come to an end.
+pub(crate) fn ended(data: &Path, practice: &str, scan: &str) -> Value {
+    let start = Instant::now();
+    loop {
+        if let Some(shown) = shown(data, practice, scan)
+            && ["delivered", "refused", "failed"].contains(&shown["state"].as_str().unwrap())
+        {
+            return shown;
+        }
+        let log = || fs::read_to_string(data.with_extension("log")).unwrap();
+        assert!(start.elapsed() < PATIENCE, "{scan}\n{}", log());
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Waits until the scan has come to its good end.
+pub(crate) fn delivered(data: &Path, practice: &str, scan: &str) -> Value {
+    let shown = ended(data, practice, scan);
+    assert_eq!(shown["state"], "delivered", "{shown}");
+    shown
+}
+
+/// Waits until a file or folder is no more.
+pub(crate) fn gone(path: &Path) {
+    let start = Instant::now();
+    while path.exists() {
+        assert!(start.elapsed() < PATIENCE, "{path:?}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The token of the link that a practice is shown.
+pub(crate) fn token(shown: &Value) -> String {
+    let link = shown["link"].as_str().expect("a link");
+    link.rsplit('/').next().unwrap().to_owned()
+}
 
 /// A running service. Its log lies beside its data folder.
 pub(crate) struct Service(Child);
@@ -114,9 +168,9 @@ pub(crate) fn request(address: SocketAddr, head: &str, body: &[u8]) -> Option<Re
 pub(crate) fn renamed(files: &Files, scan: &str, email: &str) -> Files {
     let mut files = files.clone();
     let (_, manifest) = files.last_mut().unwrap();
-    let mut value: serde_json::Value = serde_json::from_slice(manifest).unwrap();
+    let mut value: Value = serde_json::from_slice(manifest).unwrap();
     value["scan_id"] = scan.into();
-    value["patient"] = serde_json::json!({ "first_name": "Alex", "email": email, "locale": "de" });
+    value["patient"] = json!({ "first_name": "Alex", "email": email, "locale": "de" });
     *manifest = serde_json::to_vec(&value).unwrap();
     files
 }
