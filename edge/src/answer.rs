@@ -3,17 +3,19 @@
 use std::cell::RefCell;
 
 use dermalia_link::{Answer, Body, Header};
-use worker::wasm_bindgen::{JsValue, intern};
-use worker::web_sys::{Headers, Response, ResponseInit};
+use worker::wasm_bindgen::JsValue;
+use worker::web_sys::{Headers, Response};
 
+use crate::glue;
 use crate::origin::{self, Fetched};
 
 /// Headers whose value is another one with each object or each request.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "content-length",
     "content-range",
     "etag",
     "location",
+    "refresh",
     "retry-after",
     "set-cookie",
 ];
@@ -33,48 +35,52 @@ thread_local! {
 
 /// The answer with the origin's body, if that is what it says.
 pub(crate) fn respond(answer: Answer, fetched: Option<Fetched>) -> Result<Response, JsValue> {
-    let init = ResponseInit::new();
-    init.set_status(answer.status);
-    init.set_headers_headers(&headers_of(answer.headers)?);
     let stream = fetched.and_then(Fetched::into_stream);
-    if let (Body::Origin, Some(stream)) = (&answer.body, &stream) {
-        return Response::new_with_opt_readable_stream_and_init(Some(stream), &init);
-    }
-    if let Some(stream) = stream {
-        origin::discard(&stream);
-    }
-    let text = match &answer.body {
-        Body::Text(text) => Some(text.as_str()),
-        Body::Empty | Body::Origin => None,
+    let body = match (answer.body, stream) {
+        (Body::Origin, Some(stream)) => stream.into(),
+        (body, unwanted) => {
+            if let Some(stream) = unwanted {
+                origin::discard(&stream);
+            }
+            match body {
+                Body::Text(text) => JsValue::from(text),
+                Body::Empty | Body::Origin => JsValue::NULL,
+            }
+        }
     };
-    Response::new_with_opt_str_and_init(text, &init)
-}
-
-fn headers_of(headers: Vec<Header>) -> Result<Headers, JsValue> {
-    let (own, common): (Vec<_>, Vec<_>) = headers
+    let (own, common): (Vec<_>, Vec<_>) = answer
+        .headers
         .into_iter()
         .partition(|(name, _)| OWN.contains(name));
-    let headers = KINDS.with_borrow_mut(|kinds| {
+    let own = lines(&own);
+    KINDS.with_borrow_mut(|kinds| {
         if let Some(kind) = kinds.iter().find(|kind| kind.common == common) {
-            return Headers::new_with_headers(&kind.headers);
+            return glue::respond(&body, answer.status, &kind.headers, &own);
         }
-        let headers = Headers::new()?;
-        set(&headers, &common)?;
+        let kind = Kind::of(common)?;
+        let response = glue::respond(&body, answer.status, &kind.headers, &own);
         if kinds.len() < MOST_KINDS {
-            kinds.push(Kind {
-                common,
-                headers: Headers::new_with_headers(&headers)?,
-            });
+            kinds.push(kind);
         }
-        Ok(headers)
-    })?;
-    set(&headers, &own)?;
-    Ok(headers)
+        response
+    })
 }
 
-fn set(headers: &Headers, pairs: &[Header]) -> Result<(), JsValue> {
-    for (name, value) in pairs {
-        headers.set(intern(name), value)?;
+impl Kind {
+    fn of(common: Vec<Header>) -> Result<Self, JsValue> {
+        let headers = Headers::new()?;
+        for (name, value) in &common {
+            headers.set(name, value)?;
+        }
+        Ok(Self { common, headers })
     }
-    Ok(())
+}
+
+/// Names and values in turn, a line each; no value of ours has a line feed.
+fn lines(headers: &[Header]) -> String {
+    let lines: Vec<&str> = headers
+        .iter()
+        .flat_map(|(name, value)| [*name, value])
+        .collect();
+    lines.join("\n")
 }

@@ -4,15 +4,15 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use dermalia_edge_signing::{Bucket, Signer};
 use dermalia_link::Host;
-use rusty_s3::{Bucket, Credentials, UrlStyle};
 use worker::{Env, Url};
 
 /// Everything a request needs, read once in the life of an isolate.
 pub(crate) struct Config {
     pub(crate) host: Host,
     pub(crate) bucket: Bucket,
-    pub(crate) credentials: Credentials,
+    pub(crate) signer: Signer,
     pub(crate) access_queue: Url,
     pub(crate) request_queue: Url,
 }
@@ -43,7 +43,7 @@ fn read(env: &Env) -> Result<Config, &'static str> {
             .map(|value| value.to_string())
             .map_err(|_| name)
     };
-    let host = Host {
+    let routing = Host {
         keys: var("LINK_PUBLIC_KEYS")?
             .parse()
             .map_err(|_| "LINK_PUBLIC_KEYS")?,
@@ -52,29 +52,44 @@ fn read(env: &Env) -> Result<Config, &'static str> {
     let queue = |name| {
         let url: Url = var(name)?.parse().map_err(|_| name)?;
         // As with S3: unencrypted to an emulator alone.
-        url_style(&url).map(|_| url).ok_or(name)
+        is_encrypted(&url).map(|_| url).ok_or(name)
     };
     let endpoint: Url = var("S3_ENDPOINT")?.parse().map_err(|_| "S3_ENDPOINT")?;
-    let style = url_style(&endpoint).ok_or("S3_ENDPOINT")?;
-    let bucket = Bucket::new(endpoint, style, var("S3_BUCKET")?, var("S3_REGION")?)
-        .map_err(|_| "S3_BUCKET")?;
-    let credentials =
-        Credentials::new(secret("S3_ACCESS_KEY_ID")?, secret("S3_SECRET_ACCESS_KEY")?);
+    let name = var("S3_BUCKET")?;
+    let host = host_and_port(&endpoint).ok_or("S3_ENDPOINT")?;
+    // S3 itself has a host for each bucket; an emulator has one.
+    let bucket = if is_encrypted(&endpoint).ok_or("S3_ENDPOINT")? {
+        Bucket::with_own_host(endpoint.scheme(), &host, &name)
+    } else {
+        Bucket::in_path(endpoint.scheme(), &host, &name)
+    };
     Ok(Config {
-        host,
+        host: routing,
         bucket,
-        credentials,
+        signer: Signer::new(
+            secret("S3_ACCESS_KEY_ID")?,
+            secret("S3_SECRET_ACCESS_KEY")?,
+            var("S3_REGION")?,
+        ),
         access_queue: queue("ACCESS_QUEUE_URL")?,
         request_queue: queue("REQUEST_QUEUE_URL")?,
     })
 }
 
-/// S3 itself has a host for each bucket; an emulator has one, and is the only
-/// thing that may be asked without encryption.
-fn url_style(endpoint: &Url) -> Option<UrlStyle> {
-    match (endpoint.scheme(), endpoint.host_str()?) {
-        ("https", _) => Some(UrlStyle::VirtualHost),
-        ("http", "127.0.0.1" | "localhost" | "[::1]") => Some(UrlStyle::Path),
+/// Whether it is reached by TLS; an emulator is the only thing that may be asked without.
+fn is_encrypted(url: &Url) -> Option<bool> {
+    match (url.scheme(), url.host_str()?) {
+        ("https", _) => Some(true),
+        ("http", "127.0.0.1" | "localhost" | "[::1]") => Some(false),
         _ => None,
     }
+}
+
+/// The host, with its port unless that is the scheme's own.
+pub(crate) fn host_and_port(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
 }

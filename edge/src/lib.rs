@@ -11,6 +11,7 @@
 
 mod answer;
 mod config;
+mod glue;
 mod origin;
 mod queue;
 mod tallies;
@@ -23,15 +24,30 @@ use dermalia_link::{
     problem_page, route_again,
 };
 use futures_util::StreamExt as _;
-use worker::wasm_bindgen::intern;
+use worker::js_sys::Array;
 use worker::{Context, Env, event, web_sys};
 
 use crate::config::Config;
+use crate::glue::Lines;
 use crate::origin::Fetched;
 
 thread_local! {
     /// One visit's requests cost one verification.
     static MEMORY: RefCell<Memory> = RefCell::default();
+    /// The headers that decide an answer, and those that only one with a body is asked about.
+    static NAMES: (Array, Array) = (
+        glue::names(&[
+            "content-length",
+            "accept-language",
+            "range",
+            "if-range",
+            "if-none-match",
+            "cookie",
+            "user-agent",
+            "cf-connecting-ip",
+        ]),
+        glue::names(&["content-type", "origin", "sec-fetch-site", "sec-gpc"]),
+    );
 }
 
 /// After how long to try again when asked too often.
@@ -45,110 +61,56 @@ async fn fetch(
     env: Env,
     context: Context,
 ) -> worker::Result<web_sys::Response> {
-    let mut seen = Seen::of(&request);
-    if seen.is_sent() {
-        seen.body = read_body(request).await;
+    let description = NAMES.with(|(read, sent)| glue::describe_request(&request, read, sent));
+    let mut seen = read(&description);
+    let body;
+    if seen.method == "POST" {
+        body = read_body(request).await;
+        seen.body = &body;
     }
-    let language = Language::preferred(seen.accept_language.as_deref());
-    let fault = |_| {
-        problem_page(
-            Problem::OriginFailed(FAULT_RETRY_SECS),
-            language,
-            seen.is_head(),
-        )
-    };
-    let (answer, stream) = match config::load(&env) {
+    let (answer, fetched) = match config::load(&env) {
         Ok(config) => answer(&seen, &config, &env, &context).await,
         Err(variable) => {
             worker::console_error!("edge.configuration variable={variable}");
-            (fault(()), None)
+            (
+                problem(Problem::OriginFailed(FAULT_RETRY_SECS), &seen),
+                None,
+            )
         }
     };
-    Ok(answer::respond(answer, stream)?)
+    Ok(answer::respond(answer, fetched)?)
 }
 
-/// The parts of a request that decide its answer, copied out of JavaScript. Each copy
-/// costs, so what can decide nothing stays where it is.
-struct Seen {
-    method: String,
-    path: String,
-    query: Option<String>,
-    content_length: Option<u64>,
-    accept_language: Option<String>,
-    range: Option<String>,
-    if_range: Option<String>,
-    if_none_match: Option<String>,
-    body: Vec<u8>,
-    content_type: Option<String>,
-    cookie: Option<String>,
-    host: String,
-    origin: Option<String>,
-    fetch_site: Option<String>,
-    privacy_control: Option<String>,
-    user_agent: Option<String>,
-    address: Option<String>,
+/// A request from its description.
+fn read(description: &str) -> Request<'_> {
+    let mut lines = Lines::of(description);
+    let method = lines.text();
+    let (host, path, query) = target(lines.text());
+    // In the order of the names.
+    Request {
+        method,
+        path,
+        query,
+        host: Some(host),
+        content_length: lines.header().and_then(|length| length.parse().ok()),
+        accept_language: lines.header(),
+        range: lines.header(),
+        if_range: lines.header(),
+        if_none_match: lines.header(),
+        cookie: lines.header(),
+        user_agent: lines.header(),
+        address: lines.header(),
+        content_type: lines.header(),
+        origin: lines.header(),
+        fetch_site: lines.header(),
+        privacy_control: lines.header(),
+        body: &[],
+    }
 }
 
-impl Seen {
-    fn of(request: &web_sys::Request) -> Self {
-        let headers = request.headers();
-        let header = |name| headers.get(intern(name)).ok().flatten();
-        let method = request.method();
-        // What only a request with a body is asked about.
-        let is_sent = method == "POST";
-        let of_body = |name| if is_sent { header(name) } else { None };
-        let url = request.url();
-        let (host, path, query) = target(&url);
-        Self {
-            method,
-            path: path.to_owned(),
-            query: query.map(str::to_owned),
-            content_length: header("content-length").and_then(|length| length.parse().ok()),
-            accept_language: header("accept-language"),
-            range: header("range"),
-            if_range: header("if-range"),
-            if_none_match: header("if-none-match"),
-            body: Vec::new(),
-            content_type: of_body("content-type"),
-            cookie: header("cookie"),
-            host: host.to_owned(),
-            origin: of_body("origin"),
-            fetch_site: of_body("sec-fetch-site"),
-            privacy_control: of_body("sec-gpc"),
-            user_agent: header("user-agent"),
-            address: header("cf-connecting-ip"),
-        }
-    }
-
-    fn is_sent(&self) -> bool {
-        self.method == "POST"
-    }
-
-    fn is_head(&self) -> bool {
-        self.method == "HEAD"
-    }
-
-    fn request(&self) -> Request<'_> {
-        Request {
-            method: &self.method,
-            path: &self.path,
-            query: self.query.as_deref(),
-            content_length: self.content_length,
-            accept_language: self.accept_language.as_deref(),
-            range: self.range.as_deref(),
-            if_range: self.if_range.as_deref(),
-            if_none_match: self.if_none_match.as_deref(),
-            body: &self.body,
-            content_type: self.content_type.as_deref(),
-            cookie: self.cookie.as_deref(),
-            host: Some(&self.host),
-            origin: self.origin.as_deref(),
-            fetch_site: self.fetch_site.as_deref(),
-            privacy_control: self.privacy_control.as_deref(),
-            user_agent: self.user_agent.as_deref(),
-            address: self.address.as_deref(),
-        }
-    }
+fn problem(problem: Problem, seen: &Request<'_>) -> Answer {
+    let language = Language::preferred(seen.accept_language);
+    problem_page(problem, language, seen.method == "HEAD")
 }
 
 /// Host, path and query of an absolute address, as the runtime normalised them.
@@ -181,18 +143,17 @@ async fn read_body(request: web_sys::Request) -> Vec<u8> {
 }
 
 async fn answer(
-    seen: &Seen,
+    seen: &Request<'_>,
     config: &Rc<Config>,
     env: &Env,
     context: &Context,
 ) -> (Answer, Option<Fetched>) {
     if seen.path.starts_with("/r/") && asked_too_often(seen, env).await {
-        let language = Language::preferred(seen.accept_language.as_deref());
-        let problem = Problem::TooManyRequests(RATE_LIMIT_SECS);
-        return (problem_page(problem, language, seen.is_head()), None);
+        let too_many = Problem::TooManyRequests(RATE_LIMIT_SECS);
+        return (problem(too_many, seen), None);
     }
-    let decision = MEMORY
-        .with_borrow_mut(|memory| route_again(&seen.request(), &config.host, now_secs(), memory));
+    let decision =
+        MEMORY.with_borrow_mut(|memory| route_again(seen, &config.host, now_secs(), memory));
     match decision {
         Decision::Answer(answer) => (answer, None),
         Decision::Fetch(wanted) => {
@@ -218,7 +179,7 @@ pub(crate) fn now_ms() -> u64 {
     worker::js_sys::Date::now() as u64
 }
 
-fn now_secs() -> u64 {
+pub(crate) fn now_secs() -> u64 {
     now_ms() / 1000
 }
 
@@ -246,12 +207,12 @@ async fn deliver(mut reply: Reply, config: &Rc<Config>, env: &Env, context: &Con
 
 /// Cloudflare's own counter, where it is bound. It forgets the address within
 /// a minute; where it fails, readers are let in.
-async fn asked_too_often(seen: &Seen, env: &Env) -> bool {
-    let (Some(address), Ok(limiter)) = (&seen.address, env.rate_limiter("RATE_LIMITER")) else {
+async fn asked_too_often(seen: &Request<'_>, env: &Env) -> bool {
+    let (Some(address), Ok(limiter)) = (seen.address, env.rate_limiter("RATE_LIMITER")) else {
         return false;
     };
     limiter
-        .limit(address.clone())
+        .limit(address.to_owned())
         .await
         .is_ok_and(|outcome| !outcome.success)
 }

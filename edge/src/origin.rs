@@ -1,31 +1,23 @@
 //! Objects from S3, signed by Signature Version 4, streamed.
 
-use core::time::Duration;
-
 use dermalia_link::{
-    ByteRange, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_UNTIL,
-    META_USAGE, Origin, RangeRequest, Stored,
+    ByteRange, META_CODE, META_EPOCH, META_RENEWAL, META_SCRIPT_SHA256, META_STYLE_SHA256,
+    META_UNTIL, META_USAGE, Origin, RangeRequest, Stored,
 };
 use futures_util::StreamExt as _;
-use futures_util::future::{Either, select};
-use jiff::Timestamp;
-use rusty_s3::S3Action as _;
-use worker::Delay;
-use worker::js_sys::global;
-use worker::wasm_bindgen::{JsCast as _, intern};
+use worker::js_sys::Array;
+use worker::wasm_bindgen::JsCast;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{
-    Headers, ReadableStream, RequestCache, RequestInit, RequestRedirect, Response,
-    WorkerGlobalScope,
-};
+use worker::web_sys::{ReadableStream, Response};
 
 use crate::config::Config;
-use crate::now_ms;
+use crate::glue::{self, Lines};
+use crate::now_secs;
 
 /// How long a signed request may travel.
-const SIGNATURE_LIFE: Duration = Duration::from_secs(60);
+const SIGNATURE_LIFE_SECS: u32 = 60;
 /// How long the origin may take to begin its answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_MS: u32 = 10_000;
 /// An error of S3 is a short XML document.
 const MAX_ERROR_BYTES: usize = 8 * 1024;
 
@@ -40,29 +32,46 @@ pub(crate) enum Fetched {
 
 /// An object's metadata and its body.
 pub(crate) struct Object {
-    epoch: Option<String>,
-    style_sha256: Option<String>,
-    script_sha256: Option<String>,
-    code: Option<String>,
-    usage: Option<String>,
-    until: Option<String>,
-    etag: Option<String>,
+    head: Head,
     total_bytes: u64,
     stream: Option<ReadableStream>,
 }
 
+/// What the origin says before the body.
+struct Head {
+    description: String,
+    is_page: bool,
+}
+
+thread_local! {
+    /// The headers that are asked for of every object, and of a page: it alone has styles
+    /// and scripts.
+    static NAMES: (Array, Array) = {
+        let metadata = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| format!("x-amz-meta-{name}")).collect()
+        };
+        let of_all = metadata(&[META_EPOCH, META_CODE, META_USAGE, META_UNTIL, META_RENEWAL]);
+        let of_page = metadata(&[META_STYLE_SHA256, META_SCRIPT_SHA256]);
+        let named = ["content-length", "content-range", "etag"];
+        let all: Vec<&str> = named.into_iter().chain(of_all.iter().map(String::as_str)).collect();
+        let page: Vec<&str> = all.iter().copied().chain(of_page.iter().map(String::as_str)).collect();
+        (glue::names(&all), glue::names(&page))
+    };
+}
+
 /// Fetches an object, or a part of it.
 pub(crate) async fn fetch(config: &Config, key: &str, range: Option<RangeRequest>) -> Fetched {
-    let Some(response) = send(config, key, range).await else {
+    let Some((response, head)) = send(config, key, range).await else {
         return Fetched::Failed;
     };
-    match (response.status(), range) {
-        (200, _) => match whole(&response, key) {
-            Some(object) => Fetched::Whole(object),
+    let (status, said) = head.read();
+    match (status, range) {
+        (200, _) => match said.total_bytes {
+            Some(total_bytes) => Fetched::Whole(head.with(total_bytes, &response)),
             None => failed(&response, "no content-length"),
         },
-        (206, Some(_)) => match part(&response, key) {
-            Some((object, part)) => Fetched::Part(object, part),
+        (206, Some(_)) => match said.part {
+            Some((part, total_bytes)) => Fetched::Part(head.with(total_bytes, &response), part),
             None => failed(&response, "no content-range"),
         },
         (416, Some(_)) => {
@@ -70,11 +79,16 @@ pub(crate) async fn fetch(config: &Config, key: &str, range: Option<RangeRequest
             // The refusal carries no metadata, and without the epoch nothing
             // may be said about the object.
             match send(config, key, None).await {
-                Some(response) if response.status() == 200 => match whole(&response, key) {
-                    Some(object) => Fetched::Unsatisfiable(object),
-                    None => failed(&response, "no content-length"),
+                Some((response, head)) => match head.read() {
+                    (
+                        200,
+                        Said {
+                            total_bytes: Some(total_bytes),
+                            ..
+                        },
+                    ) => Fetched::Unsatisfiable(head.with(total_bytes, &response)),
+                    _ => failed(&response, "after an unsatisfiable range"),
                 },
-                Some(response) => failed(&response, "after an unsatisfiable range"),
                 None => Fetched::Failed,
             }
         }
@@ -106,40 +120,67 @@ impl Fetched {
 }
 
 impl Object {
-    fn of(response: &Response, headers: &Headers, key: &str, total_bytes: u64) -> Self {
-        let header = |name: &str| headers.get(intern(name)).ok().flatten();
-        let metadata = |name| header(&format!("x-amz-meta-{name}"));
-        // Pages alone have styles and scripts.
-        let of_page = |name| {
-            if key.ends_with(".html") {
-                metadata(name)
-            } else {
-                None
-            }
-        };
+    fn stored(&self) -> Stored<'_> {
+        let (_, said) = self.head.read();
+        Stored {
+            total_bytes: self.total_bytes,
+            ..said.stored
+        }
+    }
+}
+
+/// A head, read.
+struct Said<'a> {
+    /// The length of the body.
+    total_bytes: Option<u64>,
+    part: Option<(ByteRange, u64)>,
+    stored: Stored<'a>,
+}
+
+impl Head {
+    fn of(response: &Response, key: &str) -> Self {
+        let is_page = key.ends_with(".html");
         Self {
-            epoch: metadata(META_EPOCH),
-            style_sha256: of_page(META_STYLE_SHA256),
-            script_sha256: of_page(META_SCRIPT_SHA256),
-            code: metadata(META_CODE),
-            usage: metadata(META_USAGE),
-            until: metadata(META_UNTIL),
-            etag: header("etag"),
-            total_bytes,
-            stream: response.body(),
+            description: NAMES.with(|(all, page)| {
+                glue::describe_response(response, if is_page { page } else { all })
+            }),
+            is_page,
         }
     }
 
-    fn stored(&self) -> Stored<'_> {
-        Stored {
-            epoch: self.epoch.as_deref(),
-            style_sha256: self.style_sha256.as_deref(),
-            script_sha256: self.script_sha256.as_deref(),
-            code: self.code.as_deref(),
-            usage: self.usage.as_deref(),
-            until: self.until.as_deref(),
-            etag: self.etag.as_deref(),
-            total_bytes: self.total_bytes,
+    /// The status, and what else it says.
+    fn read(&self) -> (u16, Said<'_>) {
+        let mut lines = Lines::of(&self.description);
+        let status = lines.text().parse().unwrap_or(0);
+        // In the order of the names.
+        let total_bytes = lines.header().and_then(|length| length.parse().ok());
+        let part = lines.header().and_then(ByteRange::from_content_range);
+        let mut stored = Stored {
+            etag: lines.header(),
+            epoch: lines.header(),
+            code: lines.header(),
+            usage: lines.header(),
+            until: lines.header(),
+            renewal: lines.header(),
+            ..Stored::default()
+        };
+        if self.is_page {
+            stored.style_sha256 = lines.header();
+            stored.script_sha256 = lines.header();
+        }
+        let said = Said {
+            total_bytes,
+            part,
+            stored,
+        };
+        (status, said)
+    }
+
+    fn with(self, total_bytes: u64, response: &Response) -> Object {
+        Object {
+            head: self,
+            total_bytes,
+            stream: response.body(),
         }
     }
 }
@@ -151,47 +192,20 @@ pub(crate) fn discard(stream: &ReadableStream) {
 }
 
 /// Sends a signed GET; none if no answer began in time.
-async fn send(config: &Config, key: &str, range: Option<RangeRequest>) -> Option<Response> {
-    let now = Timestamp::from_millisecond(i64::try_from(now_ms()).ok()?).ok()?;
-    let url = config
-        .bucket
-        .get_object(Some(&config.credentials), key)
-        .sign_with_time(SIGNATURE_LIFE, &now);
-    let init = RequestInit::new();
-    init.set_redirect(RequestRedirect::Manual);
-    // No cache holds patient data.
-    init.set_cache(RequestCache::NoStore);
-    if let Some(range) = range {
-        let headers = Headers::new().ok()?;
-        headers.set("range", &range.to_header()).ok()?;
-        init.set_headers_headers(&headers);
-    }
-    let scope: WorkerGlobalScope = global().unchecked_into();
-    let answered = JsFuture::from(scope.fetch_with_str_and_init(url.as_str(), &init));
-    let answer = match select(answered, Delay::from(PATIENCE)).await {
-        Either::Left((answer, _)) => answer.ok(),
-        // The runtime ends what is still asked for when this request has its answer.
-        Either::Right(_) => None,
-    };
-    if answer.is_none() {
+async fn send(config: &Config, key: &str, range: Option<RangeRequest>) -> Option<(Response, Head)> {
+    let address =
+        config
+            .signer
+            .object_address(&config.bucket, key, SIGNATURE_LIFE_SECS, now_secs());
+    let range = range.map(RangeRequest::to_header);
+    let answer = JsFuture::from(glue::get(&address, range, PATIENCE_MS)).await;
+    let Ok(Ok(response)) = answer.map(JsCast::dyn_into::<Response>) else {
         // The address holds a signature: it is not for the log.
         worker::console_error!("edge.origin_failed reason=\"no answer\"");
-    }
-    answer?.dyn_into().ok()
-}
-
-fn whole(response: &Response, key: &str) -> Option<Object> {
-    let headers = response.headers();
-    let length = headers.get(intern("content-length")).ok()??;
-    let total_bytes = length.parse().ok()?;
-    Some(Object::of(response, &headers, key, total_bytes))
-}
-
-fn part(response: &Response, key: &str) -> Option<(Object, ByteRange)> {
-    let headers = response.headers();
-    let range = headers.get("content-range").ok()??;
-    let (part, total_bytes) = ByteRange::from_content_range(&range)?;
-    Some((Object::of(response, &headers, key, total_bytes), part))
+        return None;
+    };
+    let head = Head::of(&response, key);
+    Some((response, head))
 }
 
 /// S3 says `NoSuchKey` of an absent object to those who may list the bucket,

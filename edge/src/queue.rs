@@ -3,17 +3,15 @@
 use core::time::Duration;
 use std::cell::RefCell;
 
+use dermalia_edge_signing::Post;
 use dermalia_link::{AccessMessage, RequestMessage};
 use futures_util::future::{Either, select};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use worker::{
     AbortController, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Url,
 };
 
-use crate::config::Config;
+use crate::config::{Config, host_and_port};
 use crate::now_ms;
 
 const SERVICE: &str = "sqs";
@@ -156,8 +154,15 @@ async fn post(config: &Config, queue: &Url, action: &str, body: &str) -> Result<
 
 async fn answer(config: &Config, queue: &Url, action: &str, body: &str) -> Option<(u16, Vec<u8>)> {
     let target = format!("AmazonSQS.{action}");
-    let now = Timestamp::from_millisecond(i64::try_from(now_ms()).ok()?).ok()?;
-    let signed = Signed::new(config, queue, &target, body, now)?;
+    let post = Post {
+        service: SERVICE,
+        host: &host_and_port(queue)?,
+        content_type: CONTENT_TYPE,
+        target: &target,
+        body: body.as_bytes(),
+    };
+    // A message must not be part of an address: it is signed by headers.
+    let signed = config.signer.post_headers(&post, now_ms() / 1000);
     let headers = Headers::new();
     headers.set("content-type", CONTENT_TYPE).ok()?;
     headers.set("x-amz-date", &signed.date).ok()?;
@@ -185,58 +190,4 @@ async fn answer(config: &Config, queue: &Url, action: &str, body: &str) -> Optio
             None
         }
     }
-}
-
-/// What Signature Version 4 adds to a request.
-struct Signed {
-    date: String,
-    authorization: String,
-}
-
-impl Signed {
-    /// Signs a POST of `body` to the root of the queue's host. rusty-s3 signs
-    /// addresses for S3 alone, and a message must not be part of an address.
-    fn new(config: &Config, queue: &Url, target: &str, body: &str, now: Timestamp) -> Option<Self> {
-        const HEADERS: &str = "content-type;host;x-amz-date;x-amz-target";
-        let date = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-        let day = now.strftime("%Y%m%d").to_string();
-        let region = config.bucket.region();
-        let host = match queue.port() {
-            Some(port) => format!("{}:{port}", queue.host_str()?),
-            None => queue.host_str()?.to_owned(),
-        };
-        let request = format!(
-            "POST\n/\n\ncontent-type:{CONTENT_TYPE}\nhost:{host}\nx-amz-date:{date}\n\
-             x-amz-target:{target}\n\n{HEADERS}\n{}",
-            hex(&Sha256::digest(body.as_bytes()))
-        );
-        let scope = format!("{day}/{region}/{SERVICE}/aws4_request");
-        let to_sign = format!(
-            "AWS4-HMAC-SHA256\n{date}\n{scope}\n{}",
-            hex(&Sha256::digest(request.as_bytes()))
-        );
-        let secret = format!("AWS4{}", config.credentials.secret());
-        let parts = [&day, region, SERVICE, "aws4_request", &to_sign];
-        let signature = parts
-            .iter()
-            .try_fold(secret.into_bytes(), |key, part| mac(&key, part))?;
-        Some(Self {
-            authorization: format!(
-                "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={HEADERS}, Signature={}",
-                config.credentials.key(),
-                hex(&signature)
-            ),
-            date,
-        })
-    }
-}
-
-fn mac(key: &[u8], text: &str) -> Option<Vec<u8>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(text.as_bytes());
-    Some(mac.finalize().into_bytes().to_vec())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
 }

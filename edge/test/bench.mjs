@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
+import { availableParallelism, loadavg } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { readFileSync, readdirSync } from 'node:fs';
 import { Worker as Thread, isMainThread, parentPort, workerData } from 'node:worker_threads';
@@ -12,11 +13,13 @@ import { startWorker } from './cloud.mjs';
 import { Key } from './links.mjs';
 
 const REPORT = '000102030405060708090a0b0c0d0e0f';
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 1);
-const WARM_UP = 2;
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 0.4);
+// Until the runtime has compiled what is asked for often, or is given up on.
+const WARM_UP_REQUESTS = 3000;
+const WARM_UP_SECONDS = 12;
 const CONNECTIONS = 16;
 // Short and many: whatever else the machine does then meets both alike.
-const ROUNDS = 15;
+const ROUNDS = 31;
 // A page, its stills, the model and its maps: so many requests come by one link.
 const REQUESTS_OF_A_VISIT = 12;
 const LINKS = 2000;
@@ -117,7 +120,7 @@ async function load(target, pathOf, seconds, connections = CONNECTIONS, pid = un
   const processor = (spent() - spentBefore) / times.length;
   agent.destroy();
   times.sort((a, b) => a - b);
-  return { processor, perSecond: times.length / elapsed, median: times[times.length >> 1], p95: times[Math.floor(times.length * 0.95)] };
+  return { count: times.length, processor, perSecond: times.length / elapsed, median: times[times.length >> 1], p95: times[Math.floor(times.length * 0.95)] };
 }
 
 /** Processor time of the runtimes under this process, by pid, in ms (Linux). */
@@ -147,11 +150,24 @@ async function startUp(start, pathOf) {
   return { worker, pid, ms: Math.round(ms) };
 }
 
+async function warmUp(target, pathOf) {
+  const end = performance.now() + WARM_UP_SECONDS * 1000;
+  for (let sent = 0; sent < WARM_UP_REQUESTS && performance.now() < end;) {
+    sent += (await load(target, pathOf, 0.5)).count;
+  }
+}
+
+const sorted = (list) => [...list].sort((a, b) => a - b);
+const median = (list) => sorted(list)[list.length >> 1];
+/** The middle half of a list. */
+const spread = (list) => [0.25, 0.75].map((part) => sorted(list)[Math.floor(list.length * part)].toFixed(2)).join(' to ');
+
 async function main() {
   const built = ['index_bg.wasm', 'index.js'].map((name) => readFileSync(new URL(`../build/${name}`, import.meta.url)));
   const sum = (of) => built.reduce((total, file) => total + of(file).length, 0);
   console.log(`size       ${sum((file) => file)} bytes, ${sum(gzipSync)} compressed (limit 1048576)`);
   const key = new Key(1, 11);
+  console.log(`load       ${loadavg().map((load) => load.toFixed(1)).join(', ')} before this, on ${availableParallelism()} processors`);
   let worst = Infinity;
   for (const { name, file, bytes, withRecord, perLink, isHeld } of [
     { name: 'picture', file: '/still_front.webp', bytes: 150_000, isHeld: true },
@@ -169,19 +185,29 @@ async function main() {
     const { worker: edge, pid: edgePid, ms: edgeMs } = await startUp(() => startWorker(store, [key]), pathOf);
     console.log(`${name}, ${bytes} bytes`);
     console.log(`  start-up to the first answer: ${edgeMs} ms of processor time, ${plainMs} ms for a plain Worker`);
-    await load(edge.origin, pathOf, WARM_UP);
-    await load(plain.origin, pathOf, WARM_UP);
+    await warmUp(edge.origin, pathOf);
+    await warmUp(plain.origin, pathOf);
     const ratios = [];
+    const processors = [];
     const results = { plain: [], edge: [] };
     // Turn about, so that both meet the same disturbances.
     for (let round = 0; round < ROUNDS; round += 1) {
-      const a = await load(plain.origin, pathOf, SECONDS, CONNECTIONS, plainPid);
-      const b = await load(edge.origin, pathOf, SECONDS, CONNECTIONS, edgePid);
+      const ofPlain = () => load(plain.origin, pathOf, SECONDS, CONNECTIONS, plainPid);
+      const ofEdge = () => load(edge.origin, pathOf, SECONDS, CONNECTIONS, edgePid);
+      let [a, b] = [];
+      // Neither is always the one that comes second.
+      if (round % 2 === 0) {
+        a = await ofPlain();
+        b = await ofEdge();
+      } else {
+        b = await ofEdge();
+        a = await ofPlain();
+      }
       results.plain.push(a);
       results.edge.push(b);
       ratios.push(b.perSecond / a.perSecond);
+      processors.push(a.processor / b.processor);
     }
-    const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
     for (const kind of ['plain', 'edge']) {
       const of = (field) => median(results[kind].map((r) => r[field])).toFixed(1);
       console.log(`  ${kind.padEnd(6)} ${of('perSecond').padStart(8)} requests/s, median ${of('median')} ms, p95 ${of('p95')} ms, ${median(results[kind].map((r) => r.processor)).toFixed(2)} ms of processor time each`);
@@ -190,7 +216,8 @@ async function main() {
     const ratio = median(ratios);
     if (isHeld) worst = Math.min(worst, ratio);
     const limit = isHeld ? ' (limit 0.7)' : '';
-    console.log(`  ratio  ${ratio.toFixed(2)}${limit}, added latency ${added.toFixed(2)} ms at ${CONNECTIONS} connections`);
+    console.log(`  ratio  ${ratio.toFixed(2)}${limit}, half of the rounds ${spread(ratios)}; by processor time ${median(processors).toFixed(2)}, ${spread(processors)}`);
+    console.log(`  added latency ${added.toFixed(2)} ms at ${CONNECTIONS} connections`);
     await edge.stop();
     await plain.stop();
     await store.stop();

@@ -198,6 +198,25 @@ test('a revocation acts on the next request, also on a conditional one', async (
   assert.equal((await get(`/r/${signing.token({ report, epoch: 2 })}`)).status, 200);
 });
 
+test('a report that is being drawn anew says so, and comes by the same link', async () => {
+  const report = '0a'.repeat(16);
+  const link = `/r/${signing.token({ report, epoch: EPOCH })}`;
+  const renewal = { epoch: String(EPOCH), renewal: '1' };
+  await store.put(report, 'report.html', 'nothing to be seen', renewal);
+  for (const options of [{}, { method: 'HEAD' }, { headers: { range: 'bytes=99-' } }, { headers: { 'if-none-match': '*' } }]) {
+    const answer = await get(link, options);
+    assert.equal(answer.status, 503, JSON.stringify(options));
+    assert.equal(answer.headers['retry-after'], '10');
+    assert.equal(answer.headers.refresh, '10');
+    assert.ok(!answer.text.includes('nothing to be seen'));
+  }
+  assert.equal((await get(`/r/${signing.token({ report, epoch: EPOCH + 1 })}`)).status, 410);
+  await store.put(report, 'report.html', PAGE, { epoch: String(EPOCH), 'csp-style-sha256': HASH });
+  const there = await get(link);
+  assert.equal(there.text, PAGE);
+  assert.equal(there.headers.refresh, undefined);
+});
+
 test('an object without an epoch is not served', async () => {
   const report = '22'.repeat(16);
   await store.put(report, 'report.html', PAGE, {});

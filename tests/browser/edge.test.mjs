@@ -3,7 +3,7 @@
 // the same answers, and a real browser is content with the Worker's.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -22,6 +22,8 @@ const chromium = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
 const pictures = process.env.DERMALIA_PICTURES;
 // The hash of the code 042137 for the report of this id.
 const CODED = '000102030405060708090a0b0c0d0e0f';
+/** A report that is being drawn anew. */
+const RENEWED = '0c'.repeat(16);
 const CODE_HASH = 'AwMDAwMDAwMDAwMDAwMDAw.NiBDZjpEEfuFrYw91EpIiQRarZgxXRrzHAep9hImY_M';
 const FIXED = ['report.html', 'report.en.html', 'scan.glb', 'data.json', 'findings.json', 'report.pdf', 'fhir.json'];
 
@@ -102,7 +104,21 @@ async function copyReport(path) {
     }
   }
   assert.ok(found.length > 8, found.join());
+  await putRenewal();
   return found;
+}
+
+/** Puts a report that is being drawn anew into both stores. */
+async function putRenewal() {
+  const metadata = { epoch: String(claims.epoch), renewal: '1' };
+  const content = 'drawn anew';
+  await store.put(RENEWED, 'report.html', content, metadata);
+  const place = join(data, 'objects', 'reports', RENEWED);
+  const version = '0'.repeat(32);
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, `report.html@${version}`), content);
+  const meta = { version, bytes: content.length, modified_ms: 0, content_type: 'text/plain', metadata };
+  writeFileSync(join(place, 'report.html@meta'), JSON.stringify(meta));
 }
 
 const token = (options) => key.token({ ...claims, ...options });
@@ -126,7 +142,8 @@ test('both hosts give the same answers', async () => {
       live, `${live}/`, `${live}?utm_source=mail`, `${live}/manifest.json`, `${live}/heat_none.webp`,
       `${live}/..%2freport.html`, `${live}//`, `${live}A`, `${live.slice(0, -1)}`,
       expired, `${expired}/scan.glb`, `${expired}/renew`, `/r/${token({ epoch: claims.epoch + 1 })}`,
-      `/r/${token({ report: 'dd'.repeat(16) })}`, `/r/${token({ flags: 2 })}`,
+      `/r/${token({ report: 'dd'.repeat(16) })}`, `/r/${token({ report: RENEWED })}`,
+      `/r/${token({ report: RENEWED })}?report.en.html`, `/r/${token({ flags: 2 })}`,
       `/r/${new Key(key.id, 99).token(claims)}`, `/${'a'.repeat(2048)}`,
       `${live}/erase`, `${live}/object`, `${live}/renew`, `${live}/unlock`, `${live}/events`,
       `${live}/confirm`, confirming, `${confirming}/scan.glb`, `/r/${token({ flags: 1, expiresIn: -1 })}`,
@@ -212,6 +229,21 @@ test('the report through the Worker: no violation of its policy, no third party'
       () => [...document.images].filter((i) => i.complete && i.naturalWidth === 0).length,
     );
     assert.equal(broken, 0);
+    await seen.page.close();
+  }
+});
+
+test('a report that is being drawn anew comes by itself', async () => {
+  for (const language of ['de', 'en']) {
+    const seen = await open(`/r/${token({ report: RENEWED })}`, { language });
+    assert.equal(seen.status, 503);
+    seen.complaints = seen.complaints.filter((c) => !/Failed to load resource.*status of 503/.test(c));
+    await inspect(seen, `renewal-${language}`);
+    if (language === 'en') {
+      const reload = seen.page.waitForNavigation({ timeout: 30_000 });
+      await store.put(RENEWED, 'report.html', front.body, front.metadata);
+      assert.equal((await reload).status(), 200);
+    }
     await seen.page.close();
   }
 });

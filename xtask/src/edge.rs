@@ -21,13 +21,23 @@ const BUILT: &str = "DERMALIA_EDGE_BUILT";
 pub(crate) fn test() -> Result<()> {
     let folder = folder();
     let toolchain = wasm::ensure_wasm_toolchain()?;
-    command::run_in(&folder, Command::new("cargo").args(["fmt", "--check"]))?;
+    command::run_in(
+        &folder,
+        Command::new("cargo").args(["fmt", "--all", "--check"]),
+    )?;
     command::run_in(
         &folder,
         toolchain
             .cargo()?
             .args(["clippy", "--release", "--target", wasm::TARGET, "--locked"])
-            .args(["--", "--deny", "warnings"]),
+            .args(["--workspace", "--", "--deny", "warnings"]),
+    )?;
+    // What of it is pure, on this machine, beside another implementation.
+    command::run_in(
+        &folder,
+        Command::new("cargo")
+            .args(["test", "--profile", "host", "--locked"])
+            .args(["--package", "dermalia-edge-signing"]),
     )?;
     build()?;
     let ministack = ministack()?;

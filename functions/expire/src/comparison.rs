@@ -1,7 +1,9 @@
 //! Reports of later scans that tell of a scan which must not be told of any more.
 
 use dermalia_record::port::{PortError, Ports, Written};
-use dermalia_record::{META_COMPARED, Phase, ReportMessage, ScanRecord, report_prefix};
+use dermalia_record::{
+    META_COMPARED, META_RENEWAL, Phase, ReportMessage, ScanRecord, report_prefix,
+};
 
 /// More files than any report has.
 const LISTING: usize = 1_000;
@@ -10,7 +12,7 @@ const ATTEMPTS: usize = 16;
 
 /// Takes back, with every version, the reports of later scans that tell of this one, and
 /// asks for them to be drawn anew without it; gives their number. Until that is done their
-/// links find nothing.
+/// links say so.
 ///
 /// # Errors
 /// When a port fails; repeat it then, or leave it to the sweep.
@@ -36,18 +38,26 @@ pub async fn take_back(ports: &Ports, later: &ScanRecord) -> Result<bool, PortEr
     };
     let prefix = report_prefix(report);
     let objects = ports.objects.list(&prefix, LISTING).await?.objects;
-    let mut tells = false;
+    let (mut tells, mut is_away) = (false, objects.is_empty());
     for object in &objects {
         let head = ports.objects.head(&object.key).await?;
-        tells |= head.is_some_and(|head| head.metadata.contains_key(META_COMPARED));
+        let has = |name| {
+            head.as_ref()
+                .is_some_and(|head| head.metadata.contains_key(name))
+        };
+        tells |= has(META_COMPARED);
+        is_away |= has(META_RENEWAL);
         if tells {
             break;
         }
     }
     if tells {
         ports.objects.delete_prefix(&prefix).await?;
+        if let Err(error) = ports.announce_renewal(&later.key).await {
+            tracing::warn!(scan = %later.key, %error, "a renewal is not announced");
+        }
     }
-    let is_asked = tells || (objects.is_empty() && later.phase() == Phase::Delivered);
+    let is_asked = tells || (is_away && later.phase() == Phase::Delivered);
     if is_asked {
         let message = ReportMessage {
             key: later.key.clone(),

@@ -71,6 +71,7 @@ impl Report {
     /// not tell of: what is only written over would lie on as an old version.
     pub(crate) async fn forget_other(
         &self,
+        record: &ScanRecord,
         report: ReportId,
         compared: Option<&RunId>,
     ) -> Result<(), HandleError> {
@@ -81,8 +82,16 @@ impl Report {
             .await?;
         let told = page.and_then(|page| page.metadata.get(META_COMPARED).cloned());
         if told.is_some() && told != compared.map(ToString::to_string) {
-            let prefix = report_prefix(report);
-            self.ports.objects.delete_prefix(&prefix).await?;
+            self.take_back(record, report).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_back(&self, record: &ScanRecord, report: ReportId) -> Result<(), HandleError> {
+        let prefix = report_prefix(report);
+        self.ports.objects.delete_prefix(&prefix).await?;
+        if let Err(error) = self.ports.announce_renewal(&record.key).await {
+            tracing::warn!(scan = %record.key, %error, "a renewal is not announced");
         }
         Ok(())
     }
@@ -102,8 +111,7 @@ impl Report {
         if now.and_then(|earlier| earlier.run).as_ref() == Some(told) {
             return Ok(());
         }
-        let prefix = report_prefix(report);
-        self.ports.objects.delete_prefix(&prefix).await?;
+        self.take_back(record, report).await?;
         Err(HandleError::again("the scan before this one has changed"))
     }
 }

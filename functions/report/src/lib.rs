@@ -398,7 +398,7 @@ impl Report {
         mut files: Vec<ReportFile>,
     ) -> Result<(), HandleError> {
         let compared = earlier.and_then(|earlier| earlier.run.as_ref());
-        self.forget_other(report, compared).await?;
+        self.forget_other(record, report, compared).await?;
         files.sort_by(|a, b| {
             (a.name == PAGE_OBJECT, &a.name).cmp(&(b.name == PAGE_OBJECT, &b.name))
         });

@@ -12,6 +12,9 @@ use crate::reply::{Answer, Body, Message, Next, Reply};
 use crate::request::{Request, Visitor};
 use crate::{Claims, PAGE_OBJECT};
 
+/// A report is drawn anew within seconds.
+const RENEWAL_RETRY_SECS: u32 = 10;
+
 /// An object that a genuine link asks for, or asks about.
 #[derive(Clone, Debug)]
 pub struct Fetch {
@@ -67,6 +70,8 @@ pub struct Stored<'a> {
     pub usage: Option<&'a str>,
     /// The metadata [`META_UNTIL`](crate::META_UNTIL).
     pub until: Option<&'a str>,
+    /// The metadata [`META_RENEWAL`](crate::META_RENEWAL).
+    pub renewal: Option<&'a str>,
     /// The entity tag, with its quotation marks.
     pub etag: Option<&'a str>,
     /// The size of the whole object.
@@ -140,7 +145,8 @@ impl Fetch {
     /// is past its time is not served, however late its removal comes: 410. A
     /// page that is gone was erased or has passed its retention: 410; another
     /// file that is missing never was: 404. What has a code and no session is
-    /// not served: 403, and the code is asked for.
+    /// not served: 403, and the code is asked for. While the report is being drawn anew,
+    /// its page says so and comes again by itself: 503.
     #[must_use]
     pub fn after_origin(&self, origin: &Origin<'_>, host: &Host, now_secs: u64) -> Next {
         let actor = &self.actor;
@@ -186,6 +192,9 @@ impl Fetch {
             Purpose::Act(act) => {
                 let usage_is_off = stored.usage.is_some();
                 actor.act(act, code.as_ref(), usage_is_off, now_secs)
+            }
+            Purpose::Serve(_) if stored.renewal.is_some() => {
+                actor.problem(Problem::BeingRenewed(RENEWAL_RETRY_SECS))
             }
             Purpose::Serve(_) if matches!(origin, Origin::Unsatisfiable(_)) => {
                 let mut next = actor.problem(Problem::RangeOutside);

@@ -20,6 +20,10 @@ pub const META_USAGE: &str = "usage";
 /// page names it, and nothing is served from it on, however late its removal comes.
 pub const META_UNTIL: &str = "until";
 
+/// Object metadata of a page that stands in for a report which is being drawn anew. Its
+/// content says nothing and is never served.
+pub const META_RENEWAL: &str = "renewal";
+
 /// Object metadata of a report with a second factor: the slow hash of its code
 /// ([`CodeHash`](crate::CodeHash)). Like the epoch it lies on every object.
 pub const META_CODE: &str = "code-argon2id";

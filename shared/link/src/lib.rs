@@ -56,8 +56,8 @@ pub use claims::{Claims, Flags, InvalidReportId, ReportId};
 pub use code::{Code, CodeHash, HashFailed, InvalidCode, InvalidCodeHash};
 pub use fetch::{Fetch, Origin, Stored};
 pub use headers::{
-    InlineHashes, META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_UNTIL,
-    META_USAGE,
+    InlineHashes, META_CODE, META_EPOCH, META_RENEWAL, META_SCRIPT_SHA256, META_STYLE_SHA256,
+    META_UNTIL, META_USAGE,
 };
 pub use host::Host;
 pub use keys::{InvalidKey, KeyId, KeySet, PublicKey, SigningKey};

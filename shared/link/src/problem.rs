@@ -40,6 +40,9 @@ pub enum Problem {
     AskedBefore(u32),
     /// 503: the store of reports did not answer; seconds likewise.
     OriginFailed(u32),
+    /// 503: the report is being drawn anew; seconds likewise, after which the page asks again
+    /// by itself.
+    BeingRenewed(u32),
 }
 
 /// The methods of an address.
@@ -78,7 +81,7 @@ impl Problem {
             Self::UnknownMediaType => 415,
             Self::RangeOutside => 416,
             Self::TooManyRequests(_) | Self::AskedBefore(_) => 429,
-            Self::OriginFailed(_) => 503,
+            Self::OriginFailed(_) | Self::BeingRenewed(_) => 503,
         }
     }
 
@@ -175,6 +178,12 @@ impl Problem {
                 "Der Link ist gültig, aber der Bericht kann im Augenblick nicht geladen werden.",
                 "Bitte versuchen Sie es in einer Minute noch einmal.",
             ],
+            Self::BeingRenewed(_) => [
+                "Der Bericht wird gerade erneuert",
+                "Der Link ist gültig. Der Bericht wird im Augenblick neu erstellt; meist dauert \
+                 das nur wenige Sekunden.",
+                "Diese Seite lädt sich von selbst neu.",
+            ],
         }
     }
 
@@ -259,6 +268,12 @@ impl Problem {
                 "The link is valid, but the report cannot be loaded right now.",
                 "Please try again in a minute.",
             ],
+            Self::BeingRenewed(_) => [
+                "The report is being renewed",
+                "The link is valid. The report is being made anew at the moment, which usually \
+                 takes a few seconds.",
+                "This page reloads by itself.",
+            ],
         }
     }
 }
@@ -296,6 +311,11 @@ pub(crate) fn problem_page_with(
         | Problem::AskedBefore(secs)
         | Problem::OriginFailed(secs) => {
             answer.headers.push(("retry-after", secs.to_string()));
+        }
+        Problem::BeingRenewed(secs) => {
+            answer.headers.push(("retry-after", secs.to_string()));
+            // What browsers do; to programs the header above says it.
+            answer.headers.push(("refresh", secs.to_string()));
         }
         _ => {}
     }

@@ -460,6 +460,64 @@ fn what_is_past_its_time_is_not_served_even_if_the_link_lives() {
 }
 
 #[test]
+fn a_report_that_is_drawn_anew_says_so_and_nothing_before_it() {
+    let target = format!("/r/{}", live());
+    let renewal = Stored {
+        renewal: Some("1"),
+        ..stored()
+    };
+    for (method, target) in [
+        ("GET", target.clone()),
+        ("HEAD", target.clone()),
+        ("GET", format!("{target}?report.en.html")),
+    ] {
+        let answer = after(&fetch(ask(method, &target)), &Origin::Whole(renewal));
+        assert_eq!(answer.status, 503, "{method} {target}");
+        assert_eq!(answer.header("retry-after"), Some("10"));
+        assert_eq!(answer.header("refresh"), Some("10"));
+        assert_guarded(&answer);
+        assert_ne!(answer.body, Body::Origin);
+    }
+    // Not even that a range of it lies outside.
+    let request = Request {
+        method: "GET",
+        path: &target,
+        range: Some("bytes=9-"),
+        ..Request::default()
+    };
+    let asked = fetch(route(&request, &host(), NOW));
+    assert_eq!(after(&asked, &Origin::Unsatisfiable(renewal)).status, 503);
+    let late = NOW.to_string();
+    for (other, status) in [
+        (
+            Stored {
+                epoch: Some("6"),
+                ..renewal
+            },
+            410,
+        ),
+        (
+            Stored {
+                until: Some(&late),
+                ..renewal
+            },
+            410,
+        ),
+        (
+            Stored {
+                epoch: None,
+                ..renewal
+            },
+            503,
+        ),
+    ] {
+        let answer = after(&fetch(get(&target)), &Origin::Whole(other));
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("refresh"), None);
+    }
+}
+
+#[test]
 fn a_known_tag_is_not_sent_again_unless_the_link_is_revoked() {
     let path = format!("/r/{}", live());
     for (tags, status) in [

@@ -8,10 +8,11 @@
 
 use std::collections::BTreeSet;
 
-use dermalia_link::META_UNTIL;
+use dermalia_link::{META_CODE, META_EPOCH, META_RENEWAL, META_UNTIL, META_USAGE, PAGE_OBJECT};
 
 use crate::id::ScanId;
-use crate::port::{Metadata, PortError, Ports};
+use crate::keys::report_asset;
+use crate::port::{Body, Metadata, ObjectWrite, PortError, Ports};
 use crate::record::{RunId, ScanKey, ScanRecord};
 use crate::state::Phase;
 
@@ -83,6 +84,55 @@ impl Ports {
         let earlier = self.records.get(&key).await?;
         Ok(earlier.filter(|earlier| earlier.comparable_run(&later.key.scan, now).is_some()))
     }
+
+    /// Puts a page without content in the place of a report that was taken back to be drawn
+    /// anew: its link then says so, in place of being gone. It has the epoch, the end and the
+    /// code of the report, and goes again if the record became another one meanwhile.
+    ///
+    /// # Errors
+    /// When a port fails. Nothing but this courtesy depends on it.
+    pub async fn announce_renewal(&self, scan: &ScanKey) -> Result<(), PortError> {
+        let Some(record) = self.records.get(scan).await? else {
+            return Ok(());
+        };
+        let Some((key, metadata)) = renewal_of(&record) else {
+            return Ok(());
+        };
+        if self.objects.head(&key).await?.is_some() {
+            return Ok(());
+        }
+        let page = ObjectWrite {
+            body: Body::Bytes(b"This report is being drawn anew.\n".to_vec()),
+            content_type: "text/plain; charset=utf-8".to_owned(),
+            metadata: metadata.clone(),
+        };
+        let version = self.objects.put(&key, page).await?;
+        let now = self.records.get(scan).await?;
+        if now.as_ref().and_then(renewal_of) != Some((key.clone(), metadata)) {
+            self.objects.delete_version(&key, &version).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the page of a report in renewal lies, and its metadata; none of a record that is
+/// served to nobody.
+fn renewal_of(record: &ScanRecord) -> Option<(String, Metadata)> {
+    let report = record.report_id.filter(|_| {
+        record.is_open() && record.link.is_some() && record.reported_at_secs.is_some()
+    })?;
+    let mut metadata = Metadata::from([
+        (META_EPOCH.to_owned(), record.epoch.number().to_string()),
+        (META_UNTIL.to_owned(), record.expires_at_secs.to_string()),
+        (META_RENEWAL.to_owned(), "1".to_owned()),
+    ]);
+    if record.has_objected {
+        metadata.insert(META_USAGE.to_owned(), "off".to_owned());
+    }
+    if let Some(hash) = &record.code_hash {
+        metadata.insert(META_CODE.to_owned(), hash.clone());
+    }
+    Some((report_asset(report, PAGE_OBJECT).ok()?, metadata))
 }
 
 #[cfg(test)]

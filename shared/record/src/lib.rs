@@ -28,7 +28,7 @@ pub use attempt::{Attempt, HandleError};
 pub use audit::Audit;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use comparison::{COMPARED_MARGIN_SECS, MAX_LATER_SCANS, META_COMPARED, META_RUN};
-pub use dermalia_link::ReportId;
+pub use dermalia_link::{META_RENEWAL, ReportId};
 pub use event::{EventError, UploadEvent};
 pub use id::{IdError, PracticeId, ScanId, random_report_id};
 pub use keys::{

@@ -12,8 +12,9 @@ use data_encoding::HEXLOWER;
 use dermalia_embedded::{DirectoryObjects, QueuePolicy, SqliteQueue, SqliteTallies};
 use dermalia_link::{
     AccessMessage, Answer, Body, Count, Decision, Fetch, Host, KeySet, Language, MAX_BODY_BYTES,
-    META_CODE, META_EPOCH, META_SCRIPT_SHA256, META_STYLE_SHA256, META_UNTIL, META_USAGE, Message,
-    Next, Origin, Problem, Reply, Request, SessionKey, Stored, problem_page, route,
+    META_CODE, META_EPOCH, META_RENEWAL, META_SCRIPT_SHA256, META_STYLE_SHA256, META_UNTIL,
+    META_USAGE, Message, Next, Origin, Problem, Reply, Request, SessionKey, Stored, problem_page,
+    route,
 };
 use dermalia_record::port::{AccessEntry, AccessKind, Head, PortError, Ports, Queue};
 use http_body_util::BodyExt;
@@ -280,6 +281,7 @@ fn stored<'a>(head: &'a Head, etag: &'a str) -> Stored<'a> {
         code: metadata(META_CODE),
         usage: metadata(META_USAGE),
         until: metadata(META_UNTIL),
+        renewal: metadata(META_RENEWAL),
         etag: Some(etag),
         total_bytes: head.bytes,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dermalia_embedded::fault::{Faults, Then, When};
 use dermalia_record::audit::Actor;
 use dermalia_record::port::RecordStore;
-use dermalia_record::{Phase, Practice, ScanKey, ScanRecord};
+use dermalia_record::{META_RENEWAL, Phase, Practice, ScanKey, ScanRecord};
 use dermalia_report_function::{Page, Renderer, Report, ReportFile};
 use dermalia_rights::{Correction, Rights};
 use dermalia_sweep::{Found, Sweep};
@@ -43,6 +43,10 @@ async fn page(rig: &Rig) -> Option<String> {
     let report = record(rig, &scan_named(LATER)).await.report_id.unwrap();
     let key = format!("reports/{report}/report.html");
     let page = rig.objects.snapshot_of(&key)?;
+    if page.head.metadata.contains_key(META_RENEWAL) {
+        assert!(!String::from_utf8(page.bytes).unwrap().contains("before"));
+        return None;
+    }
     Some(String::from_utf8(page.bytes).unwrap())
 }
 
@@ -51,6 +55,25 @@ async fn tells(rig: &Rig) -> bool {
         .await
         .unwrap()
         .contains("before: {\"skin\":\"first\"}")
+}
+
+/// Whether the link of the later scan says that its report is being drawn anew.
+async fn is_announced(rig: &Rig) -> bool {
+    let record = record(rig, &scan_named(LATER)).await;
+    let report = record.report_id.unwrap();
+    let page = rig
+        .objects
+        .snapshot_of(&format!("reports/{report}/report.html"));
+    let Some(page) = page.filter(|page| page.head.metadata.contains_key(META_RENEWAL)) else {
+        return false;
+    };
+    // Of the same link, and no longer than the report.
+    let said = |name: &str| page.head.metadata.get(name).cloned();
+    assert_eq!(said("epoch"), Some(record.epoch.number().to_string()));
+    assert_eq!(said("until"), Some(record.expires_at_secs.to_string()));
+    assert_eq!(said("code-argon2id"), record.code_hash);
+    assert_eq!(said("run"), None);
+    true
 }
 
 /// Two scans, the later of which is compared with the earlier.
@@ -82,12 +105,14 @@ async fn a_page_loses_the_numbers_of_a_scan_that_is_erased() {
     rights.erase(&scan(), Actor::Operator).await.unwrap();
     // At once, before it is drawn anew.
     assert_eq!(page(&rig).await, None);
+    assert!(is_announced(&rig).await);
     rig.settle().await;
     assert!(!tells(&rig).await);
     let after = record(&rig, &scan_named(LATER)).await;
     assert_eq!((after.link, after.epoch), (before.link, before.epoch));
     assert_eq!(rig.mailer.sent().len(), 1, "the link is the same");
     assert_eq!(after.phase(), Phase::Delivered);
+    assert!(!is_announced(&rig).await);
     rig.expire().sweep(9, |_| Ok(())).await.unwrap();
     assert!(swept(&rig).await.is_empty());
 }
@@ -181,6 +206,40 @@ async fn an_erased_later_scan_is_forgotten_by_the_earlier() {
         .await
         .unwrap();
     assert_eq!(record(&rig, &scan()).await.later_keys().count(), 0);
+}
+
+#[tokio::test]
+async fn an_announced_report_that_is_erased_leaves_nothing() {
+    let rig = compared().await;
+    let report = record(&rig, &scan_named(LATER)).await.report_id.unwrap();
+    let rights = rights(&rig, &Faults::default());
+    rights.erase(&scan(), Actor::Operator).await.unwrap();
+    assert!(is_announced(&rig).await);
+    let later = scan_named(LATER);
+    rights.erase(&later, Actor::Operator).await.unwrap();
+    // Whoever took it back is late, and knows the record as it was.
+    rig.ports.announce_renewal(&later).await.unwrap();
+    rig.settle().await;
+    let key = format!("reports/{report}/report.html");
+    assert!(rig.objects.snapshot_of(&key).is_none());
+}
+
+#[tokio::test]
+async fn no_page_is_replaced_by_the_word_that_it_comes() {
+    let rig = compared().await;
+    let later = scan_named(LATER);
+    rig.ports.announce_renewal(&later).await.unwrap();
+    assert!(tells(&rig).await);
+    // Nor does anything come for a report that nobody was sent yet.
+    let rig = Rig::new();
+    rig.upload_as(LATER, "second", "").await;
+    rig.ports.announce_renewal(&later).await.unwrap();
+    assert!(
+        rig.objects
+            .snapshot()
+            .keys()
+            .all(|key| !key.starts_with("reports/"))
+    );
 }
 
 /// Restricts the earlier scan while the later one is being rendered.
