@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use dermalia_findings::{BaseTexture, Findings, ParameterMap};
 use dermalia_scan::Scan;
 use dermalia_scan::manifest::Space;
-use dermalia_surface::Mesh;
+use dermalia_surface::{Mesh, Vec3};
 
 use crate::atlas::label;
 use crate::preparation::{self, Prepared};
@@ -45,6 +45,8 @@ pub struct Analysis {
     pub mesh: Mesh,
     /// Whether the surface is one: false for a photograph.
     pub has_surface: bool,
+    /// The landmarks of the face on it, in its frame, where one was found.
+    pub landmarks_mm: Option<Vec<Vec3>>,
 }
 
 /// Times the stages; the clock goes to the caller only, never into a result.
@@ -130,6 +132,7 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         base: prepared.base,
         mesh: prepared.atlas.mesh,
         has_surface: prepared.has_surface,
+        landmarks_mm: prepared.landmarks_mm,
     })
 }
 

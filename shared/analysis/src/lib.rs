@@ -10,6 +10,7 @@ mod assembly;
 mod atlas;
 mod baseline;
 mod blobs;
+pub mod change;
 mod chart;
 mod chromophores;
 pub mod colour;

@@ -116,6 +116,7 @@ pub(crate) fn flat(
         base,
         has_surface: false,
         has_face,
+        landmarks_mm: None,
         warnings,
     })
 }

@@ -25,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) has_surface: bool,
     /// Whether a face was found; else all of the surface is measured as `face`.
     pub(crate) has_face: bool,
+    /// The landmarks that the regions were drawn by, on a surface.
+    pub(crate) landmarks_mm: Option<Vec<Vec3>>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -146,6 +148,7 @@ pub(crate) fn on_atlas(
         base,
         has_surface: true,
         has_face,
+        landmarks_mm: landmarks.filter(|_| has_face),
         warnings,
     })
 }
@@ -186,6 +189,7 @@ pub(crate) fn on_mesh_alone(scan: &Scan, mesh: &Mesh) -> Result<Prepared, Analys
         base: thumbnails::base_of(None, [side, side]),
         has_surface: true,
         has_face,
+        landmarks_mm: landmarks.filter(|_| has_face),
         warnings,
     })
 }

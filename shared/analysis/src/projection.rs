@@ -380,6 +380,7 @@ pub(crate) fn on_surface(
         base,
         has_surface: true,
         has_face,
+        landmarks_mm: landmarks.filter(|_| has_face),
         warnings,
     })
 }

@@ -4,10 +4,13 @@ use dermalia_surface::{Mesh, Vec3, add, dot, scale, sub};
 
 /// A point of the mesh near a query.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Closest {
-    pub(crate) triangle: usize,
-    pub(crate) bary: Vec3,
-    pub(crate) distance2: f32,
+pub struct Closest {
+    /// The triangle it lies on.
+    pub triangle: usize,
+    /// Its weights of the triangle's corners.
+    pub bary: Vec3,
+    /// Squared distance of the query.
+    pub distance2: f32,
 }
 
 struct Node {
@@ -22,14 +25,16 @@ struct Node {
 const LEAF: usize = 4;
 
 /// The boxes, and the triangles in the order of their leaves.
-pub(crate) struct Tree {
+pub struct Tree {
     nodes: Vec<Node>,
     order: Vec<usize>,
     corners: Vec<[Vec3; 3]>,
 }
 
 impl Tree {
-    pub(crate) fn of(mesh: &Mesh) -> Self {
+    /// Of all triangles of a mesh.
+    #[must_use]
+    pub fn of(mesh: &Mesh) -> Self {
         let corners: Vec<[Vec3; 3]> = (0..mesh.triangles.len()).map(|t| mesh.corners(t)).collect();
         let mut tree = Self {
             nodes: vec![],
@@ -90,7 +95,8 @@ impl Tree {
     }
 
     /// The closest point within `reach`; of equally close triangles the first.
-    pub(crate) fn closest(&self, p: Vec3, reach: f32) -> Option<Closest> {
+    #[must_use]
+    pub fn closest(&self, p: Vec3, reach: f32) -> Option<Closest> {
         let mut best: Option<Closest> = None;
         let mut limit = reach * reach;
         let mut open = Vec::with_capacity(32);
@@ -100,6 +106,9 @@ impl Tree {
                 continue;
             }
             let node = &self.nodes[at];
+            if node.count == 0 && node.first == 0 {
+                return None;
+            }
             if node.count == 0 {
                 let (a, b) = (node.first, node.first + 1);
                 let (a, b) = ((self.box_distance2(a, p), a), (self.box_distance2(b, p), b));

@@ -2,6 +2,7 @@
 
 use dermalia_findings::Region;
 
+use crate::options::Earlier;
 use crate::skin::{Point, V3, along, dot, norm, sub};
 
 /// A round pit: a pore, or one too small to be called so.
@@ -201,4 +202,23 @@ pub(crate) struct Features {
     pub(crate) red_areas: Vec<Blob>,
     pub(crate) wrinkles: Vec<Line>,
     pub(crate) hairs: Vec<Line>,
+}
+
+impl Features {
+    /// Makes the skin what it was earlier. Everything else stays as and where it is.
+    pub(crate) fn earlier(&mut self, earlier: Earlier) {
+        let (n, missing) = (self.spots.len(), earlier.missing_spots);
+        let mut i = 0;
+        // Of any n in a row, so many steps of missing / n reach a whole number.
+        self.spots.retain(|_| {
+            i += 1;
+            i * missing / n.max(1) == (i - 1) * missing / n.max(1)
+        });
+        for area in &mut self.red_areas {
+            area.half_axes_mm = area.half_axes_mm.map(|a| a * earlier.red_diameter.min(1.0));
+        }
+        for line in &mut self.wrinkles {
+            line.depth *= earlier.wrinkle_depth;
+        }
+    }
 }

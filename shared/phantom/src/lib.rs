@@ -26,7 +26,7 @@ mod subdivide;
 pub mod truth;
 
 pub use optics::{Melanin, Tone};
-pub use options::{Base, ImageFormat, Lighting, PhantomOptions};
+pub use options::{Base, Earlier, ImageFormat, Lighting, PhantomOptions};
 pub use truth::{Distractor, RegionTruth, SkinTruth, TrueFeature, Truth};
 
 use dermalia_landmarks::FaceMapError;
@@ -109,7 +109,10 @@ impl Phantom {
         let areas = areas::Areas::new(&surface)?;
         let skin = skin::Skin::new(surface.mesh);
         let uvs = &surface.landmark_uvs;
-        let features = place::features(&skin, &areas, uvs, options);
+        let mut features = place::features(&skin, &areas, uvs, options);
+        if let Some(earlier) = options.earlier {
+            features.earlier(earlier);
+        }
         let bare = optics::Skin::of(options.tone, options.melanin).density(0.0, 0.0);
         let look =
             (!uvs.is_empty()).then(|| look::Look::face(uvs, skin.mm_per_uv(), options.seed, bare));

@@ -50,6 +50,17 @@ pub enum ImageFormat {
     Jpeg,
 }
 
+/// What the same skin was like at an earlier visit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// So many of its spots were not there yet, evenly from all of them.
+    pub missing_spots: usize,
+    /// Factor on the diameter of every red area, at most 1.
+    pub red_diameter: f64,
+    /// Factor on the depth of every wrinkle.
+    pub wrinkle_depth: f64,
+}
+
 /// Everything that decides a phantom: the same options give the same bytes.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhantomOptions {
@@ -76,6 +87,9 @@ pub struct PhantomOptions {
     /// The same skin captured once more: other noise, light within 15 %, a gradient, a
     /// shift below one pixel, white balance within 1 %.
     pub recapture: Option<u64>,
+    /// The same skin before some of what is on it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
     /// What the skin lies on.
     pub base: Base,
     /// Factor on the contrast of every feature.
@@ -120,6 +134,7 @@ impl Default for PhantomOptions {
             relief: true,
             landmarks: true,
             recapture: None,
+            earlier: None,
             base: Base::Face { levels: 3 },
             contrast_scale: 1.0,
             noise_scale: 1.0,
