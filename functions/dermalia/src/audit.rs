@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::cli::{AuditCommand, SweepArgs};
 use crate::output::{Failure, Output};
-use crate::serve::{Local, settings_of};
+use crate::place::Place;
 
 /// Entries shown in one go.
 const BATCH: usize = 500;
@@ -19,13 +19,13 @@ const BATCH: usize = 500;
 pub(crate) async fn run(command: &AuditCommand, output: &Output) -> Result<(), Failure> {
     match command {
         AuditCommand::Verify {
-            data,
+            place,
             practice,
             noted,
             certificate,
         } => {
-            let local = Local::beside(data)?;
-            let keys = [local.audit.key.public()];
+            let place = Place::of(&place.data).await?;
+            let keys = [place.audit.key.public()];
             let mut noted: Option<NotedHead> = noted.clone();
             let mut practice: Option<PracticeId> = practice
                 .as_deref()
@@ -43,12 +43,12 @@ pub(crate) async fn run(command: &AuditCommand, output: &Output) -> Result<(), F
                 noted = Some(certificate.noted_head());
                 practice = Some(certificate.practice);
             }
-            verify_logs(&local, practice, noted.as_ref(), &keys, output).await?;
+            verify_logs(&place, practice, noted.as_ref(), &keys, output).await?;
         }
-        AuditCommand::Show { data, practice } => {
-            let local = Local::beside(data)?;
+        AuditCommand::Show { place, practice } => {
+            let place = Place::of(&place.data).await?;
             let practice = practice.parse().map_err(anyhow::Error::from)?;
-            show(&local, &practice, output).await?;
+            show(&place, &practice, output).await?;
         }
     }
     Ok(())
@@ -60,7 +60,7 @@ fn ensure_that(holds: bool, otherwise: &'static str) -> anyhow::Result<()> {
 }
 
 async fn verify_logs(
-    local: &Local,
+    place: &Place,
     practice: Option<PracticeId>,
     noted: Option<&NotedHead>,
     keys: &[dermalia_link::PublicKey],
@@ -70,7 +70,7 @@ async fn verify_logs(
         noted.is_none() || practice.is_some(),
         "a noted head belongs to one practice: name it with --practice"
     );
-    let store = local.audit.store.as_ref();
+    let store = place.audit.store.as_ref();
     let practices = match practice {
         Some(practice) => vec![practice],
         None => store.practices().await?,
@@ -91,10 +91,10 @@ async fn verify_logs(
     Ok(())
 }
 
-async fn show(local: &Local, practice: &PracticeId, output: &Output) -> anyhow::Result<()> {
+async fn show(place: &Place, practice: &PracticeId, output: &Output) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
-        let batch = local.audit.store.entries(practice, after, BATCH).await?;
+        let batch = place.audit.store.entries(practice, after, BATCH).await?;
         let Some(last) = batch.last() else {
             return Ok(());
         };
@@ -118,9 +118,7 @@ async fn show(local: &Local, practice: &PracticeId, output: &Output) -> anyhow::
 }
 
 pub(crate) async fn sweep(args: &SweepArgs, output: &Output) -> Result<(), Failure> {
-    let local = Local::beside(&args.data)?;
-    let settings = settings_of(&args.data)?;
-    let found = local.sweep(&settings).await?;
+    let found = Place::of(&args.place.data).await?.sweep().await?;
     let counts = found.counts();
     let mut text = if found.is_empty() {
         "Nothing was left behind.".to_owned()

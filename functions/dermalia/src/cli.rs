@@ -253,9 +253,8 @@ pub(crate) struct LinkArgs {
 pub(crate) struct RightsScan {
     /// The scan's identifier.
     pub(crate) scan: String,
-    /// The folder given to `serve --data`.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     /// The practice, where two practices use the same scan identifier.
     #[arg(long, value_name = "ID")]
     pub(crate) practice: Option<String>,
@@ -328,9 +327,8 @@ pub(crate) enum RightsCommand {
 pub(crate) enum AuditCommand {
     /// Check that the log is whole: no entry changed, missing or cut off.
     Verify {
-        /// The folder given to `serve --data`.
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: PlaceArgs,
         /// One practice; all by default.
         #[arg(long, value_name = "ID")]
         practice: Option<String>,
@@ -346,17 +344,15 @@ pub(crate) enum AuditCommand {
     Show {
         /// The practice.
         practice: String,
-        /// The folder given to `serve --data`.
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: PlaceArgs,
     },
 }
 
 #[derive(Args)]
 pub(crate) struct SweepArgs {
-    /// The folder given to `serve --data`.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 }
 
 /// Where a service keeps its data.

@@ -38,7 +38,7 @@ impl Place {
         practice.check()?;
         let credential = Credential::random()?;
         practice.credentials.rotate(&credential);
-        let Some(practice) = self.practices.put(practice).await? else {
+        let Some(practice) = self.ports.practices.put(practice).await? else {
             bail!("{id} is a practice already: see `practice terms` and `practice rotate`");
         };
         self.tell(&practice, Action::TermsChanged).await?;
@@ -87,7 +87,7 @@ impl Place {
     async fn list(&self, output: &Output) -> anyhow::Result<()> {
         let mut after = None;
         loop {
-            let page = self.practices.list(after.as_ref(), PAGE).await?;
+            let page = self.ports.practices.list(after.as_ref(), PAGE).await?;
             for practice in &page {
                 show(practice, output);
             }
@@ -105,10 +105,10 @@ impl Place {
         change: impl Fn(&mut Practice) -> Result<(), PracticeError>,
     ) -> anyhow::Result<Practice> {
         let id: PracticeId = id.parse()?;
-        let found = self.practices.get(&id).await?;
+        let found = self.ports.practices.get(&id).await?;
         let mut practice = found.with_context(|| format!("{id} is no practice here"))?;
         change(&mut practice)?;
-        let written = self.practices.put(practice).await?;
+        let written = self.ports.practices.put(practice).await?;
         written.with_context(|| format!("{id} was changed meanwhile: try again"))
     }
 

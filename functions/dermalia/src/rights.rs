@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use dermalia_record::audit::Actor;
 use dermalia_record::{Personal, ScanKey, ScanRecord};
 use dermalia_rights::{Correction, Package, Rights};
@@ -13,15 +13,15 @@ use serde_json::json;
 
 use crate::cli::{RightsCommand, RightsScan};
 use crate::output::{Failure, Output};
-use crate::serve::{Local, settings_of};
+use crate::place::Place;
 
 const OPERATOR: Actor = Actor::Operator;
 
 pub(crate) async fn run(command: &RightsCommand, output: &Output) -> Result<(), Failure> {
     let target = target_of(command);
-    let local = Local::beside(&target.data)?;
-    let rights = local.rights(settings_of(&target.data)?);
-    let scan = scan_key(&local, target).await?;
+    let place = Place::of(&target.place.data).await?;
+    let rights = place.rights()?;
+    let scan = place.scan(&target.scan, target.practice.as_deref()).await?;
     match command {
         RightsCommand::Access { out, .. } => {
             let package = rights.access(&scan, OPERATOR).await;
@@ -53,7 +53,7 @@ pub(crate) async fn run(command: &RightsCommand, output: &Output) -> Result<(), 
             let record = rights.rectify(&scan, &correction, OPERATOR).await;
             show(&record.map_err(anyhow::Error::from)?, "rectified", output);
         }
-        RightsCommand::Erase { .. } => erase(&local, &rights, &scan, output).await?,
+        RightsCommand::Erase { .. } => erase(&place, &rights, &scan, output).await?,
         RightsCommand::Restrict { lift, .. } => {
             let (record, what) = if *lift {
                 (rights.lift_restriction(&scan, OPERATOR).await, "lifted")
@@ -89,46 +89,14 @@ fn target_of(command: &RightsCommand) -> &RightsScan {
     }
 }
 
-/// Which scan is meant: also one that was erased, of which only the audit log knows.
-async fn scan_key(local: &Local, target: &RightsScan) -> anyhow::Result<ScanKey> {
-    let scan = target.scan.parse()?;
-    if let Some(practice) = &target.practice {
-        return Ok(ScanKey {
-            practice: practice.parse()?,
-            scan,
-        });
-    }
-    let mut practices: Vec<_> = local
-        .records
-        .all()
-        .await?
-        .into_iter()
-        .filter(|record| record.key.scan == scan)
-        .map(|record| record.key.practice)
-        .collect();
-    if practices.is_empty() {
-        for practice in local.audit.store.practices().await? {
-            if !local.audit.about(&practice, &scan).await?.is_empty() {
-                practices.push(practice);
-            }
-        }
-    }
-    match (practices.pop(), practices.is_empty()) {
-        (Some(practice), true) => Ok(ScanKey { practice, scan }),
-        (Some(_), false) => bail!("more than one practice has a scan of that id: name one"),
-        (None, _) => bail!("there is no such scan, or its retention has ended"),
-    }
-}
-
 async fn erase(
-    local: &Local,
+    place: &Place,
     rights: &Rights,
     scan: &ScanKey,
     output: &Output,
 ) -> anyhow::Result<()> {
     let certificate = rights.erase(scan, OPERATOR).await?;
-    // What only the stream of removals reaches, the outbox among it.
-    local.remove_due(&rights.settings).await?;
+    place.follow_removals().await?;
     output.result(
         &format!(
             "{scan} is erased: {} objects, {} bytes. The certificate: dermalia rights certificate",

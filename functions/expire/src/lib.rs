@@ -10,7 +10,8 @@ mod comparison;
 use dermalia_record::audit::{Action, Actor, AuditEntry, Draft, Hash, Inventory};
 use dermalia_record::port::{Cause, Head, ObjectStore, PortError, Ports, Removal};
 use dermalia_record::{
-    Audit, ScanRecord, findings_prefix, incoming_archive, incoming_prefix, report_prefix,
+    Audit, ScanRecord, findings_prefix, incoming_archive, incoming_prefix, packages_prefix,
+    report_prefix,
 };
 
 pub use comparison::{take_back, take_back_later};
@@ -41,10 +42,21 @@ pub async fn delete_objects(
     if let Some(report) = record.report_id {
         deleted += objects.delete_prefix(&report_prefix(report)).await?;
     }
-    deleted += objects.delete_prefix(&findings_prefix(&record.key)).await?;
-    deleted += objects.delete_prefix(&incoming_prefix(&record.key)).await?;
+    for prefix in prefixes(record) {
+        deleted += objects.delete_prefix(&prefix).await?;
+    }
     deleted += u64::from(objects.delete(&incoming_archive(&record.key)).await?);
     Ok(deleted)
+}
+
+/// Where objects of a scan lie, apart from its report and its archive.
+fn prefixes(record: &ScanRecord) -> [String; 3] {
+    let key = &record.key;
+    [
+        packages_prefix(key),
+        findings_prefix(key),
+        incoming_prefix(key),
+    ]
 }
 
 /// What is there of a scan: counts, and the hash of the list.
@@ -59,7 +71,7 @@ pub async fn inventory(ports: &Ports, record: &ScanRecord) -> Result<Inventory, 
         heads.extend(listing.objects);
         accesses = ports.accesses.list(report, LISTING).await?.len();
     }
-    for prefix in [findings_prefix(&record.key), incoming_prefix(&record.key)] {
+    for prefix in prefixes(record) {
         heads.extend(ports.objects.list(&prefix, LISTING).await?.objects);
     }
     heads.extend(ports.objects.head(&incoming_archive(&record.key)).await?);

@@ -1,5 +1,5 @@
-//! What a patient may ask for (Art. 15 to 21 GDPR), for the operator's command line and for
-//! the buttons of the report.
+//! What a patient may ask for (Art. 15 to 21 GDPR), for the operator's command line, for his
+//! call of the function, and for the buttons of the report.
 //!
 //! Each right is a change of the record by a conditional write, followed by steps that may
 //! be repeated, and ends with an entry in the audit log whose operation names the change.
@@ -10,6 +10,7 @@
 mod certificate;
 mod erase;
 mod mail;
+mod operator;
 mod package;
 mod rectify;
 mod request;
@@ -24,6 +25,7 @@ use dermalia_record::{Audit, Phase, ReportMessage, ScanKey, ScanRecord, Settings
 use dermalia_report_function::{LinkError, ask_for_later, mark_objects};
 
 pub use certificate::Certificate;
+pub use operator::{OperatorRequest, Shelf};
 pub use package::{Package, RECIPIENTS};
 pub use rectify::Correction;
 pub use request::Outcome;

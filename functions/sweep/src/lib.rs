@@ -16,6 +16,8 @@ use dermalia_record::{Audit, PracticeId, ScanKey, Settings, owner_of};
 /// For how many days files lie in `incoming/` at most: those of an upload that was never
 /// finished, and those of a scan whose analysis failed.
 pub const INCOMING_DAYS: i64 = 7;
+/// For how long a patient's copy lies there at most; the link to it lives for minutes.
+pub const PACKAGE_SECS: i64 = 86_400;
 /// Objects without a record are left alone for this long: a worker may be about to take
 /// them back itself.
 pub const GRACE_SECS: i64 = 3_600;
@@ -51,6 +53,8 @@ pub struct Found {
     pub bundles_deleted: u64,
     /// Files of uploads that were never finished, or whose analysis failed.
     pub uploads_deleted: u64,
+    /// Patients' copies whose time was up.
+    pub packages_deleted: u64,
     /// Objects without a record.
     pub orphan_objects: u64,
     /// Data keys without a record.
@@ -72,7 +76,7 @@ pub struct Found {
 impl Found {
     /// The counts with their names, for a person or a machine.
     #[must_use]
-    pub fn counts(&self) -> [(&'static str, u64); 14] {
+    pub fn counts(&self) -> [(&'static str, u64); 15] {
         [
             ("removed", self.removed),
             ("erasures_finished", self.erasures_finished),
@@ -80,6 +84,7 @@ impl Found {
             ("redated", self.redated),
             ("bundles_deleted", self.bundles_deleted),
             ("uploads_deleted", self.uploads_deleted),
+            ("packages_deleted", self.packages_deleted),
             ("orphan_objects", self.orphan_objects),
             ("orphan_keys", self.orphan_keys),
             ("orphan_accesses", self.orphan_accesses),
@@ -162,6 +167,7 @@ impl Sweep {
                 .await?;
         }
         self.incoming(&lying, uploads_idle, &mut found).await?;
+        self.packages(&mut found).await?;
         self.orphans(&lying, &mut found).await?;
         // What was re-dated or finished above is removed at once.
         let rest = self.due(also).await?;

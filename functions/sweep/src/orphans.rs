@@ -6,9 +6,11 @@ use dermalia_expire::inventory_of;
 use dermalia_record::audit::{Action, Actor, Draft};
 use dermalia_record::event::{object_created, trigger_of};
 use dermalia_record::port::{Head, PortError};
-use dermalia_record::{Phase, ReportId, ScanKey, findings_prefix, report_of, report_prefix};
+use dermalia_record::{
+    PACKAGES, Phase, ReportId, ScanKey, findings_prefix, owner_of, report_of, report_prefix,
+};
 
-use crate::{BATCH, Found, GRACE_SECS, INCOMING_DAYS, LISTING, Lying, Sweep};
+use crate::{BATCH, Found, GRACE_SECS, INCOMING_DAYS, LISTING, Lying, PACKAGE_SECS, Sweep};
 
 impl Sweep {
     fn is_older(&self, head: &Head, secs: i64) -> bool {
@@ -60,6 +62,22 @@ impl Sweep {
                 let event = object_created(&trigger.key, &trigger.version, trigger.bytes);
                 self.ports.uploads.send(&event, 0).await?;
                 found.uploads_announced += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Patients' copies: of a scan that is gone, and those that nobody fetches any more.
+    pub(crate) async fn packages(&self, found: &mut Found) -> Result<(), PortError> {
+        for head in self.ports.objects.list(PACKAGES, LISTING).await?.objects {
+            let is_old = self.is_older(&head, PACKAGE_SECS);
+            let is_orphan = self.is_older(&head, GRACE_SECS)
+                && match owner_of(&head.key) {
+                    Some((scan, _)) => self.ports.records.get(&scan).await?.is_none(),
+                    None => true,
+                };
+            if is_old || is_orphan {
+                found.packages_deleted += u64::from(self.ports.objects.delete(&head.key).await?);
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! for the objects of its own scan, each for one size and one checksum, and nothing else.
 //!
 //! The same offer, made again, gives what is still missing: so a cut line is taken up
-//! again. The manifest, or the archive, which starts the processing, is signed only when
+//! again, within a large file too, which comes in parts. The manifest, or the archive, which starts the processing, is signed only when
 //! all else is there.
 
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use crate::{Target, max_bytes, object_key};
 pub const META_SHA256: &str = "sha256";
 /// The largest offer that is read, in bytes.
 pub const MAX_OFFER_BYTES: usize = 256 << 10;
+
+/// The size of each part of a file that comes in parts, but the last.
+pub const PART_BYTES: u64 = 16 << 20;
 
 /// What a scanner wants to upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +46,22 @@ pub struct OfferedFile {
     pub bytes: u64,
     /// Its SHA-256 in lower-case hex.
     pub sha256: String,
+    /// The same of each of its parts, for a file of more than [`PART_BYTES`] that is to
+    /// come in parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+}
+
+impl OfferedFile {
+    /// Size and checksum of each part.
+    pub fn parts(&self) -> impl Iterator<Item = (u64, &str)> {
+        let mut rest = self.bytes;
+        self.parts.iter().map(move |sha256| {
+            let bytes = rest.min(PART_BYTES);
+            rest -= bytes;
+            (bytes, sha256.as_str())
+        })
+    }
 }
 
 /// A request that only whoever holds it can make, once or again, for a short time.
@@ -62,8 +81,24 @@ pub enum Place {
     Done,
     /// It is to be sent so.
     Send(SignedRequest),
+    /// Its parts are to be sent so, those that are there left out.
+    Parts {
+        /// A request for each part, in their order.
+        parts: Vec<Option<SignedRequest>>,
+    },
     /// It comes after the others.
     Later,
+}
+
+/// Where the parts of a file stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parts {
+    /// The store takes no parts: the file comes in one.
+    None,
+    /// A request for each that is not there.
+    Missing(Vec<Option<SignedRequest>>),
+    /// All were there, and the object is put together.
+    Whole,
 }
 
 /// Signs requests for the object store.
@@ -72,6 +107,12 @@ pub trait Signer: Send + Sync {
     /// A request that writes this object with this size and this SHA-256 (in hex), which
     /// the object then carries as [`META_SHA256`].
     async fn sign(&self, key: &str, bytes: u64, sha256: &str) -> Result<SignedRequest, PortError>;
+
+    /// Requests that write the parts of this file, each with its size and its SHA-256, or
+    /// the object put together out of them.
+    async fn sign_parts(&self, _key: &str, _file: &OfferedFile) -> Result<Parts, PortError> {
+        Ok(Parts::None)
+    }
 }
 
 /// Why an offer is not accepted.
@@ -133,18 +174,33 @@ impl Door {
             });
             places.push(if is_there { Place::Done } else { Place::Later });
         }
-        let others_done = offer
-            .files
-            .iter()
-            .zip(&places)
-            .all(|(file, place)| is_trigger(file) || *place == Place::Done);
-        for ((file, key), place) in offer.files.iter().zip(&keys).zip(&mut places) {
-            if *place == Place::Later && (others_done || !is_trigger(file)) {
-                let signed = self.signer.sign(key, file.bytes, &file.sha256).await?;
-                *place = Place::Send(signed);
+        for the_last in [false, true] {
+            let files = || offer.files.iter().zip(&keys);
+            let are_done =
+                |(file, place): (&OfferedFile, &Place)| is_trigger(file) || *place == Place::Done;
+            if the_last && !offer.files.iter().zip(&places).all(are_done) {
+                break;
+            }
+            for ((file, key), place) in files().zip(&mut places) {
+                if *place == Place::Later && is_trigger(file) == the_last {
+                    *place = self.place(key, file).await?;
+                }
             }
         }
         Ok(places)
+    }
+
+    /// How a file that is not there comes.
+    async fn place(&self, key: &str, file: &OfferedFile) -> Result<Place, PortError> {
+        if !file.parts.is_empty() {
+            match self.signer.sign_parts(key, file).await? {
+                Parts::None => {}
+                Parts::Missing(parts) => return Ok(Place::Parts { parts }),
+                Parts::Whole => return Ok(Place::Done),
+            }
+        }
+        let signed = self.signer.sign(key, file.bytes, &file.sha256).await?;
+        Ok(Place::Send(signed))
     }
 
     /// The keys of the files, if all of it is within the limits of a bundle.
@@ -175,9 +231,19 @@ impl Door {
                     "file: expected at most {limit} bytes, got {got}"
                 )));
             }
-            let is_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-            if file.sha256.len() != 64 || !file.sha256.bytes().all(is_hex) {
+            if !std::iter::once(&file.sha256)
+                .chain(&file.parts)
+                .all(is_sha256)
+            {
                 return Err(refused("sha256: expected 64 digits of lower-case hex"));
+            }
+            let parts = file.bytes.div_ceil(PART_BYTES);
+            let are_parts = parts > 1 && u64::try_from(file.parts.len()).is_ok_and(|n| n == parts);
+            if !file.parts.is_empty() && !are_parts {
+                return Err(refused(format!(
+                    "parts: expected one for each {PART_BYTES} bytes of a file of more, got {}",
+                    file.parts.len()
+                )));
             }
             total = total.saturating_add(file.bytes);
             let key = object_key(scan, &target).map_err(refused)?;
@@ -194,6 +260,10 @@ impl Door {
         }
         Ok(keys)
     }
+}
+
+fn is_sha256(text: &String) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whether this file starts the processing.

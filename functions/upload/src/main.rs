@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
-use dermalia_cloud::DynamoRecords;
-use dermalia_cloud::{Deployment, lambda, telemetry};
+use dermalia_cloud::{Deployment, DynamoRecords, ObjectPart, lambda, telemetry};
+use dermalia_record::port::PortError;
 use dermalia_scan::Limits;
-use dermalia_upload::door::{Door, DoorError, MAX_OFFER_BYTES, Offer};
+use dermalia_upload::door::{
+    Door, DoorError, MAX_OFFER_BYTES, Offer, OfferedFile, Parts, SignedRequest, Signer,
+};
 use dermalia_upload::mail_events::{EventSecret, SignedEvent, mail_event, note, verify};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -88,15 +90,25 @@ impl MailEvents {
 struct Presigner(Arc<dermalia_cloud::S3Objects>);
 
 #[async_trait::async_trait]
-impl dermalia_upload::door::Signer for Presigner {
-    async fn sign(
-        &self,
-        key: &str,
-        bytes: u64,
-        sha256: &str,
-    ) -> Result<dermalia_upload::door::SignedRequest, dermalia_record::port::PortError> {
+impl Signer for Presigner {
+    async fn sign(&self, key: &str, bytes: u64, sha256: &str) -> Result<SignedRequest, PortError> {
         let (url, headers) = self.0.presign_put(key, bytes, sha256).await?;
-        Ok(dermalia_upload::door::SignedRequest { url, headers })
+        Ok(SignedRequest { url, headers })
+    }
+
+    async fn sign_parts(&self, key: &str, file: &OfferedFile) -> Result<Parts, PortError> {
+        let part = |(bytes, sha256): (u64, &str)| ObjectPart {
+            bytes,
+            sha256: sha256.to_owned(),
+        };
+        let parts: Vec<ObjectPart> = file.parts().map(part).collect();
+        let Some(requests) = self.0.presign_parts(key, &file.sha256, &parts).await? else {
+            return Ok(Parts::Whole);
+        };
+        let signed = |request: Option<dermalia_cloud::Presigned>| {
+            request.map(|(url, headers)| SignedRequest { url, headers })
+        };
+        Ok(Parts::Missing(requests.into_iter().map(signed).collect()))
     }
 }
 

@@ -9,7 +9,9 @@ use dermalia_embedded::{Database, MemoryObjects, SqlitePractices};
 use dermalia_record::port::{Body, Metadata, ObjectStore, ObjectWrite, PortError, PracticeStore};
 use dermalia_record::{Credential, ManualClock, Practice};
 use dermalia_scan::Limits;
-use dermalia_upload::door::{Door, DoorError, Offer, OfferedFile, Place, SignedRequest, Signer};
+use dermalia_upload::door::{
+    Door, DoorError, Offer, OfferedFile, PART_BYTES, Parts, Place, SignedRequest, Signer,
+};
 
 /// Signs by naming what it signs.
 struct Plain;
@@ -21,6 +23,20 @@ impl Signer for Plain {
             url: key.to_owned(),
             headers: vec![("content-length".to_owned(), format!("{bytes} {sha256}"))],
         })
+    }
+
+    /// Parts whose checksum begins with a `d` are there.
+    async fn sign_parts(&self, key: &str, file: &OfferedFile) -> Result<Parts, PortError> {
+        let mut places = Vec::new();
+        for (bytes, sha256) in file.parts() {
+            let is_there = sha256.starts_with('d');
+            let request = self.sign(key, bytes, sha256).await?;
+            places.push((!is_there).then_some(request));
+        }
+        if places.iter().all(Option::is_none) {
+            return Ok(Parts::Whole);
+        }
+        Ok(Parts::Missing(places))
     }
 }
 
@@ -47,6 +63,16 @@ fn file(name: &str, digit: &str) -> OfferedFile {
         name: (!name.is_empty()).then(|| name.to_owned()),
         bytes: 3,
         sha256: digit.repeat(64),
+        parts: vec![],
+    }
+}
+
+/// A file of these parts, the last of 7 bytes.
+fn in_parts(name: &str, digits: &[&str]) -> OfferedFile {
+    OfferedFile {
+        bytes: PART_BYTES * (digits.len() as u64 - 1) + 7,
+        parts: digits.iter().map(|digit| digit.repeat(64)).collect(),
+        ..file(name, "b")
     }
 }
 
@@ -109,6 +135,8 @@ async fn offers_beyond_what_a_bundle_can_be() {
         bytes: u64::MAX,
         ..file("white.jpg", "b")
     };
+    let mut too_few = in_parts("face.obj", &["a", "a", "a"]);
+    too_few.parts.pop();
     let manifest = file("manifest.json", "a");
     for files in [
         vec![],
@@ -124,6 +152,9 @@ async fn offers_beyond_what_a_bundle_can_be() {
             file("white.jpg", "b"),
         ],
         vec![manifest.clone(), large],
+        vec![manifest.clone(), in_parts("face.obj", &["a"])],
+        vec![manifest.clone(), in_parts("face.obj", &["a", "x"])],
+        vec![manifest.clone(), too_few],
         (0..2_000)
             .map(|n| file(&format!("f{n}"), "b"))
             .chain([manifest.clone()])
@@ -141,4 +172,42 @@ async fn offers_beyond_what_a_bundle_can_be() {
     let archive = offer("praxis-nord", vec![file("", "c")]);
     let places = door.answer(nord.reveal(), &archive).await.unwrap();
     assert!(matches!(&places[0], Place::Send(r) if r.url == "incoming/praxis-nord/SCAN-0001.zip"));
+}
+
+#[tokio::test]
+async fn a_large_file_comes_in_parts_and_the_manifest_after_the_last() {
+    let (door, _, [nord, _]) = door().await;
+    let answer = async |digits: &[&str]| {
+        let files = vec![file("manifest.json", "a"), in_parts("face.obj", digits)];
+        let offer = offer("praxis-nord", files);
+        door.answer(nord.reveal(), &offer).await.unwrap()
+    };
+    let places = answer(&["b", "d", "c"]).await;
+    assert_eq!(places[0], Place::Later);
+    let Place::Parts { parts } = &places[1] else {
+        panic!("{places:?}");
+    };
+    let signed: Vec<Option<&str>> = parts
+        .iter()
+        .map(|request| Some(request.as_ref()?.headers[0].1.as_str()))
+        .collect();
+    let expected = [
+        Some(format!("{PART_BYTES} {}", "b".repeat(64))),
+        None,
+        Some(format!("7 {}", "c".repeat(64))),
+    ];
+    assert_eq!(signed, expected.each_ref().map(Option::as_deref));
+    // All there: put together, and the manifest's time has come at once.
+    let places = answer(&["d", "d"]).await;
+    assert_eq!(places[1], Place::Done);
+    assert!(matches!(&places[0], Place::Send(r) if r.url.ends_with("/manifest.json")));
+    // The archive too.
+    let archive = offer("praxis-nord", vec![in_parts("", &["d", "d"])]);
+    let places = door.answer(nord.reveal(), &archive).await.unwrap();
+    assert_eq!(places, [Place::Done]);
+    let said = serde_json::to_value(&Place::Parts { parts: vec![None] }).unwrap();
+    assert_eq!(
+        said,
+        serde_json::json!({ "state": "parts", "parts": [null] })
+    );
 }

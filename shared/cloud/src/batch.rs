@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use crate::queue::{SqsQueue, receipt};
 use crate::stream::{BatchAnswer, BatchItem};
-use crate::telemetry::{Metric, with_trace};
+use crate::telemetry::{Metric, current_trace, note_trace, with_trace};
 
 /// What is kept back of a function's time, to answer in.
 const MARGIN: Duration = Duration::from_secs(3);
@@ -50,6 +50,16 @@ struct RawAttributes {
     sent_timestamp: Option<String>,
     #[serde(rename = "AWSTraceHeader")]
     trace: Option<String>,
+}
+
+/// Whether an event is a batch of a queue's messages.
+pub(crate) fn is_batch(event: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Batch {
+        #[serde(rename = "Records")]
+        _records: Vec<serde::de::IgnoredAny>,
+    }
+    serde_json::from_str::<Batch>(event).is_ok()
 }
 
 /// What a batch came to.
@@ -118,7 +128,10 @@ where
             body: message.body.clone(),
             attempt,
         });
-        let work = with_trace(message.attributes.trace.clone(), work);
+        // What came without a trace goes on under this call's own.
+        let trace = message.attributes.trace.clone().or_else(current_trace);
+        note_trace(&tracing::Span::current(), trace.as_deref());
+        let work = with_trace(trace, work);
         let (result, was_cut_short) = match alone(left, work).await {
             Ok(result) => (result, false),
             Err(cut) => (Err(HandleError::again(cut)), true),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use dermalia_link::{KeyId, SigningKey};
 use dermalia_record::port::{Email, Mailer, PortError, Ports};
 use dermalia_record::{Clock, Settings, SystemClock, Vault};
@@ -78,9 +78,14 @@ impl Mailer for NoMailer {
 impl Deployment {
     /// Reads region, credentials and end points as every AWS client does.
     pub async fn from_env() -> Self {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        // So that CloudTrail tells which function has called.
+        let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok();
+        if let Some(name) = function.and_then(|name| AppName::new(name).ok()) {
+            loader = loader.app_name(name);
+        }
         Self {
-            config,
+            config: loader.load().await,
             clock: Arc::new(SystemClock::default()),
             named: BTreeMap::new(),
         }
@@ -95,6 +100,11 @@ impl Deployment {
         let mut deployment = Self::from_env().await;
         let named = &mut deployment.named;
         named.insert("TABLE_NAME", format!("dermalia-{stage}"));
+        named.insert("KEYS_TABLE_NAME", format!("dermalia-{stage}-keys"));
+        named.insert("DATA_KEY_ARN", format!("alias/dermalia-{stage}"));
+        named.insert("INCOMING_BUCKET", format!("dermalia-{stage}-incoming"));
+        named.insert("FINDINGS_BUCKET", format!("dermalia-{stage}-findings"));
+        named.insert("REPORTS_BUCKET", format!("dermalia-{stage}-reports"));
         named.insert("SIGNING_KEY_SECRET", "dermalia/signing-key".to_owned());
         named.insert("MAX_RECEIVES", "5".to_owned());
         let client = aws_sdk_sqs::Client::new(&deployment.config);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::batch::{Counters, alone, deal_with, left};
+use crate::batch::{Counters, alone, deal_with, is_batch, left};
 use crate::queue::SqsQueue;
 use crate::stream::{BatchAnswer, BatchItem, removals};
 use crate::telemetry::{self, Metric};
@@ -58,8 +58,14 @@ where
             event: payload.to_string(),
             until: Instant::now() + left,
         };
-        let span = tracing::info_span!("invocation", request_id = context.request_id);
-        let work = telemetry::with_trace(context.xray_trace_id, handler(invocation));
+        let span = tracing::info_span!(
+            "invocation",
+            request_id = context.request_id,
+            trace_id = tracing::field::Empty
+        );
+        let trace = context.xray_trace_id;
+        telemetry::note_trace(&span, trace.as_deref());
+        let work = telemetry::with_trace(trace, handler(invocation));
         async move {
             let answer = work.instrument(span).await?;
             Ok::<Value, Error>(serde_json::to_value(answer)?)
@@ -84,8 +90,37 @@ where
     N: Fn(String, String) -> G,
     G: Future<Output = ()>,
 {
-    let (queue, handle, note_dead) = (&queue, &handle, &note_dead);
+    serve_queue_and(function, queue, handle, note_dead, |_| async {
+        Err("expected a batch of messages".into())
+    })
+    .await
+}
+
+/// The same for a function that is also called by name: what is no batch of messages is
+/// answered by `direct`.
+///
+/// # Errors
+/// When the runtime fails.
+pub async fn serve_queue_and<H, F, N, G, D, A>(
+    function: &'static str,
+    queue: SqsQueue,
+    handle: H,
+    note_dead: N,
+    direct: D,
+) -> Result<(), Error>
+where
+    H: Fn(Message) -> F,
+    F: Future<Output = Result<Counters, HandleError>> + Send + 'static,
+    N: Fn(String, String) -> G,
+    G: Future<Output = ()>,
+    D: Fn(Invocation) -> A,
+    A: Future<Output = Result<Value, Error>>,
+{
+    let (queue, handle, note_dead, direct) = (&queue, &handle, &note_dead, &direct);
     serve(|invocation| async move {
+        if !is_batch(&invocation.event) {
+            return direct(invocation).await;
+        }
         let done = deal_with(
             &invocation.event,
             queue,
@@ -95,7 +130,7 @@ where
         )
         .await?;
         telemetry::emit(function, &done.metrics);
-        Ok(done.answer)
+        Ok(serde_json::to_value(done.answer)?)
     })
     .await
 }
@@ -118,7 +153,9 @@ where
             let result = match removal.removal {
                 Ok(removal) => {
                     metrics.extend(lag(&removal));
-                    let work = alone(left(invocation.until), handle(removal));
+                    // A task of its own does not know the trace.
+                    let work = telemetry::with_trace(telemetry::current_trace(), handle(removal));
+                    let work = alone(left(invocation.until), work);
                     work.await
                         .unwrap_or_else(|cut| Err(HandleError::again(cut)))
                 }

@@ -16,21 +16,21 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::{failure, is_code, is_status};
 
-const PORT: &str = "objects";
+pub(crate) const PORT: &str = "objects";
 /// S3 deletes at most this many versions in one call.
 const DELETE_BATCH: usize = 1_000;
 /// How often a deletion looks again for what was written meanwhile.
 const MAX_ROUNDS: usize = 10_000;
 
 /// How long a signed request can be made.
-pub(crate) const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
+pub const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Names of the three buckets.
 #[derive(Debug, Clone)]
 pub struct Buckets {
     /// For `incoming/`.
     pub incoming: String,
-    /// For `findings/`.
+    /// For `findings/` and `packages/`.
     pub findings: String,
     /// For `reports/`.
     pub reports: String,
@@ -44,12 +44,12 @@ impl Buckets {
     pub fn of(&self, operation: &'static str, key: &str) -> Result<&str, PortError> {
         match key.split_once('/').map(|(first, _)| first) {
             Some("incoming") => Ok(&self.incoming),
-            Some("findings") => Ok(&self.findings),
+            Some("findings" | "packages") => Ok(&self.findings),
             Some("reports") => Ok(&self.reports),
             _ => Err(PortError::permanent(
                 PORT,
                 operation,
-                "expected a key under incoming/, findings/ or reports/, got another",
+                "expected a key under incoming/, findings/, packages/ or reports/, got another",
             )),
         }
     }
@@ -59,8 +59,8 @@ impl Buckets {
 /// neither a delete marker nor an older version stays behind.
 #[derive(Debug, Clone)]
 pub struct S3Objects {
-    client: Client,
-    buckets: Buckets,
+    pub(crate) client: Client,
+    pub(crate) buckets: Buckets,
 }
 
 /// One version, or a delete marker.
@@ -114,6 +114,25 @@ impl S3Objects {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         Ok((signed.uri().to_owned(), headers))
+    }
+
+    /// A request that reads an object as it is now, for as short a while.
+    ///
+    /// # Errors
+    /// When the key lies in no bucket.
+    pub async fn presign_get(&self, key: &str) -> Result<String, PortError> {
+        const OPERATION: &str = "presign";
+        let validity = PresigningConfig::expires_in(SIGNED_FOR)
+            .map_err(|_| PortError::permanent(PORT, OPERATION, "validity"))?;
+        let signed = self
+            .client
+            .get_object()
+            .bucket(self.buckets.of(OPERATION, key)?)
+            .key(key)
+            .presigned(validity)
+            .await
+            .map_err(|e| failure(PORT, OPERATION, &e))?;
+        Ok(signed.uri().to_owned())
     }
 
     /// The versions under a prefix, until `enough` says that no more are wanted; and

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
+use tracing::Span;
 use tracing_subscriber::EnvFilter;
 
 tokio::task_local! {
@@ -40,6 +41,18 @@ pub async fn with_trace<F: Future>(trace: Option<String>, work: F) -> F::Output 
 #[must_use]
 pub fn current_trace() -> Option<String> {
     TRACE.try_with(Clone::clone).ok().flatten()
+}
+
+/// Writes a trace's id into the fields of a span, and so into every line under it.
+pub(crate) fn note_trace(span: &Span, trace: Option<&str>) {
+    // `Root=1-…;Parent=…;Sampled=1`: the root is the same along the whole way.
+    let root = trace.and_then(|header| {
+        let mut parts = header.split(';');
+        parts.find_map(|part| part.trim().strip_prefix("Root="))
+    });
+    if let Some(root) = root {
+        span.record("trace_id", root);
+    }
 }
 
 /// What a metric counts in.

@@ -7,6 +7,7 @@
 //! findings/{practice}/{scan}/bundle/{run}/{file}  the bundle without metadata and patient,
 //!                                              for as long as the practice has agreed
 //! reports/{report}/{asset}                     what the link can reach
+//! packages/{practice}/{scan}/{name}            a patient's copy, for a day at most
 //! ```
 
 use dermalia_link::ReportId;
@@ -18,6 +19,9 @@ use crate::record::{RunId, ScanKey};
 const MANIFEST: &str = "manifest.json";
 /// The folder of kept bundles among the runs; no run is named so.
 const BUNDLE: &str = "bundle";
+
+/// What the keys of patients' copies begin with.
+pub const PACKAGES: &str = "packages/";
 
 /// The longest file name that a bundle may carry, in bytes of UTF-8.
 pub(crate) const MAX_FILE_NAME_BYTES: usize = 128;
@@ -137,8 +141,14 @@ pub fn bundle_prefix(scan: &ScanKey, run: &RunId) -> String {
     format!("{}{run}/", bundles_prefix(scan))
 }
 
-/// The scan that an object under `findings/` or `incoming/` belongs to, and whether it is
-/// of a raw bundle.
+/// `packages/{practice}/{scan}/`: a patient's own copies, until they are fetched.
+#[must_use]
+pub fn packages_prefix(scan: &ScanKey) -> String {
+    format!("{PACKAGES}{}/{}/", scan.practice, scan.scan)
+}
+
+/// The scan that an object under `findings/`, `incoming/` or `packages/` belongs to, and
+/// whether it is of a raw bundle.
 #[must_use]
 pub fn owner_of(key: &str) -> Option<(ScanKey, bool)> {
     let mut parts = key.split('/');
@@ -149,6 +159,7 @@ pub fn owner_of(key: &str) -> Option<(ScanKey, bool)> {
         ("incoming", Some(_)) => (scan, true),
         ("incoming", None) => (scan.strip_suffix(".zip")?, true),
         ("findings", Some(run)) => (scan, run == BUNDLE),
+        ("packages", Some(_)) => (scan, false),
         _ => return None,
     };
     let scan = scan.parse().ok()?;
@@ -241,6 +252,7 @@ mod tests {
             (incoming_archive(&scan()), true),
             (run_artefact(&scan(), &run, "findings.json").unwrap(), false),
             (kept, true),
+            (format!("{}access.zip", packages_prefix(&scan())), false),
         ] {
             assert_eq!(owner_of(&key), Some((scan(), is_raw)), "{key}");
         }

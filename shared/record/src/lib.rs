@@ -32,9 +32,9 @@ pub use dermalia_link::{META_RENEWAL, ReportId};
 pub use event::{EventError, UploadEvent};
 pub use id::{IdError, PracticeId, ScanId, random_report_id};
 pub use keys::{
-    BundleForm, KeyError, bundle_prefix, bundles_prefix, findings_prefix, incoming_archive,
-    incoming_file, incoming_manifest, incoming_prefix, owner_of, report_asset, report_of,
-    report_prefix, run_artefact, run_prefix,
+    BundleForm, KeyError, PACKAGES, bundle_prefix, bundles_prefix, findings_prefix,
+    incoming_archive, incoming_file, incoming_manifest, incoming_prefix, owner_of, packages_prefix,
+    report_asset, report_of, report_prefix, run_artefact, run_prefix,
 };
 pub use logo::{Logo, LogoFormError, MAX_LOGO_BYTES};
 pub use mail_return::{MailReturn, ReturnedMail};

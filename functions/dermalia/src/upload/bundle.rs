@@ -1,12 +1,14 @@
 //! The bundle to be sent: its files with their checksums, held to its own manifest.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use dermalia_scan::manifest::FileEntry;
 use dermalia_scan::{Archive, BundleSource, Folder, Limits, MANIFEST_NAME, Manifest, ScanError};
-use dermalia_upload::door::{Offer, OfferedFile};
+use dermalia_upload::door::{Offer, OfferedFile, PART_BYTES};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
 use super::line::Trouble;
 use crate::output::Failure;
@@ -25,11 +27,26 @@ pub(super) struct Bundle {
 pub(super) struct Part(PathBuf);
 
 impl Part {
-    /// The content as it is now. It was measured before: the other end compares.
-    pub(super) async fn content(&self) -> Result<Vec<u8>, Trouble> {
-        let read = tokio::fs::read(&self.0).await;
-        read.with_context(|| format!("{} cannot be read", self.0.display()))
-            .map_err(|error| Trouble::Refused(error.into()))
+    /// The content between these bytes as it is now. It was measured before: the other end
+    /// compares.
+    pub(super) async fn content(&self, range: Range<u64>) -> Result<Vec<u8>, Trouble> {
+        let read = async {
+            let mut file = tokio::fs::File::open(&self.0).await?;
+            file.seek(SeekFrom::Start(range.start)).await?;
+            let mut content = Vec::new();
+            let most = range.end - range.start;
+            file.take(most).read_to_end(&mut content).await?;
+            std::io::Result::Ok(content)
+        };
+        let content = read.await;
+        let content = content
+            .with_context(|| format!("{} cannot be read", self.0.display()))
+            .map_err(|error| Trouble::Refused(error.into()))?;
+        if u64::try_from(content.len()).ok() != Some(range.end - range.start) {
+            let changed = anyhow!("{} was changed while it was being sent", self.0.display());
+            return Err(Trouble::Refused(changed.into()));
+        }
+        Ok(content)
     }
 }
 
@@ -58,24 +75,21 @@ impl Bundle {
         }
         let manifest =
             Manifest::parse(&folder.read(MANIFEST_NAME, limits.manifest_bytes)?, limits)?;
-        let (mut files, mut parts) = (vec![], vec![]);
+        let (mut files, mut offered, mut parts) = (vec![], vec![], vec![]);
         for entry in &entries {
             let content = folder.read(&entry.name, limits.unpacked_bytes)?;
-            files.push(FileEntry::of(entry.name.clone(), &content));
+            let file = FileEntry::of(entry.name.clone(), &content);
+            offered.push(offer_of(Some(file.name.clone()), &file, &content));
+            files.push(file);
             parts.push(Part(path.join(&entry.name)));
         }
         check(&manifest, |name| {
             Ok(files.iter().find(|file| file.name == name).cloned())
         })?;
-        let files = files.into_iter().map(|file| OfferedFile {
-            name: Some(file.name),
-            bytes: file.bytes,
-            sha256: file.sha256,
-        });
         Ok(Self {
             practice: manifest.practice_id.clone(),
             scan: manifest.scan_id.clone(),
-            files: files.collect(),
+            files: offered,
             parts,
         })
     }
@@ -95,15 +109,12 @@ impl Bundle {
             let content = archive.read(name, limits.unpacked_bytes)?;
             Ok(Some(FileEntry::of(name, &content)))
         })?;
-        let whole = FileEntry::of("", &std::fs::read(path).with_context(unreadable)?);
+        let content = std::fs::read(path).with_context(unreadable)?;
+        let whole = FileEntry::of("", &content);
         Ok(Self {
             practice: manifest.practice_id.clone(),
             scan: manifest.scan_id.clone(),
-            files: vec![OfferedFile {
-                name: None,
-                bytes: whole.bytes,
-                sha256: whole.sha256,
-            }],
+            files: vec![offer_of(None, &whole, &content)],
             parts: vec![Part(path.to_owned())],
         })
     }
@@ -115,6 +126,23 @@ impl Bundle {
             scan: self.scan.clone(),
             files: self.files.clone(),
         }
+    }
+}
+
+/// A file as the door is told of it; a large one with its parts.
+fn offer_of(name: Option<String>, file: &FileEntry, content: &[u8]) -> OfferedFile {
+    let part_bytes = usize::try_from(PART_BYTES).unwrap_or(usize::MAX);
+    let parts = if content.len() > part_bytes {
+        let parts = content.chunks(part_bytes);
+        parts.map(|part| FileEntry::of("", part).sha256).collect()
+    } else {
+        vec![]
+    };
+    OfferedFile {
+        name,
+        bytes: file.bytes,
+        sha256: file.sha256.clone(),
+        parts,
     }
 }
 

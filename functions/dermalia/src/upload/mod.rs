@@ -3,6 +3,7 @@
 mod bundle;
 mod line;
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,7 @@ pub(crate) async fn run(args: &UploadArgs, output: &Output) -> Result<(), Failur
             "files": files,
             "bytes": bytes,
             "already": done.already,
+            "sent_bytes": done.sent_bytes,
             "seconds": start.elapsed().as_secs_f64(),
         }),
     );
@@ -94,6 +96,8 @@ struct Sending {
 struct Done {
     /// How many files an earlier run had brought.
     already: usize,
+    /// How many bytes this one has.
+    sent_bytes: u64,
 }
 
 impl Sending {
@@ -102,7 +106,7 @@ impl Sending {
     /// there says nothing any more.
     async fn run(&self, output: &Output) -> Result<Done, Failure> {
         let bar = output.progress(total_bytes(&self.offer));
-        let mut already = None;
+        let (mut already, mut sent_bytes) = (None, 0);
         let mut fruitless = 0;
         loop {
             let trouble = match self.line.ask(&self.offer).await {
@@ -114,6 +118,7 @@ impl Sending {
                         break;
                     }
                     let round = self.send(&places, &bar).await?;
+                    sent_bytes += round.sent_bytes;
                     if round.took_last {
                         break;
                     }
@@ -144,51 +149,74 @@ impl Sending {
         bar.finish_and_clear();
         Ok(Done {
             already: already.unwrap_or(0),
+            sent_bytes,
         })
     }
 
     fn bytes_here(&self, places: &[Place]) -> u64 {
         let files = self.offer.files.iter().zip(places);
-        files
-            .filter(|(_, place)| **place == Place::Done)
-            .map(|(file, _)| file.bytes)
-            .sum()
+        let here = |(file, place): (&OfferedFile, &Place)| match place {
+            Place::Done => file.bytes,
+            Place::Parts { parts } => {
+                let there = file.parts().zip(parts).filter(|(_, asked)| asked.is_none());
+                there.map(|((bytes, _), _)| bytes).sum()
+            }
+            Place::Send(_) | Place::Later => 0,
+        };
+        files.map(here).sum()
     }
 
-    /// Sends what is to be sent now, some files at a time.
+    /// What is to be sent now: whole files, and parts of large ones.
+    fn pieces(&self, places: &[Place]) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let files = self.offer.files.iter().zip(&self.parts);
+        for ((file, part), place) in files.zip(places) {
+            let piece = |range, request: &SignedRequest, is_last| Piece {
+                file: file.clone(),
+                part: part.clone(),
+                range,
+                request: request.clone(),
+                is_last,
+            };
+            match place {
+                Place::Send(request) => {
+                    pieces.push(piece(0..file.bytes, request, bundle::is_last(file)));
+                }
+                Place::Parts { parts } => {
+                    let mut start = 0;
+                    for ((bytes, _), request) in file.parts().zip(parts) {
+                        let range = start..start + bytes;
+                        start += bytes;
+                        // Whole only when the door has put it together.
+                        pieces.extend(request.iter().map(|r| piece(range.clone(), r, false)));
+                    }
+                }
+                Place::Done | Place::Later => {}
+            }
+        }
+        pieces
+    }
+
+    /// Sends what is to be sent now, some at a time.
     async fn send(&self, places: &[Place], bar: &indicatif::ProgressBar) -> Result<Round, Failure> {
-        let mut waiting = self
-            .offer
-            .files
-            .iter()
-            .zip(&self.parts)
-            .zip(places)
-            .filter_map(|((file, part), place)| match place {
-                Place::Send(request) => Some((file, part, request)),
-                Place::Done | Place::Later => None,
-            });
+        let mut waiting = self.pieces(places).into_iter();
         let mut round = Round::default();
         let mut under_way = JoinSet::new();
         loop {
             while under_way.len() < self.at_a_time && round.trouble.is_none() {
-                let Some((file, part, request)) = waiting.next() else {
+                let Some(piece) = waiting.next() else {
                     break;
                 };
-                under_way.spawn(send_one(
-                    self.line.clone(),
-                    file.clone(),
-                    part.clone(),
-                    request.clone(),
-                    bar.clone(),
-                ));
+                under_way.spawn(send_one(self.line.clone(), piece, bar.clone()));
             }
             let Some(ended) = under_way.join_next().await else {
                 return Ok(round);
             };
             match ended.context("a file was not sent")? {
-                Ok(is_last) => {
+                Ok(piece) => {
                     round.sent += 1;
-                    round.took_last |= is_last;
+                    round.sent_bytes += piece.range.end - piece.range.start;
+                    round.took_last |= piece.is_last;
                 }
                 Err(Trouble::Passing(reason)) => round.trouble = Some(reason),
                 Err(Trouble::Refused(failure)) => return Err(failure),
@@ -201,20 +229,26 @@ impl Sending {
 #[derive(Default)]
 struct Round {
     sent: usize,
+    sent_bytes: u64,
     took_last: bool,
     /// Why it is not whole.
     trouble: Option<String>,
 }
 
-/// Sends one file; whether it was the one that starts the processing.
-async fn send_one(
-    line: Line,
+/// A file, or a part of one, on its way.
+struct Piece {
     file: OfferedFile,
     part: Part,
+    /// Which bytes of it.
+    range: Range<u64>,
     request: SignedRequest,
-    bar: indicatif::ProgressBar,
-) -> Result<bool, Trouble> {
-    let content = part.content().await?;
-    line.put(&file, &request, content, &bar).await?;
-    Ok(bundle::is_last(&file))
+    /// Whether it starts the processing.
+    is_last: bool,
+}
+
+/// Sends one piece and gives it back.
+async fn send_one(line: Line, piece: Piece, bar: indicatif::ProgressBar) -> Result<Piece, Trouble> {
+    let content = piece.part.content(piece.range.clone()).await?;
+    line.put(&piece.file, &piece.request, content, &bar).await?;
+    Ok(piece)
 }
