@@ -11,6 +11,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use dermalia_link::{AccessMessage, RequestMessage};
 use dermalia_record::event::{Notification, parse_batch};
 use dermalia_record::{BundleForm, ReportMessage};
 
@@ -38,6 +39,15 @@ fn every_file_is_parsed() {
             for message in parse_batch(&text).unwrap() {
                 ReportMessage::parse(&message.body).unwrap_or_else(|e| panic!("{file}: {e}"));
             }
+        } else if file.starts_with("sqs_batch_accesses") {
+            for message in parse_batch(&text).unwrap() {
+                let read = serde_json::from_str::<AccessMessage>(&message.body);
+                read.unwrap_or_else(|e| panic!("{file}: {e}"));
+            }
+        } else if file.starts_with("sqs_batch_requests") {
+            for message in parse_batch(&text).unwrap() {
+                RequestMessage::parse(&message.body).unwrap_or_else(|e| panic!("{file}: {e}"));
+            }
         } else if file.starts_with("sqs_batch_") {
             for message in parse_batch(&text).unwrap() {
                 Notification::parse(&message.body).unwrap_or_else(|e| panic!("{file}: {e}"));
@@ -46,6 +56,10 @@ fn every_file_is_parsed() {
             // What it says is read by `dermalia-cloud`, whose tests do so.
             let event: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert!(event["Records"][0]["dynamodb"].is_object(), "{file}");
+        } else if file.starts_with("rights_") {
+            // What it asks for is read by `dermalia-rights`, whose tests do so.
+            let call: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert!(call["right"].is_string(), "{file}");
         } else {
             panic!("{file}: no test knows what this is");
         }

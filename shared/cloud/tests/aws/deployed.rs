@@ -2,23 +2,32 @@
 //! practice's upload to the report, its link and one e-mail, and on to the deletion of
 //! every version.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use dermalia_cloud::S3Objects;
+use dermalia_cloud::telemetry::with_trace;
 use dermalia_link::{KeyId, KeySet, SigningKey, verify};
 use dermalia_record::event::object_created;
-use dermalia_record::port::{Cause, ObjectStore, PracticeStore, Queue, RecordStore, Written};
+use dermalia_record::port::{ObjectStore, PracticeStore, Queue};
 use dermalia_record::{Credential, Phase, Practice, ScanKey, State, incoming_file, report_prefix};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::asked;
+use crate::client;
 use crate::cloud;
 use crate::deployment::{Deployed, SEED, offer_of};
 use crate::emulators::{BUNDLE, Ministack, config, is_configured, program, s3};
+use crate::policies;
 use crate::resend::Resend;
 
-const ADDRESS: &str = "rosalinde@example.org";
-const NAME: &str = "Rosalinde";
+pub(crate) const ADDRESS: &str = "rosalinde@example.org";
+pub(crate) const NAME: &str = "Rosalinde";
+const TRACE: &str = "Root=1-6a0563ca-4f1c2d3e5a6b7c8d9e0f1a2b;Parent=53995c3f42cd8ad8;Sampled=1";
+const FUNCTIONS: [&str; 7] = [
+    "upload", "analyze", "report", "expire", "access", "rights", "sweep",
+];
 
 /// The files of the synthetic scan as this scan, in the order of an upload.
 pub(crate) fn bundle(scan: &ScanKey) -> Vec<(String, Vec<u8>)> {
@@ -78,8 +87,7 @@ async fn from_the_upload_to_the_report_and_to_nothing() {
 
     // A bundle becomes a report, a link and one mail.
     let good = scan("praxis-nord", "SCAN-GOOD");
-    let files = bundle(&good);
-    cloud.upload(&credential, &good, &files).await;
+    client::uploads(&cloud, &credential, &good).await;
     let record = cloud.ended(&good).await;
     assert_eq!(record.state, State::Delivered);
     let report = record.report_id.unwrap();
@@ -124,7 +132,8 @@ async fn from_the_upload_to_the_report_and_to_nothing() {
     let source = record.source.clone().unwrap();
     for _ in 0..2 {
         let event = object_created(&manifest, &source.version, 0);
-        cloud.uploads.send(&event, 0).await.unwrap();
+        let sent = cloud.uploads.send(&event, 0);
+        with_trace(Some(TRACE.to_owned()), sent).await.unwrap();
     }
     cloud.until(|| busy(&cloud)).await;
     let again = cloud.ended(&good).await;
@@ -134,30 +143,54 @@ async fn from_the_upload_to_the_report_and_to_nothing() {
     refused(&cloud, &credential).await;
     given_up_and_brought_back(&cloud).await;
 
-    // Erased: the stream tells `expire`, and every version goes.
-    let mut erased = cloud.records.get(&good).await.unwrap().unwrap();
-    erased.state = State::Erased;
-    let Written::Done(erased) = cloud.records.update(erased).await.unwrap() else {
-        panic!("the record was written meanwhile");
-    };
-    assert!(cloud.records.remove(&erased, Cause::Erased).await.unwrap());
-    let report = report.to_string();
-    cloud
-        .until(async || {
-            let mut left = cloud.versions_with("SCAN-GOOD").await;
-            left.extend(cloud.versions_with(&report).await);
-            (!left.is_empty()).then(|| format!("{left:?}"))
-        })
-        .await;
+    asked::by_the_edge(&cloud, &good).await;
+    asked::by_the_operator(&cloud, &good).await;
 
     // Personal data is in no log.
-    for function in ["upload", "analyze", "report", "expire"] {
+    for function in FUNCTIONS {
+        // `expire` hears of the erasure by the stream, when it does.
+        let silent = async || cloud.logs(function).is_empty().then(|| function.to_owned());
+        cloud.until(silent).await;
         let logs = cloud.logs(function);
-        assert!(!logs.is_empty(), "{function}");
-        for secret in [ADDRESS, NAME, &credential, token] {
+        for secret in [ADDRESS, NAME, asked::RIGHT_NAME, &credential, token] {
             assert!(!logs.contains(secret), "{function}: {logs}");
         }
     }
+    policies::hold(&cloud.stack, &cloud.stack.calls.seen());
+
+    // A trace goes on: from a message to what is logged of it, and from an upload's analysis
+    // to its report.
+    let root = TRACE.split([';', '=']).nth(1).unwrap();
+    let told = traces(&cloud, "analyze", "Nothing");
+    let repeated = traces(&cloud, "analyze", "AlreadyDone");
+    assert!(
+        told.contains(root) || repeated.contains(root),
+        "{told:?} {repeated:?}"
+    );
+    let analysed = traces(&cloud, "analyze", "Analysed");
+    let reported = traces(&cloud, "report", "Delivered");
+    assert_eq!(analysed.len(), 1, "{analysed:?}");
+    assert!(reported.is_superset(&analysed), "{analysed:?} {reported:?}");
+    // And from an operator's call.
+    let granted = traces(&cloud, "rights", "rectification");
+    assert!(
+        granted.intersection(&reported).count() > 0,
+        "{granted:?} {reported:?}"
+    );
+}
+
+/// The traces of a function's lines about the first scan that end like this.
+fn traces(cloud: &Deployed, function: &str, outcome: &str) -> BTreeSet<String> {
+    let logs = cloud.logs(function);
+    let lines = logs
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ours = lines.filter(|line| {
+        let scan = line["scan"].as_str().unwrap_or_default();
+        scan.ends_with("/SCAN-GOOD") && line["outcome"] == outcome
+    });
+    let traces = ours.filter_map(|line| Some(line["span"]["trace_id"].as_str()?.to_owned()));
+    traces.collect()
 }
 
 /// What waits in the queue of uploads.

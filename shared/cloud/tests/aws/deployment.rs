@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
-use dermalia_cloud::{Buckets, DynamoPractices, DynamoRecords, QueuePlace, S3Objects, SqsQueue};
+use dermalia_cloud::{
+    Buckets, DynamoAccesses, DynamoDataKeys, DynamoPractices, DynamoRecords, QueuePlace, S3Objects,
+    SqsQueue,
+};
 use dermalia_record::port::RecordStore;
-use dermalia_record::{Phase, ScanKey, ScanRecord, SystemClock};
+use dermalia_record::{Clock, Phase, ScanKey, ScanRecord, SystemClock};
 use serde_json::{Value, json};
 
-use crate::emulators::{Ministack, REGION, SAM, program, s3};
+use crate::emulators::{COMMAND, Ministack, REGION, SAM, program, s3};
 use crate::resend::Resend;
 
 /// What signs links there.
@@ -28,8 +31,13 @@ pub(crate) struct Deployed {
     pub(crate) records: DynamoRecords,
     pub(crate) objects: S3Objects,
     pub(crate) practices: DynamoPractices,
+    pub(crate) accesses: DynamoAccesses,
+    pub(crate) data_keys: DynamoDataKeys,
     pub(crate) uploads: SqsQueue,
-    upload_url: String,
+    /// What the edge writes into.
+    pub(crate) told: SqsQueue,
+    pub(crate) requests: SqsQueue,
+    pub(crate) upload_url: String,
     client: aws_sdk_s3::Client,
     buckets: [String; 3],
 }
@@ -96,21 +104,26 @@ impl Deployed {
         let table = format!("dermalia-{STAGE}");
         let database = aws_sdk_dynamodb::Client::new(config);
         let queue = |name: &str| format!("{}/000000000000/dermalia-{STAGE}-{name}", stack.endpoint);
-        let place = QueuePlace {
-            url: queue("uploads"),
-            dead_url: queue("uploads-dead"),
-            max_receives: 5,
+        let sqs = aws_sdk_sqs::Client::new(config);
+        let queue = |name: &str| {
+            let place = QueuePlace {
+                url: queue(name),
+                dead_url: queue(&format!("{name}-dead")),
+                max_receives: 5,
+            };
+            SqsQueue::new(sqs.clone(), place)
         };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let client = s3(config);
         Self {
-            records: DynamoRecords::new(
-                database.clone(),
-                table.clone(),
-                Arc::new(SystemClock::default()),
-            ),
+            records: DynamoRecords::new(database.clone(), table.clone(), Arc::clone(&clock)),
+            accesses: DynamoAccesses::new(database.clone(), table.clone(), clock),
+            data_keys: DynamoDataKeys::new(database.clone(), format!("{table}-keys")),
             practices: DynamoPractices::new(database, table),
             objects: S3Objects::new(client.clone(), named),
-            uploads: SqsQueue::new(aws_sdk_sqs::Client::new(config), place),
+            uploads: queue("uploads"),
+            told: queue("accesses"),
+            requests: queue("requests"),
             client,
             buckets,
             upload_url,
@@ -175,6 +188,41 @@ impl Deployed {
         panic!("the manifest was never asked for");
     }
 
+    /// Calls a function by its name; gives its answer.
+    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Value {
+        let name = format!("dermalia-{STAGE}-{function}");
+        let url = format!(
+            "{}/2015-03-31/functions/{name}/invocations",
+            self.stack.endpoint
+        );
+        let call = reqwest::Client::new().post(url).body(event.to_string());
+        let answer = call.send().await.unwrap();
+        let failed = answer.headers().get("x-amz-function-error").cloned();
+        let text = answer.text().await.unwrap();
+        assert_eq!(failed, None, "{function}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Runs the command line on the stage, as the operator does; gives the objects that it
+    /// prints.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = Command::new(program(COMMAND))
+            .arg("--json")
+            .args(arguments)
+            .args(["--data", &format!("aws:{STAGE}")])
+            .env("AWS_ENDPOINT_URL", &self.stack.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", REGION)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let lines = lines.lines().map(|line| serde_json::from_str(line));
+        lines.collect::<Result<_, _>>().unwrap()
+    }
+
     /// Waits until a scan has come to its end.
     pub(crate) async fn ended(&self, scan: &ScanKey) -> ScanRecord {
         let end = Instant::now() + PATIENCE;
@@ -211,6 +259,20 @@ impl Deployed {
         }
         found.retain(|key| key.contains(text));
         found
+    }
+
+    /// The parts of files in `incoming/` that have come and are not put together yet.
+    pub(crate) async fn parts_waiting(&self) -> usize {
+        let bucket = &self.buckets[0];
+        let begun = self.client.list_multipart_uploads().bucket(bucket);
+        let mut parts = 0;
+        for upload in begun.send().await.unwrap().uploads() {
+            let listed = self.client.list_parts().bucket(bucket);
+            let listed = listed.set_key(upload.key.clone());
+            let listed = listed.set_upload_id(upload.upload_id.clone()).send().await;
+            parts += listed.map_or(0, |listed| listed.parts().len());
+        }
+        parts
     }
 
     /// The lines that a function has logged.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use serde_json::{Value, json};
 
+use crate::proxy::Faults;
+
 /// The only region.
 pub(crate) const REGION: &str = "eu-central-1";
 
@@ -24,6 +26,9 @@ pub(crate) const FUNCTIONS: &str = "DERMALIA_FUNCTIONS";
 /// The folder with the files of a synthetic scan.
 pub(crate) const BUNDLE: &str = "DERMALIA_BUNDLE";
 
+/// The command line, built for stages on AWS.
+pub(crate) const COMMAND: &str = "DERMALIA_COMMAND";
+
 /// The program or folder that a variable names.
 pub(crate) fn program(variable: &str) -> PathBuf {
     PathBuf::from(std::env::var_os(variable).unwrap())
@@ -31,7 +36,7 @@ pub(crate) fn program(variable: &str) -> PathBuf {
 
 /// Whether the environment names the emulators; says so loudly where it does not.
 pub(crate) fn is_configured() -> bool {
-    let missing = [MINISTACK, DYNAMODB, SAM, FUNCTIONS, BUNDLE]
+    let missing = [MINISTACK, DYNAMODB, SAM, FUNCTIONS, BUNDLE, COMMAND]
         .into_iter()
         .find(|name| std::env::var_os(name).is_none());
     if let Some(name) = missing {
@@ -64,6 +69,8 @@ pub(crate) fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
 pub(crate) struct Ministack {
     child: Child,
     folder: tempfile::TempDir,
+    /// What its functions have called.
+    pub(crate) calls: Faults,
     /// Where it listens.
     pub(crate) endpoint: String,
 }
@@ -86,6 +93,8 @@ impl Ministack {
             .local_addr()
             .unwrap()
             .port();
+        let faults = Faults::none_but_seen();
+        let between = faults.before(&format!("http://127.0.0.1:{port}"));
         let folder = tempfile::tempdir().unwrap();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::new(program(MINISTACK))
@@ -94,7 +103,7 @@ impl Ministack {
             .env("GATEWAY_PORT", port.to_string())
             .env("MINISTACK_REGION", REGION)
             // What its functions call.
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+            .env("AWS_ENDPOINT_URL", between)
             .env("AUTH", is_strict.to_string())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -108,6 +117,7 @@ impl Ministack {
         let mut stack = Self {
             child,
             folder,
+            calls: faults,
             endpoint: format!("http://127.0.0.1:{port}"),
         };
         stack.wait(port);

@@ -9,6 +9,8 @@
     reason = "a test ends where something is missing"
 )]
 
+mod asked;
+mod client;
 mod cloud;
 mod cold_start;
 mod deployed;
@@ -16,6 +18,7 @@ mod deployment;
 mod emulators;
 mod expiry;
 mod faults;
+mod policies;
 mod ports;
 mod proxy;
 mod resend;

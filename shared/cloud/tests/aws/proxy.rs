@@ -21,7 +21,12 @@ pub(crate) enum When {
 pub(crate) struct Faults {
     count: Arc<AtomicUsize>,
     fault: Arc<Mutex<Option<(usize, When)>>>,
+    /// The requests of functions; none where nobody wants to see them.
+    seen: Option<Arc<Mutex<Vec<Vec<u8>>>>>,
 }
+
+/// How much of a request is kept to be seen. What is put is not.
+const SEEN_BYTES: usize = 1 << 20;
 
 impl Faults {
     /// Fails request number `index`, from 0.
@@ -29,6 +34,35 @@ impl Faults {
         let faults = Self::default();
         *faults.fault.lock().unwrap() = Some((index, when));
         faults
+    }
+
+    /// Fails nothing, and keeps what functions ask for.
+    pub(crate) fn none_but_seen() -> Self {
+        Self {
+            seen: Some(Arc::default()),
+            ..Self::default()
+        }
+    }
+
+    /// The requests that named a function as their origin.
+    pub(crate) fn seen(&self) -> Vec<Vec<u8>> {
+        let seen = self.seen.as_ref().unwrap();
+        seen.lock().unwrap().clone()
+    }
+
+    fn see(&self, request: &[u8]) -> Option<()> {
+        let seen = self.seen.as_ref()?;
+        let end = request.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
+        let is_put = request.starts_with(b"PUT ");
+        let kept = if is_put {
+            end
+        } else {
+            request.len().min(SEEN_BYTES)
+        };
+        if request[..end].windows(4).any(|w| w == b"app/") {
+            seen.lock().unwrap().push(request[..kept].to_vec());
+        }
+        Some(())
     }
 
     /// How many requests there were.
@@ -57,6 +91,7 @@ impl Faults {
     fn carry(&self, client: TcpStream, upstream: SocketAddr) -> Option<()> {
         let mut reader = BufReader::new(client.try_clone().ok()?);
         let request = read_request(&mut reader)?;
+        self.see(&request);
         let index = self.count.fetch_add(1, Ordering::SeqCst);
         let fault = *self.fault.lock().unwrap();
         let when = fault.filter(|(at, _)| *at == index).map(|(_, when)| when);
