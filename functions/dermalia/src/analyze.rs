@@ -79,7 +79,7 @@ fn measure(args: &AnalyzeArgs, output: &Output) -> Result<(), Failure> {
 }
 
 /// The bundle itself where a folder that `phantom` wrote was named.
-fn bundle_in(path: &Path) -> PathBuf {
+pub(crate) fn bundle_in(path: &Path) -> PathBuf {
     let inner = [path.join("bundle"), path.join("bundle.zip")];
     if path.join(MANIFEST_NAME).exists() {
         return path.to_owned();

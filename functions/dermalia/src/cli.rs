@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::compare::CompareArgs;
+
 /// Measures skin on 3D scans, writes reports, and runs the whole service on one machine.
 #[derive(Parser)]
 #[command(name = "dermalia", version, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -40,6 +42,14 @@ pub(crate) enum Command {
     /// Writes findings.json, a heat map for each measured parameter, still pictures and
     /// scan.glb. What an earlier run left in the folder is replaced.
     Analyze(AnalyzeArgs),
+    /// Say what changed between two scans of one face.
+    ///
+    /// Measures both, brings the earlier surface onto the later one, and writes change.json
+    /// (each measure of each region with the smallest change that two captures of the same
+    /// skin do not show by themselves, and what became of each feature) and a map of change
+    /// for each parameter, change_*.png: red is more, blue is less. Scans that cannot be
+    /// brought onto each other are refused with the reason (exit 2).
+    Compare(CompareArgs),
     /// Write the report page from what `analyze` wrote.
     ///
     /// Writes report.html in the chosen language and the other one beside it, the patient's

@@ -3,6 +3,7 @@
 mod analyze;
 mod audit;
 mod cli;
+mod compare;
 mod demo;
 mod export;
 mod keys;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     let output = Output::new(cli.json);
     let done = match cli.command {
         Command::Analyze(args) => analyze::run(&args, &output),
+        Command::Compare(args) => compare::run(&args, &output),
         Command::Report(args) => report::run(&args, &output),
         Command::Export(args) => export::run(&args, &output),
         Command::Phantom(args) => phantom::run(&args, &output),
