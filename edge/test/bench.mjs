@@ -15,8 +15,8 @@ import { Key } from './links.mjs';
 const REPORT = '000102030405060708090a0b0c0d0e0f';
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 0.4);
 // Until the runtime has compiled what is asked for often, or is given up on.
-const WARM_UP_REQUESTS = 3000;
-const WARM_UP_SECONDS = 12;
+const WARM_UP_REQUESTS = 6000;
+const WARM_UP_SECONDS = 15;
 const CONNECTIONS = 16;
 // Short and many: whatever else the machine does then meets both alike.
 const ROUNDS = 31;

@@ -113,7 +113,7 @@ async function putRenewal() {
   const metadata = { epoch: String(claims.epoch), renewal: '1' };
   const content = 'drawn anew';
   await store.put(RENEWED, 'report.html', content, metadata);
-  const place = join(data, 'objects', 'reports', RENEWED);
+  const place = join(data, 'store', 'objects', 'reports', RENEWED);
   const version = '0'.repeat(32);
   mkdirSync(place, { recursive: true });
   writeFileSync(join(place, `report.html@${version}`), content);

@@ -42,7 +42,8 @@ struct Serving {
     is_page: bool,
     is_certain: bool,
     if_none_match: Option<String>,
-    visitor: Visitor,
+    /// Of a page alone: no other access is recorded.
+    visitor: Option<Visitor>,
 }
 
 /// A `Cookie` header, kept out of every log.
@@ -111,7 +112,7 @@ impl Fetch {
                 is_page: asset.is_page(),
                 is_certain: asset.is_certain(),
                 if_none_match: request.if_none_match.map(str::to_owned),
-                visitor: request.visitor(),
+                visitor: asset.is_page().then(|| request.visitor()),
             }),
             actor,
         }
@@ -207,12 +208,12 @@ impl Fetch {
             Purpose::Serve(serving) => {
                 let answer = self.serve(serving, stored, part);
                 let reply = Reply::new(answer, actor.language);
-                if !serving.is_page || actor.is_head || part.is_some() {
+                let Some(visitor) = serving.visitor.filter(|_| !actor.is_head && part.is_none())
+                else {
                     return Next::Reply(reply);
-                }
+                };
                 // That the page was served is a record of privacy; it opens
                 // nothing, closes nothing and counts for nothing.
-                let visitor = serving.visitor;
                 let record = AccessMessage::Access(AccessRecord {
                     at_secs: now_secs,
                     report_id: actor.claims.report_id,
