@@ -29,8 +29,11 @@ pub fn dermalia() -> &'static Path {
                 "--quiet",
                 "--release",
                 // With the whole workspace's features, as the tests themselves are
-                // built: nothing is built a second time for others.
+                // built, and for stages on AWS, as their tests want it: nothing is built
+                // a second time for others.
                 "--workspace",
+                "--features",
+                "dermalia/aws",
                 "--bin",
                 "dermalia",
                 "--message-format",

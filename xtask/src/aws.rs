@@ -31,8 +31,6 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("dermalia-sweep", "sweep"),
     ("dermalia-upload", "upload"),
 ];
-/// The command line, which is built for stages on AWS beside the functions.
-const COMMAND: &str = "dermalia";
 /// What Lambda takes, unpacked.
 const MAX_FUNCTION_BYTES: u64 = 250 << 20;
 
@@ -67,7 +65,7 @@ fn run_tests(stack: &Path, more: impl Fn(&mut Command) -> &mut Command) -> Resul
         .env("DERMALIA_SAM", stack.join("sam"))
         .env("DERMALIA_DYNAMODB", dynamodb)
         .env("DERMALIA_FUNCTIONS", functions_folder())
-        .env("DERMALIA_COMMAND", functions_folder().join(COMMAND))
+        .env("DERMALIA_COMMAND", command::dermalia()?)
         .env("DERMALIA_BUNDLE", bundle);
     command::run(more(&mut cargo))
 }
@@ -78,8 +76,7 @@ fn functions_folder() -> PathBuf {
 }
 
 /// Builds the functions for this machine's architecture into `infra/build`, as the
-/// template expects them, with the operator's command line beside them, and prints their
-/// sizes. In one go and of the whole workspace, so
+/// template expects them, and prints their sizes. In one go and of the whole workspace, so
 /// that nothing that they share is built twice.
 pub(crate) fn build() -> Result<()> {
     let mut cargo = Command::new(command::cargo_program());
@@ -89,13 +86,7 @@ pub(crate) fn build() -> Result<()> {
         cargo.args(["--features", &format!("{package}/lambda")]);
         cargo.args(["--bin", program]);
     }
-    cargo.args(["--features", "dermalia/aws", "--bin", COMMAND]);
     command::run(&mut cargo)?;
-    std::fs::create_dir_all(functions_folder())?;
-    // A copy: others build it without AWS at the same place.
-    let part = functions_folder().join("dermalia.part");
-    std::fs::copy(command::target().join("release").join(COMMAND), &part)?;
-    std::fs::rename(&part, functions_folder().join(COMMAND))?;
     for (_, function) in FUNCTIONS {
         let folder = functions_folder().join(function);
         std::fs::create_dir_all(&folder)?;

@@ -38,14 +38,17 @@ pub(crate) fn cargo(args: &[&str]) -> Result<()> {
     run(Command::new(cargo_program()).args(args))
 }
 
-/// Builds the program, with the features that the whole workspace has (so that what the
-/// tests have built is not built again for others), and tells where it is.
+/// Builds the program, for stages on AWS too and with the features that the whole workspace
+/// has (so that what the tests have built is not built again for others), and tells where
+/// it is.
 pub(crate) fn dermalia() -> Result<PathBuf> {
     cargo(&[
         "build",
         "--release",
         "--locked",
         "--workspace",
+        "--features",
+        "dermalia/aws",
         "--bin",
         "dermalia",
     ])?;

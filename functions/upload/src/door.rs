@@ -233,7 +233,7 @@ impl Door {
             }
             if !std::iter::once(&file.sha256)
                 .chain(&file.parts)
-                .all(is_sha256)
+                .all(|sum| is_sha256(sum))
             {
                 return Err(refused("sha256: expected 64 digits of lower-case hex"));
             }
@@ -262,7 +262,7 @@ impl Door {
     }
 }
 
-fn is_sha256(text: &String) -> bool {
+fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
