@@ -2,9 +2,12 @@
 // signed link, and every page is checked on a phone and a desktop, light and dark, in
 // both languages.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -317,4 +320,135 @@ test('without WebGL the pictures remain', async () => {
   assert.equal(await page.$eval('#viewer', (e) => e.hidden), true);
   assert.ok(await page.$$eval('.stills img', (all) => all.length) >= 5);
   await page.close();
+});
+
+// The service with two scans of one patient: skin with and then without its marks.
+async function twoScans() {
+  const scratch = mkdtempSync(join(tmpdir(), 'dermalia-compare-'));
+  const data = join(scratch, 'data');
+  const port = await new Promise((resolve) => {
+    const door = createServer().listen(0, '127.0.0.1', () => {
+      const { port: free } = door.address();
+      door.close(() => resolve(free));
+    });
+  });
+  const process = spawn(program, ['--json', 'serve', '--data', data, '--listen', `127.0.0.1:${port}`],
+    { stdio: ['ignore', 'ignore', 'inherit'] });
+  const tell = (...args) => {
+    const done = spawnSync(program, ['--json', ...args, '--data', data], { encoding: 'utf8' });
+    return done.status === 0 ? JSON.parse(done.stdout.trim().split('\n').at(-1)) : null;
+  };
+  const upload = async (scan, months, changes, ...options) => {
+    const folder = join(scratch, scan);
+    spawnSync(program, ['phantom', '--seed', '7', '--size', '512', '--out', folder, ...options], { stdio: 'inherit' });
+    const manifest = join(folder, 'bundle/manifest.json');
+    const captured = new Date(Date.now() - months * 30 * 86_400_000).toISOString().slice(0, 19);
+    const said = { ...JSON.parse(readFileSync(manifest, 'utf8')), ...changes, scan_id: scan };
+    writeFileSync(manifest, JSON.stringify({ ...said, captured_at: `${captured}+00:00` }));
+    const incoming = join(data, 'incoming', said.practice_id);
+    mkdirSync(incoming, { recursive: true });
+    cpSync(join(folder, 'bundle'), join(incoming, scan), { recursive: true });
+    for (let wait = 0; wait < 600; wait += 1) {
+      const shown = tell('link', 'show', scan);
+      if (shown?.state === 'delivered' && shown.link) return shown.link;
+      assert.ok(!['refused', 'failed'].includes(shown?.state), JSON.stringify(shown));
+      await new Promise((resolve) => { setTimeout(resolve, 200); });
+    }
+    throw new Error(`${scan} was not delivered`);
+  };
+  const stop = async () => {
+    const ended = new Promise((resolve) => { process.on('exit', resolve); });
+    process.kill('SIGINT');
+    await ended;
+    rmSync(scratch, { recursive: true });
+  };
+  return { upload, tell, stop };
+}
+
+// The share of pixels that differ in each half of the canvas.
+const halves = (a, b, isBeside) => {
+  const parts = [[], []];
+  for (let i = 0; i < a.length; i += 4) {
+    const [x, y] = [(i / 4) % 100, Math.floor(i / 400)];
+    parts[Number(isBeside ? x >= 50 : y >= 60)].push(i);
+  }
+  const pick = (from, part) => part.flatMap((i) => from.slice(i, i + 4));
+  return parts.map((part) => difference(pick(a, part), pick(b, part)));
+};
+
+test('the scan before stands beside this one until it is erased', async () => {
+  const { upload, tell, stop } = await twoScans();
+  try {
+    await upload('scan-before', 6, {});
+    const later = await upload('scan-now', 0, { previous_scan_id: 'scan-before' }, '--clean');
+    for (const [screen, scheme] of [['phone', 'light'], ['desktop', 'dark']]) {
+      const { page, complaints } = await open(later, { screen, scheme });
+      const asked = [];
+      page.on('request', (request) => asked.push(request.url().split('?')[1]));
+      await page.emulateMediaFeatures([
+        { name: 'prefers-reduced-motion', value: 'reduce' }, { name: 'prefers-color-scheme', value: scheme }]);
+      await page.$eval('#viewer', (e) => e.scrollIntoView({ behavior: 'instant' }));
+      await page.$eval('.viewer-open', (e) => e.click());
+      await page.waitForSelector('.viewer.is-open', { timeout: 60_000 });
+      const settle = () => new Promise((resolve) => { setTimeout(resolve, 500); });
+      await settle();
+      assert.ok(!asked.includes('previous.glb'), 'it is not loaded before somebody asks for it');
+      await page.focus('[data-act=compare]');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('.viewer.is-compared', { timeout: 60_000 });
+      await settle();
+      assert.ok(asked.includes('previous.glb'));
+      assert.equal(await page.$eval('[data-act=compare]', (e) => e.ariaPressed), 'true');
+      assert.match(await page.$eval('.viewer canvas', (e) => e.ariaLabel), /zweimal/);
+      if (process.env.PICTURES) await page.screenshot({ path: join(process.env.PICTURES, `compare-${screen}-skin.png`) });
+      const isBeside = screen === 'desktop';
+      const skin = await look(page);
+      const inside = 4 * (50 * 100 + 2);
+      const backdrop = Array.from({ length: skin.length }, (_, i) => skin[inside + (i % 4)]);
+      for (const share of halves(skin, backdrop, isBeside)) {
+        assert.ok(share > 0.1 && share < 0.95, `${share} of a half is head`);
+      }
+      // Each in its own half, with backdrop between and around them.
+      const edges = skin.map((v, i) => i).filter((i) => (i / 4 | 0) % (isBeside ? 50 : 100) === 0);
+      assert.ok(difference(edges.map((i) => skin[i]), edges.map((i) => backdrop[i])) < 0.1);
+      const wide = await page.$eval('.viewer canvas', (e) => e.clientWidth - e.parentElement.clientWidth);
+      assert.equal(wide, 0, 'the canvas fills its stage and no more');
+      await page.focus('.viewer canvas');
+      await page.keyboard.press('ArrowLeft');
+      await page.keyboard.press('ArrowLeft');
+      await settle();
+      for (const share of halves(skin, await look(page), isBeside)) {
+        assert.ok(share > 0.04, `turning changes ${share} of a half`);
+      }
+      await page.keyboard.press('Home');
+      await settle();
+      await page.$eval('input[value=pigmentation]', (e) => e.click());
+      await page.waitForFunction(() => document.querySelector('.viewer-status').textContent === '');
+      await settle();
+      assert.ok(asked.includes('heat_previous_pigmentation.webp') && asked.includes('heat_pigmentation.webp'));
+      for (const share of halves(skin, await look(page), isBeside)) {
+        assert.ok(share > 0.05, `an overlay changes ${share} of a half`);
+      }
+      if (process.env.PICTURES) await page.screenshot({ path: join(process.env.PICTURES, `compare-${screen}-map.png`) });
+      assert.deepEqual(await violations(page), []);
+      await page.$eval('[data-act=compare]', (e) => e.click());
+      await page.waitForSelector('.viewer:not(.is-compared)');
+      assert.deepEqual(complaints, []);
+      await page.close();
+    }
+    // Nothing of the earlier scan is left under the later one's link.
+    assert.equal((await fetch(`${later}?previous.glb`)).status, 200);
+    assert.ok(tell('rights', 'erase', 'scan-before'));
+    for (const name of ['previous.glb', 'heat_previous_pigmentation.webp']) {
+      assert.equal((await fetch(`${later}?${name}`)).status, 404, name);
+    }
+    for (let wait = 0; wait < 150 && (await fetch(later)).status !== 200; wait += 1) {
+      await new Promise((resolve) => { setTimeout(resolve, 200); });
+    }
+    const anew = await (await fetch(later)).text();
+    assert.ok(anew.includes('scan.glb') && !anew.includes('data-before'));
+    assert.equal((await fetch(`${later}?previous.glb`)).status, 404);
+  } finally {
+    await stop();
+  }
 });

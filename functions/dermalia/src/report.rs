@@ -47,6 +47,7 @@ pub(crate) fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
         locales: &[first, second],
         expires: expires.as_deref(),
         previous: None,
+        previous_files: &[],
         asset_prefix: "",
     };
     #[cfg(feature = "pdf")]

@@ -9,9 +9,12 @@
 use dermalia_record::port::{Ports, Written};
 use dermalia_record::{
     Attempt, HandleError, META_COMPARED, ReportId, RunId, ScanRecord, report_prefix, run_artefact,
+    run_prefix,
 };
 
-use crate::{FINDINGS, MAX_ARTEFACT_BYTES, PAGE_OBJECT, Report, asset_key};
+use crate::{
+    FINDINGS, LISTING, MAX_ARTEFACT_BYTES, MODEL, PAGE_OBJECT, Report, ReportFile, asset_key,
+};
 
 /// How often the earlier record is written anew because another change came first.
 const ATTEMPTS: usize = 8;
@@ -65,6 +68,37 @@ impl Report {
             .map_err(|e| HandleError::give_up(e.to_string()))?;
         let found = self.ports.objects.get(&key, MAX_ARTEFACT_BYTES).await?;
         Ok(found.ok_or_else(missing)?.bytes)
+    }
+
+    /// What is shown of the scan before: its model and its heat maps.
+    pub(crate) async fn views_of(
+        &self,
+        earlier: &ScanRecord,
+    ) -> Result<Vec<ReportFile>, HandleError> {
+        let missing = || HandleError::again("the pictures of the scan before went away");
+        let run = earlier.run.as_ref().ok_or_else(missing)?;
+        let prefix = run_prefix(&earlier.key, run);
+        let listing = self.ports.objects.list(&prefix, LISTING).await?;
+        let mut files = vec![];
+        for object in listing.objects {
+            let name = &object.key[prefix.len()..];
+            let is_heat = name.starts_with("heat_") && name.ends_with(".webp");
+            if name != MODEL && !is_heat {
+                continue;
+            }
+            let found = self
+                .ports
+                .objects
+                .get(&object.key, MAX_ARTEFACT_BYTES)
+                .await?;
+            let found = found.ok_or_else(missing)?;
+            files.push(ReportFile {
+                name: name.to_owned(),
+                content_type: found.head.content_type,
+                bytes: found.bytes,
+            });
+        }
+        Ok(files)
     }
 
     /// Takes away a report that tells of a scan, or of a run of it, that this version does

@@ -41,8 +41,10 @@ const LISTING: usize = 1_000;
 /// The largest artefact that is read, and all of them together.
 const MAX_ARTEFACT_BYTES: u64 = 128 << 20;
 const MAX_ARTEFACTS_BYTES: u64 = 512 << 20;
-/// The artefact that a comparison needs of the scan before.
+/// The artefacts that a comparison needs of the scan before: its numbers, and its head,
+/// which is shown with its heat maps.
 const FINDINGS: &str = "findings.json";
+const MODEL: &str = "scan.glb";
 
 /// The handler and what it works with.
 #[derive(Clone)]
@@ -363,9 +365,12 @@ impl Report {
                 bytes: found.bytes,
             });
         }
-        let previous = match earlier {
-            Some(earlier) => Some(self.findings_of(earlier).await?),
-            None => None,
+        let (previous, previous_files) = match earlier {
+            Some(earlier) => {
+                let findings = self.findings_of(earlier).await?;
+                (Some(findings), self.views_of(earlier).await?)
+            }
+            None => (None, vec![]),
         };
         let page = Page {
             practice_name: terms.practice_name.clone(),
@@ -378,6 +383,7 @@ impl Report {
                 .unwrap_or_else(|| terms.locale.clone()),
             expires_at_secs: record.expires_at_secs,
             previous,
+            previous_files,
         };
         let renderer = Arc::clone(&self.renderer);
         match tokio::task::spawn_blocking(move || renderer.render(findings, &page)).await {

@@ -13,9 +13,13 @@ pub struct PageRenderer;
 
 impl Renderer for PageRenderer {
     fn render(&self, findings: Vec<ReportFile>, page: &Page) -> Result<Vec<ReportFile>, String> {
-        let artifacts: Vec<Artifact> = findings
-            .into_iter()
-            .filter_map(|f| Artifact::named(&f.name, f.bytes))
+        let named = |f: ReportFile| Artifact::named(&f.name, f.bytes);
+        let artifacts: Vec<Artifact> = findings.into_iter().filter_map(named).collect();
+        let previous_files: Vec<Artifact> = page
+            .previous_files
+            .iter()
+            .cloned()
+            .filter_map(named)
             .collect();
         let first = Locale::from_tag(&page.locale).unwrap_or(Locale::En);
         let others = Locale::ALL
@@ -41,6 +45,7 @@ impl Renderer for PageRenderer {
             locales: &locales,
             expires: Some(&expires),
             previous: previous.as_ref(),
+            previous_files: &previous_files,
             asset_prefix: dermalia_link::ASSET_PREFIX,
         };
         let files =

@@ -30,6 +30,8 @@ pub struct Page {
     pub expires_at_secs: i64,
     /// The findings of the scan before, `findings.json`, if there is one to compare with.
     pub previous: Option<Vec<u8>>,
+    /// The model and the heat maps of that scan, as its analysis named them.
+    pub previous_files: Vec<ReportFile>,
 }
 
 /// Turns findings into the files that the link reaches, `report.html` among them. The same

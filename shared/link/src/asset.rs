@@ -33,7 +33,7 @@ impl<'a> Asset<'a> {
     }
 
     /// The file of that name, if a report has such files: `report.html` and
-    /// its translations `report.{language}.html`, `scan.glb`, `heat_*.webp`, `still_*.webp`, `data.json`,
+    /// its translations `report.{language}.html`, `scan.glb`, `previous.glb`, `heat_*.webp`, `still_*.webp`, `data.json`,
     /// `findings.json`, `report.pdf`, `fhir.json`. The star stands for
     /// lower-case letters, digits, `_` and `-`, at least one.
     #[must_use]
@@ -44,7 +44,7 @@ impl<'a> Asset<'a> {
         let (content_type, download) = match name {
             PAGE_OBJECT => return Some(Self::PAGE),
             _ if is_translation(name) => return Some(Self::page(name)),
-            "scan.glb" => ("model/gltf-binary", true),
+            "scan.glb" | "previous.glb" => ("model/gltf-binary", true),
             "report.pdf" => ("application/pdf", false),
             "data.json" | "findings.json" => ("application/json", true),
             "fhir.json" => ("application/fhir+json", true),

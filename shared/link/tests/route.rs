@@ -29,6 +29,11 @@ fn the_link_and_its_files_name_the_right_objects() {
         (format!("/r/{token}{ASSET_PREFIX}scan.glb"), "scan.glb"),
         (format!("/r/{token}/{ASSET_PREFIX}data.json"), "data.json"),
         (format!("/r/{token}/scan.glb"), "scan.glb"),
+        (format!("/r/{token}/previous.glb"), "previous.glb"),
+        (
+            format!("/r/{token}/heat_previous_pores.webp"),
+            "heat_previous_pores.webp",
+        ),
         (format!("/r/{token}/heat_redness.webp"), "heat_redness.webp"),
         (
             format!("/r/{token}/still_left-45_pores.webp"),

@@ -106,6 +106,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             locales: &[Locale::De],
             expires: Some("2028-05-14"),
             previous: None,
+            previous_files: &[],
             asset_prefix: "?",
         };
         let files = render_report_printed(&artifacts, &request, Some(&printer))?;

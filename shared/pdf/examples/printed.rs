@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         locales: &[Locale::De],
         expires: Some("2028-05-14"),
         previous: None,
+        previous_files: &[],
         asset_prefix: "",
     };
     fs::create_dir_all(&out)?;

@@ -142,6 +142,7 @@ fn it_lies_beside_the_page_which_links_to_it() {
         locales: &[Locale::De],
         expires: None,
         previous: None,
+        previous_files: &[],
         asset_prefix: "?",
     };
     let typesetter = Typesetter::new().unwrap();

@@ -18,6 +18,8 @@ pub const DATA_FILE: &str = "data.json";
 pub const FHIR_FILE: &str = "fhir.json";
 /// The head with its skin.
 pub const MODEL_FILE: &str = "scan.glb";
+/// The head of the scan before, beside the page of a later one.
+pub const PREVIOUS_MODEL_FILE: &str = "previous.glb";
 /// The report to print.
 pub const PDF_FILE: &str = "report.pdf";
 /// The stills as they are printed.
@@ -209,6 +211,9 @@ pub struct ReportRequest<'a> {
     pub expires: Option<&'a str>,
     /// The findings of an earlier scan of the same patient at the same practice.
     pub previous: Option<&'a Findings>,
+    /// The model and the heat maps of that scan, to be shown beside this one behind a link;
+    /// nothing where only numbers are compared.
+    pub previous_files: &'a [Artifact],
     /// What the page puts in front of a file's name to refer to it: nothing in a folder,
     /// `?` behind a link.
     pub asset_prefix: &'a str,
@@ -306,6 +311,8 @@ pub fn render_report_printed(
     // A page in a folder is whole by itself and is opened without a server, from which
     // alone a script could fetch anything.
     let is_served = !request.asset_prefix.is_empty();
+    let before = Before::of(request, &heats, is_served && model.is_some());
+    let previous_href = refer(PREVIOUS_MODEL_FILE);
     let pdf_href = printer.map(|_| refer(PDF_FILE));
     let mut out = vec![];
     let input = |locale| ReportInput {
@@ -321,6 +328,9 @@ pub fn render_report_printed(
             fhir_href: Some(&fhir_href),
             model_href: model.map(|_| model_href.as_str()),
             model_bytes: model.map_or(0, |m| m.bytes.len()),
+            previous_href: before.model.map(|_| previous_href.as_str()),
+            previous_bytes: before.model.map_or(0, |m| m.bytes.len()),
+            previous_heats: &before.parameters,
             erase_href: is_served.then_some(&erase_href),
             object_href: is_served.then_some(&object_href),
             events_href: is_served.then_some(&events_href),
@@ -370,5 +380,46 @@ pub fn render_report_printed(
         let stills = artifacts.iter().filter(|a| a.name.starts_with("still_"));
         out.extend(stills.cloned());
     }
+    out.extend(before.files());
     Ok(out)
+}
+
+/// What is shown of the scan before.
+struct Before<'a> {
+    model: Option<&'a Artifact>,
+    heats: Vec<&'a Artifact>,
+    parameters: Vec<Parameter>,
+}
+
+impl<'a> Before<'a> {
+    /// Its head with the overlays that this one has as well; nothing without a head.
+    fn of(request: &ReportRequest<'a>, heats: &[Parameter], can_be_shown: bool) -> Self {
+        let find = |name: &str| request.previous_files.iter().find(|a| a.name == name);
+        let may = can_be_shown && request.previous.is_some();
+        let model = find(MODEL_FILE).filter(|_| may);
+        let found = heats.iter().filter(|_| model.is_some());
+        let (parameters, heats) = found
+            .filter_map(|&p| Some((p, find(&format!("heat_{}.webp", p.as_str()))?)))
+            .unzip();
+        Self {
+            model,
+            heats,
+            parameters,
+        }
+    }
+
+    /// The files under the names that the page asks for.
+    fn files(self) -> impl Iterator<Item = Artifact> {
+        let named = |name: String, from: &Artifact| Artifact {
+            name,
+            ..from.clone()
+        };
+        let model = self.model.map(|m| named(PREVIOUS_MODEL_FILE.to_owned(), m));
+        let heats = self.parameters.into_iter().zip(self.heats);
+        let heats = heats.map(move |(p, heat)| {
+            let name = format!("heat_previous_{}.webp", p.as_str());
+            named(name, heat)
+        });
+        model.into_iter().chain(heats)
+    }
 }

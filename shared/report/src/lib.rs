@@ -20,8 +20,8 @@ mod reason;
 
 pub use artifact::{
     Artifact, ArtifactError, DATA_FILE, FHIR_FILE, FINDINGS_FILE, MODEL_FILE, PDF_FILE,
-    PRINTS_FILE, Printer, REPORT_FILE, ReportRequest, content_type, findings_json, read_findings,
-    render_artifacts, render_report, render_report_printed,
+    PREVIOUS_MODEL_FILE, PRINTS_FILE, Printer, REPORT_FILE, ReportRequest, content_type,
+    findings_json, read_findings, render_artifacts, render_report, render_report_printed,
 };
 pub use data_copy::data_copy;
 pub use dicom::{DicomError, DicomInput, dicom};

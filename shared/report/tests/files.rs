@@ -391,6 +391,7 @@ fn request(locales: &[Locale]) -> ReportRequest<'_> {
         locales,
         expires: Some("2028-05-14"),
         previous: None,
+        previous_files: &[],
         asset_prefix: "",
     }
 }
@@ -466,6 +467,72 @@ fn one_analysis_leaves_its_files_and_the_report_is_made_of_them() {
         .unwrap();
     let first_view = page.len() + portrait.bytes.len();
     assert!(first_view < 150_000, "{first_view} bytes");
+}
+
+#[test]
+fn the_head_of_the_scan_before_stands_beside_this_one_behind_a_link() {
+    let mut made = artifacts();
+    let mut earlier = fixture::findings();
+    earlier.captured_at = "2025-11-12T10:00:00+01:00".to_owned();
+    let mut before = made.clone();
+    // What only one of the two has cannot be compared.
+    made.retain(|a| a.name != "heat_pores.webp");
+    before.retain(|a| a.name != "heat_redness.webp");
+    let locales = [Locale::De];
+    let linked = ReportRequest {
+        previous: Some(&earlier),
+        previous_files: &before,
+        asset_prefix: "?",
+        ..request(&locales)
+    };
+    let shown = |made: &[Artifact], request: &ReportRequest<'_>| {
+        let files = render_report(made, request).unwrap();
+        let page = String::from_utf8(files[0].bytes.clone()).unwrap();
+        let names: Vec<String> = files
+            .iter()
+            .filter(|f| f.name.contains("previous"))
+            .map(|f| f.name.clone())
+            .collect();
+        assert_eq!(!names.is_empty(), page.contains("data-before="));
+        assert_eq!(!names.is_empty(), page.contains("data-act=\"compare\""));
+        (names, page)
+    };
+    let (names, page) = shown(&made, &linked);
+    assert_eq!(
+        names,
+        [
+            "previous.glb",
+            "heat_previous_wrinkles.webp",
+            "heat_previous_pigmentation.webp"
+        ]
+    );
+    assert!(page.contains("data-before=\"?previous.glb\""));
+    assert!(page.contains("data-before-heats=\"wrinkles pigmentation\""));
+    assert!(page.contains("Mit der Aufnahme vom 12. November 2025 vergleichen ("));
+    let files = render_report(&made, &linked).unwrap();
+    let named = |name: &str| files.iter().find(|f| f.name == name).unwrap();
+    let model = before.iter().find(|a| a.name == "scan.glb").unwrap();
+    assert_eq!(named("previous.glb").bytes, model.bytes);
+    assert_eq!(named("previous.glb").content_type, "model/gltf-binary");
+    // Not in a folder, not of a scan whose numbers are not told, not without either head.
+    for request in [
+        ReportRequest {
+            asset_prefix: "",
+            ..linked
+        },
+        ReportRequest {
+            previous: None,
+            ..linked
+        },
+        ReportRequest {
+            previous_files: &before[..1],
+            ..linked
+        },
+    ] {
+        assert!(shown(&made, &request).0.is_empty());
+    }
+    made.retain(|a| a.name != "scan.glb");
+    assert!(shown(&made, &linked).0.is_empty());
 }
 
 #[test]

@@ -17,9 +17,7 @@ function start() {
     opening.disabled = true;
     say(texts.loading);
     try {
-      const answer = await fetch(section.dataset.model);
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      const viewer = new Viewer(await readModel(await answer.arrayBuffer()), texts, say);
+      const viewer = new Viewer(await load(section.dataset.model), texts, say);
       section.classList.add('is-open');
       section.querySelector('.viewer-tools').hidden = false;
       opening.hidden = true;
@@ -30,6 +28,12 @@ function start() {
       say(texts.failed);
     }
   });
+}
+
+async function load(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  return readModel(await answer.arrayBuffer());
 }
 
 // A GLB with one primitive: packed and quantised positions, normals and atlas coordinates,
@@ -237,13 +241,54 @@ void main() {
   colour = vec4(pow(c, vec3(1.0 / 2.2)), 1.0);
 }`;
 
-class Viewer {
-  constructor(model, texts, say) {
-    Object.assign(this, { model, texts, say, overlay: 0, shown: null, heats: new Map(), chosen: -1 });
+// One head with what is painted on it. `prefix` is what its heat maps are called.
+class Head {
+  constructor(model, prefix, painted) {
+    Object.assign(this, { model, prefix, painted, heats: new Map() });
+    // Millimetres in the model's own unit.
     this.unit = 0.001 / model.scale;
     this.centre = [0, 1, 2].map((k) => (model.low[k] + model.high[k]) / 2);
     const size = [0, 1, 2].map((k) => model.high[k] - model.low[k]);
     this.fit = 1.16 * Math.max(size[1], 1.1 * size[0]) / (2 * Math.tan(FIELD / 2)) + size[2] / 2;
+  }
+
+  prepare(program) {
+    const { model } = this;
+    this.heats.clear();
+    this.parts = gl.createVertexArray();
+    gl.bindVertexArray(this.parts);
+    [['position', 3], ['normal', 3], ['uv', 2]].forEach(([name, width]) => {
+      const from = model[name];
+      const place = gl.getAttribLocation(program, name);
+      if (!from || place < 0) return;
+      gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+      gl.bufferData(gl.ARRAY_BUFFER, from.bytes, gl.STATIC_DRAW);
+      gl.enableVertexAttribArray(place);
+      gl.vertexAttribPointer(place, width, from.type, from.normalized, from.stride, 0);
+    });
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, model.indices.bytes, gl.STATIC_DRAW);
+    this.skin = model.skin ? texture(model.skin) : plain([184, 173, 163, 255]);
+  }
+
+  // Fetches a heat map if there is one and it is not there yet.
+  async paint(name) {
+    if (!name || this.heats.has(name) || !this.painted(name)) return;
+    const answer = await fetch(section.dataset.heat.replace('*', this.prefix + name));
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    const picture = await createImageBitmap(await answer.blob(), { premultiplyAlpha: 'none' });
+    gl.activeTexture(gl.TEXTURE1);
+    this.heats.set(name, texture(picture));
+  }
+}
+
+class Viewer {
+  constructor(model, texts, say) {
+    Object.assign(this, { texts, say, shown: null, wanted: '', chosen: -1, before: null });
+    this.now = new Head(model, '', () => true);
+    this.heads = [this.now];
+    this.marked = this.now;
+    this.fit = this.now.fit;
     this.home();
     this.prepare();
     this.listen();
@@ -263,31 +308,26 @@ class Viewer {
   }
 
   prepare() {
-    const program = link(VERTEX, FRAGMENT);
-    gl.useProgram(program);
+    this.program = link(VERTEX, FRAGMENT);
+    gl.useProgram(this.program);
     this.at = Object.fromEntries(['view', 'projection', 'skin', 'heat', 'overlay', 'mark', 'unit', 'stretch']
-      .map((name) => [name, gl.getUniformLocation(program, name)]));
-    const { model } = this;
-    gl.bindVertexArray(gl.createVertexArray());
-    [['position', 3], ['normal', 3], ['uv', 2]].forEach(([name, width]) => {
-      const from = model[name];
-      const place = gl.getAttribLocation(program, name);
-      if (!from || place < 0) return;
-      gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
-      gl.bufferData(gl.ARRAY_BUFFER, from.bytes, gl.STATIC_DRAW);
-      gl.enableVertexAttribArray(place);
-      gl.vertexAttribPointer(place, width, from.type, from.normalized, from.stride, 0);
-    });
-    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, model.indices.bytes, gl.STATIC_DRAW);
-    this.skin = model.skin ? texture(model.skin) : plain([184, 173, 163, 255]);
+      .map((name) => [name, gl.getUniformLocation(this.program, name)]));
+    [this.now, this.before].forEach((head) => head?.prepare(this.program));
     this.none = plain([0, 0, 0, 0]);
     gl.enable(gl.DEPTH_TEST);
     gl.uniform1i(this.at.skin, 0);
     gl.uniform1i(this.at.heat, 1);
-    gl.uniform1f(this.at.unit, this.unit);
-    gl.uniform2f(this.at.stretch, ...model.stretch);
     this.drawn = null;
+  }
+
+  // The part of the canvas for each head, from its lower left corner: beside each other, or
+  // the earlier one above where there is no room for that.
+  windows(w, h) {
+    if (this.heads.length === 1) return [[0, 0, w, h]];
+    const [across, down] = [Math.round(w / 2), Math.round(h / 2)];
+    return w > h
+      ? [[0, 0, across, h], [across, 0, w - across, h]]
+      : [[0, h - down, w, down], [0, 0, w, h - down]];
   }
 
   // Draws once, before the next frame, however often it is asked for.
@@ -295,12 +335,17 @@ class Viewer {
     this.drawn ??= requestAnimationFrame(() => { this.drawn = null; this.draw(); });
   }
 
-  matrices() {
+  matrices(head) {
     const [cy, sy, cp, sp] = [Math.cos(this.yaw), Math.sin(this.yaw), Math.cos(this.pitch), Math.sin(this.pitch)];
-    const [x, y, z] = this.centre;
+    const [x, y, z] = head.centre;
     const r = [[cy, 0, sy], [sp * sy, cp, -sp * cy], [-cp * sy, sp, cp * cy]];
     const shift = r.map((row) => -(row[0] * x + row[1] * y + row[2] * z));
-    return { r, shift: [shift[0], shift[1], shift[2] - this.distance] };
+    // The same millimetres from both heads.
+    return { r, shift: [shift[0], shift[1], shift[2] - this.distance * this.ratio(head)] };
+  }
+
+  ratio(head) {
+    return head.unit / this.now.unit;
   }
 
   draw() {
@@ -312,44 +357,42 @@ class Viewer {
     const back = getComputedStyle(canvas).backgroundColor.match(/[\d.]+/g).map((c) => Number(c) / 255);
     gl.clearColor(back[0], back[1], back[2], 1);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    const { r, shift } = this.matrices();
+    this.windows(w, h).forEach((part, i) => this.drawHead(this.heads[i], part));
+    canvas.dataset.frames = Number(canvas.dataset.frames ?? 0) + 1;
+  }
+
+  drawHead(head, [left, bottom, w, h]) {
+    gl.viewport(left, bottom, w, h);
+    const { r, shift } = this.matrices(head);
     gl.uniformMatrix4fv(this.at.view, false, [
       r[0][0], r[1][0], r[2][0], 0, r[0][1], r[1][1], r[2][1], 0, r[0][2], r[1][2], r[2][2], 0, ...shift, 1]);
     const f = 1 / Math.tan(FIELD / 2);
-    const [near, far] = [this.fit * 0.05, this.fit * 4];
+    const scale = this.fit * this.ratio(head);
+    const [near, far] = [scale * 0.05, scale * 4];
     const wide = Math.max(1, h / w);
     gl.uniformMatrix4fv(this.at.projection, false, [
       f * (h / w) / wide, 0, 0, 0, 0, f / wide, 0, 0,
       0, 0, (far + near) / (near - far), -1, 0, 0, (2 * far * near) / (near - far), 0]);
-    this.wide = wide;
+    gl.bindVertexArray(head.parts);
     gl.activeTexture(gl.TEXTURE0);
-    gl.bindTexture(gl.TEXTURE_2D, this.skin);
+    gl.bindTexture(gl.TEXTURE_2D, head.skin);
     gl.activeTexture(gl.TEXTURE1);
-    gl.bindTexture(gl.TEXTURE_2D, this.heats.get(this.shown) ?? this.none);
-    gl.uniform1f(this.at.overlay, this.heats.has(this.shown) ? 1 : 0);
-    const feature = this.model.features[this.chosen];
-    gl.uniform4f(this.at.mark, ...(feature?.at ?? [0, 0, 0]), feature ? this.radius(feature) : 0);
-    gl.drawElements(gl.TRIANGLES, this.model.indices.count, this.model.indices.type, 0);
-    canvas.dataset.frames = Number(canvas.dataset.frames ?? 0) + 1;
-  }
-
-  // The ring around a feature, in the model's own unit.
-  radius({ kind, sizes }) {
-    const mm = [sizes[0] / 2, sizes[0] / 2, Math.sqrt(sizes[0] / Math.PI), Math.sqrt(sizes[0] / Math.PI)][kind];
-    return (Math.min(mm, 12) + 1.6) * this.unit;
+    gl.bindTexture(gl.TEXTURE_2D, head.heats.get(this.shown) ?? this.none);
+    gl.uniform1f(this.at.overlay, head.heats.has(this.shown) ? 1 : 0);
+    gl.uniform1f(this.at.unit, head.unit);
+    gl.uniform2f(this.at.stretch, ...head.model.stretch);
+    const feature = head === this.marked ? head.model.features[this.chosen] : null;
+    gl.uniform4f(this.at.mark, ...(feature?.at ?? [0, 0, 0]), feature ? radius(feature, head.unit) : 0);
+    gl.drawElements(gl.TRIANGLES, head.model.indices.count, head.model.indices.type, 0);
   }
 
   async show(name) {
     this.chosen = -1;
     this.wanted = name;
-    if (name && !this.heats.has(name)) {
+    if (name && this.heads.some((head) => !head.heats.has(name) && head.painted(name))) {
       this.say(this.texts.loading);
       try {
-        const answer = await fetch(section.dataset.heat.replace('*', name));
-        if (!answer.ok) throw new Error(`status ${answer.status}`);
-        const picture = await createImageBitmap(await answer.blob(), { premultiplyAlpha: 'none' });
-        gl.activeTexture(gl.TEXTURE1);
-        this.heats.set(name, texture(picture));
+        await Promise.all(this.heads.map((head) => head.paint(name)));
       } catch {
         this.say(this.texts.failed);
         return;
@@ -362,18 +405,49 @@ class Viewer {
     this.ask();
   }
 
+  // The scan before beside this one, or this one alone again.
+  async compare(button) {
+    if (this.heads.length === 2) {
+      this.heads = [this.now];
+    } else {
+      if (!this.before) {
+        button.disabled = true;
+        this.say(this.texts.loading);
+        try {
+          const painted = section.dataset.beforeHeats.split(' ');
+          const head = new Head(await load(section.dataset.before), 'previous_', (name) => painted.includes(name));
+          head.prepare(this.program);
+          this.before = head;
+        } catch {
+          this.say(this.texts.beforeFailed);
+          return;
+        } finally {
+          button.disabled = false;
+          button.focus();
+        }
+      }
+      this.heads = [this.before, this.now];
+    }
+    const both = this.heads.length === 2;
+    button.setAttribute('aria-pressed', both);
+    section.classList.toggle('is-compared', both);
+    canvas.setAttribute('aria-label', both ? this.texts.both : this.texts.canvas);
+    this.marked = this.now;
+    await this.show(this.wanted);
+  }
+
   // The features that belong to what is shown, the largest first.
-  listed() {
+  listed(head = this.now) {
     const kind = ['wrinkles', 'pores', 'pigmentation', 'redness'].indexOf(this.shown);
-    const { features } = this.model;
+    const { features } = head.model;
     return features.map((f, i) => i)
       .filter((i) => (this.shown ? features[i].kind === kind : features[i].kind !== 1))
       .sort((a, b) => features[a].kind - features[b].kind || features[b].sizes[0] - features[a].sizes[0] || a - b);
   }
 
-  choose(index, place, count) {
-    this.chosen = index;
-    const feature = this.model.features[index];
+  choose(index, { place, count, head = this.now } = {}) {
+    [this.chosen, this.marked] = [index, head];
+    const feature = head.model.features[index];
     this.ask();
     if (!feature) { this.say(this.texts.nothing); return; }
     const digits = (v, n) => new Intl.NumberFormat(document.documentElement.lang,
@@ -383,18 +457,18 @@ class Viewer {
       .replace('{a}', digits(a, feature.kind === 1 ? 2 : 1))
       .replace('{b}', digits(b, feature.kind === 0 ? 2 : 1));
     const depth = feature.kind === 0 && Number.isFinite(c) ? this.texts.depth.replace('{c}', digits(c, 2)) : '';
+    const then = head === this.now ? '' : `${this.texts.then}. `;
     const which = count ? this.texts.which.replace('{n}', place).replace('{of}', count) : '';
-    this.say(`${which}${this.texts.regions[feature.region]}: ${words}${depth}.`);
+    this.say(`${then}${which}${this.texts.regions[feature.region]}: ${words}${depth}.`);
   }
 
   step(by) {
     const all = this.listed();
     if (all.length === 0) { this.say(this.texts.nothing); return; }
-    const now = all.indexOf(this.chosen);
+    const now = this.marked === this.now ? all.indexOf(this.chosen) : -1;
     const next = now < 0 ? (by > 0 ? 0 : all.length - 1) : (now + by + all.length) % all.length;
-    this.choose(all[next], next + 1, all.length);
-    const [x, , z] = this.model.features[all[next]].at.map((v, k) => v - this.centre[k]);
-    const y = this.model.features[all[next]].at[1] - this.centre[1];
+    this.choose(all[next], { place: next + 1, count: all.length });
+    const [x, y, z] = this.now.model.features[all[next]].at.map((v, k) => v - this.now.centre[k]);
     const depth = z + this.fit * 0.18;
     this.turnTo(-Math.atan2(x, depth) * 0.9, Math.max(-0.6, Math.min(0.6, Math.atan2(y, depth) * 0.5)));
   }
@@ -428,16 +502,24 @@ class Viewer {
     this.ask();
   }
 
-  // Where a point of the canvas meets the head, by the nearest triangle along the ray.
+  // The head under a point of the canvas, and where the ray through it meets that head: at
+  // the nearest triangle.
   hit(px, py) {
     const box = canvas.getBoundingClientRect();
-    const slope = Math.tan(FIELD / 2) * this.wide;
-    const x = ((px - box.left) / box.width * 2 - 1) * slope * (box.width / box.height);
-    const y = (1 - (py - box.top) / box.height * 2) * slope;
-    const { r, shift } = this.matrices();
+    const [fromLeft, fromBottom] = [px - box.left, box.bottom - py];
+    const parts = this.windows(box.width, box.height);
+    const inside = ([left, bottom, w, h]) => fromLeft >= left && fromLeft < left + w
+      && fromBottom >= bottom && fromBottom < bottom + h;
+    const index = Math.max(0, parts.findIndex(inside));
+    const head = this.heads[index];
+    const [left, bottom, w, h] = parts[index];
+    const slope = Math.tan(FIELD / 2) * Math.max(1, h / w);
+    const x = ((fromLeft - left) / w * 2 - 1) * slope * (w / h);
+    const y = ((fromBottom - bottom) / h * 2 - 1) * slope;
+    const { r, shift } = this.matrices(head);
     const back = (v) => [0, 1, 2].map((k) => r[0][k] * v[0] + r[1][k] * v[1] + r[2][k] * v[2]);
     const [eye, ray] = [back(shift.map((s) => -s)), back([x, y, -1])];
-    const { position, indices } = this.model;
+    const { position, indices } = head.model;
     const points = new DataView(position.bytes.buffer, position.bytes.byteOffset, position.bytes.byteLength);
     const corners = new (indices.type === gl.UNSIGNED_SHORT ? Uint16Array : Uint32Array)(indices.bytes.buffer);
     const read = position.type === gl.FLOAT ? (o) => points.getFloat32(o, true) : (o) => points.getUint16(o, true);
@@ -460,21 +542,21 @@ class Viewer {
       const t = dot(v, q) / det;
       if (t > 0 && t < nearest) nearest = t;
     }
-    return nearest === Infinity ? null : eye.map((e, k) => e + nearest * ray[k]);
+    return { head, point: nearest === Infinity ? null : eye.map((e, k) => e + nearest * ray[k]) };
   }
 
   // The feature nearest to where somebody tapped, within reach of a finger.
   tap(px, py) {
-    const point = this.hit(px, py);
+    const { head, point } = this.hit(px, py);
     let [best, reach] = [-1, 0];
     if (point) {
-      for (const i of this.listed()) {
-        const f = this.model.features[i];
-        const away = Math.hypot(...f.at.map((c, k) => c - point[k])) - this.radius(f);
-        if (away < 3 * this.unit && (best < 0 || away < reach)) [best, reach] = [i, away];
+      for (const i of this.listed(head)) {
+        const f = head.model.features[i];
+        const away = Math.hypot(...f.at.map((c, k) => c - point[k])) - radius(f, head.unit);
+        if (away < 3 * head.unit && (best < 0 || away < reach)) [best, reach] = [i, away];
       }
     }
-    this.choose(best);
+    this.choose(best, { head });
   }
 
   listen() {
@@ -521,6 +603,7 @@ class Viewer {
       reset: () => { this.distance = this.fit; this.turnTo(0, 0); },
       next: () => this.step(1),
       previous: () => this.step(-1),
+      compare: (e) => this.compare(e.currentTarget),
     };
     const keys = {
       ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down', '+': 'nearer', '=': 'nearer',
@@ -542,8 +625,8 @@ class Viewer {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.ask());
     canvas.addEventListener('webglcontextlost', (e) => e.preventDefault());
     canvas.addEventListener('webglcontextrestored', () => {
-      this.heats.clear();
       this.shown = null;
+      this.wanted = '';
       section.querySelector('input[name=overlay]').checked = true;
       this.prepare();
       this.ask();
@@ -552,6 +635,13 @@ class Viewer {
 }
 
 const FIELD = 0.5;
+
+// The ring around a feature, in the unit of its model.
+function radius({ kind, sizes }, unit) {
+  const mm = [sizes[0] / 2, sizes[0] / 2, Math.sqrt(sizes[0] / Math.PI), Math.sqrt(sizes[0] / Math.PI)][kind];
+  return (Math.min(mm, 12) + 1.6) * unit;
+}
+
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 

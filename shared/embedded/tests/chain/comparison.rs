@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dermalia_embedded::fault::{Faults, Then, When};
 use dermalia_record::audit::Actor;
 use dermalia_record::port::RecordStore;
-use dermalia_record::{META_RENEWAL, Phase, Practice, ScanKey, ScanRecord};
+use dermalia_record::{META_COMPARED, META_RENEWAL, Phase, Practice, ScanKey, ScanRecord};
 use dermalia_report_function::{Page, Renderer, Report, ReportFile};
 use dermalia_rights::{Correction, Rights};
 use dermalia_sweep::{Found, Sweep};
@@ -38,8 +38,22 @@ async fn record(rig: &Rig, key: &ScanKey) -> ScanRecord {
     rig.records.get(key).await.unwrap().expect("a record")
 }
 
-/// What the report of the later scan says; nothing if it is not there.
+/// What the report of the later scan says; nothing if it is not there. It shows something of
+/// the scan before exactly where it tells of it.
 async fn page(rig: &Rig) -> Option<String> {
+    let told = page_alone(rig).await;
+    let report = record(rig, &scan_named(LATER)).await.report_id.unwrap();
+    let key = format!("reports/{report}/heat_previous_pores.webp");
+    let shown = rig.objects.snapshot_of(&key);
+    let is_told = told.as_ref().is_some_and(|page| page.contains("before:"));
+    assert_eq!(shown.is_some(), is_told, "{told:?}");
+    if let Some(shown) = shown {
+        assert!(shown.head.metadata.contains_key(META_COMPARED));
+    }
+    told
+}
+
+async fn page_alone(rig: &Rig) -> Option<String> {
     let report = record(rig, &scan_named(LATER)).await.report_id.unwrap();
     let key = format!("reports/{report}/report.html");
     let page = rig.objects.snapshot_of(&key)?;

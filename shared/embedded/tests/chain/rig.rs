@@ -101,18 +101,20 @@ impl Renderer for EchoRenderer {
         let until = page.expires_at_secs;
         let html =
             format!("<head><style>p{{}}</style></head><p>until {until}; {previous}{name}: {text}");
+        let shown = page.previous_files.clone().into_iter().map(|f| ReportFile {
+            name: f.name.replace("heat_", "heat_previous_"),
+            ..f
+        });
         let page = ReportFile {
             name: "report.html".to_owned(),
             content_type: "text/html".to_owned(),
             bytes: html.into_bytes(),
         };
-        Ok(vec![
-            page,
-            ReportFile {
-                name: "data.json".to_owned(),
-                ..findings
-            },
-        ])
+        let data = ReportFile {
+            name: "data.json".to_owned(),
+            ..findings
+        };
+        Ok([page, data].into_iter().chain(shown).collect())
     }
 }
 

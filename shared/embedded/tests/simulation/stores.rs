@@ -68,6 +68,9 @@ pub(crate) fn findings_text(key: &ScanKey) -> String {
     format!("findings of {key}")
 }
 
+/// What a report shows of the scan before.
+pub(crate) const PREVIOUS: &str = "previous.glb";
+
 struct NameRenderer;
 
 impl Renderer for NameRenderer {
@@ -80,11 +83,13 @@ impl Renderer for NameRenderer {
             content_type: "text/html".to_owned(),
             bytes: text.into_bytes(),
         };
-        Ok(vec![
+        let mut files = vec![
             file("report.html", text.clone()),
             file("report.en.html", text),
             file("data.json", "{}".to_owned()),
-        ])
+        ];
+        files.extend(previous.map(|text| file(PREVIOUS, text.into_owned())));
+        Ok(files)
     }
 }
 

@@ -165,6 +165,9 @@ pub(super) const MESSAGES: Messages = Messages {
             "gerötete Stelle, {a} mm² groß, um {b} a* röter als ringsum",
         ],
         depth: ", {c} mm tief",
+        compare: |date, size| format!("Mit der Aufnahme vom {date} vergleichen ({size})"),
+        both: "Ihr Kopf in 3D, zweimal: die frühere Aufnahme und diese, gemeinsam gedreht. Pfeiltasten drehen beide, Plus und Minus ändern die Größe, Bild auf und Bild ab führen auf dieser von Stelle zu Stelle.",
+        before_failed: "Die frühere Aufnahme konnte nicht geladen werden. Vielleicht wird sie nicht mehr aufbewahrt.",
     },
 
     regions_title: "Region für Region",

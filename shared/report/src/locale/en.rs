@@ -163,6 +163,9 @@ pub(super) const MESSAGES: Messages = Messages {
             "red area of {a} mm², redder than around it by {b} a*",
         ],
         depth: ", {c} mm deep",
+        compare: |date, size| format!("Compare with the scan of {date} ({size})"),
+        both: "Your head in 3D, twice: the earlier scan and this one, turned together. Arrow keys turn both, plus and minus change their size, Page Up and Page Down lead from place to place on this one.",
+        before_failed: "The earlier scan could not be loaded. Perhaps it is no longer kept.",
     },
 
     regions_title: "Region by region",

@@ -93,6 +93,10 @@ pub(crate) struct ViewerText {
     /// Line, pore, spot, red area.
     pub(crate) kinds: [&'static str; 4],
     pub(crate) depth: &'static str,
+    pub(crate) compare: fn(date: &str, size: &str) -> String,
+    /// What the canvas shows while two scans stand beside each other.
+    pub(crate) both: &'static str,
+    pub(crate) before_failed: &'static str,
 }
 
 /// Every text of the report in one language.

@@ -105,6 +105,12 @@ pub struct Assets<'a> {
     pub model_href: Option<&'a str>,
     /// Its size, for who pays by the byte.
     pub model_bytes: usize,
+    /// The 3D model of the scan before.
+    pub previous_href: Option<&'a str>,
+    /// Its size.
+    pub previous_bytes: usize,
+    /// The parameters that have a heat map of the scan before.
+    pub previous_heats: &'a [Parameter],
     /// Where deletion is asked for; only behind a link.
     pub erase_href: Option<&'a str>,
     /// Where the use of usage events is objected to; only behind a link.

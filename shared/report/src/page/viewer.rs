@@ -41,10 +41,14 @@ pub(super) fn section(context: &Context<'_>) -> Markup {
     let (Some(model), Some(heats)) = (assets.model_href, assets.heat_hrefs) else {
         return html! {};
     };
-    let size = amount::joined(&(
-        amount::number(m, assets.model_bytes as f64 / 1e6, 1),
-        "MB".to_owned(),
-    ));
+    let megabytes = |bytes: usize| {
+        let number = amount::number(m, bytes as f64 / 1e6, 1);
+        amount::joined(&(number, "MB".to_owned()))
+    };
+    let size = megabytes(assets.model_bytes);
+    let before = assets.previous_href.zip(context.input.previous);
+    let before_heats: Vec<&str> = assets.previous_heats.iter().map(|p| p.as_str()).collect();
+    let day = |captured_at: &str| amount::day(m, captured_at);
     let regions: Vec<&str> = Region::ALL.iter().map(|&r| (m.region)(r)).collect();
     let texts = json!({
         "loading": v.loading,
@@ -54,6 +58,10 @@ pub(super) fn section(context: &Context<'_>) -> Markup {
         "kinds": v.kinds,
         "depth": v.depth,
         "regions": regions,
+        "canvas": v.canvas,
+        "both": v.both,
+        "then": m.then,
+        "beforeFailed": v.before_failed,
     });
     let shown: Vec<Parameter> = Parameter::ALL
         .into_iter()
@@ -61,7 +69,9 @@ pub(super) fn section(context: &Context<'_>) -> Markup {
         .collect();
     html! {
         section.viewer id="viewer" aria-labelledby="viewer-title" hidden
-            data-model=(model) data-heat=(heats) data-texts=(texts.to_string()) {
+            data-model=(model) data-heat=(heats) data-texts=(texts.to_string())
+            data-before=[before.map(|(href, _)| href)]
+            data-before-heats=[before.map(|_| before_heats.join(" "))] {
             h2 id="viewer-title" { (v.title) }
             p { (v.lead) }
             div.viewer-body {
@@ -69,6 +79,12 @@ pub(super) fn section(context: &Context<'_>) -> Markup {
                     canvas tabindex="0" role="application" aria-label=(v.canvas) {}
                     @if let Some(picture) = context.picture(View::Front, None) {
                         div.viewer-poster aria-hidden="true" { (picture_element(context, &picture, "")) }
+                    }
+                    @if let Some((_, previous)) = before {
+                        div.viewer-captions {
+                            span { (m.then) ": " (day(&previous.captured_at)) }
+                            span { (m.now) ": " (day(&context.input.findings.captured_at)) }
+                        }
                     }
                     button.viewer-open type="button" { ((v.open)(&size)) }
                 }
@@ -81,6 +97,13 @@ pub(super) fn section(context: &Context<'_>) -> Markup {
                             label {
                                 input type="radio" name="overlay" value=(parameter.as_str());
                                 " " ((m.parameter)(*parameter).name)
+                            }
+                        }
+                    }
+                    @if let Some((_, previous)) = before {
+                        div.viewer-compare {
+                            button type="button" data-act="compare" aria-pressed="false" {
+                                ((v.compare)(&day(&previous.captured_at), &megabytes(assets.previous_bytes)))
                             }
                         }
                     }

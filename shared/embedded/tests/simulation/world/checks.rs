@@ -13,7 +13,7 @@ use dermalia_record::{
 use dermalia_sweep::INCOMING_DAYS;
 
 use super::{World, address};
-use crate::stores::{findings_text, page_text};
+use crate::stores::{PREVIOUS, findings_text, page_text};
 
 /// Both languages of a report.
 const PAGES: [&str; 2] = ["report.html", "report.en.html"];
@@ -86,6 +86,11 @@ impl World {
         let told = findings_text(&previous.key);
         for page in record.iter().flat_map(|record| self.pages(record)) {
             assert!(!page.contains(&told), "{page} tells of {previous:?}");
+        }
+        if let Some(report) = record.as_ref().and_then(|record| record.report_id) {
+            let key = report_asset(report, PREVIOUS).unwrap();
+            let shown = self.stores.objects.snapshot_of(&key);
+            assert!(shown.is_none(), "{scan:?} shows {previous:?}");
         }
     }
 
