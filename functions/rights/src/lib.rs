@@ -21,7 +21,9 @@ use dermalia_expire::{Expire, take_back_later};
 use dermalia_link::SigningKey;
 use dermalia_record::audit::{Action, Actor, Draft};
 use dermalia_record::port::{AccessKind, PortError, Ports, Written};
-use dermalia_record::{Audit, Phase, ReportMessage, ScanKey, ScanRecord, Settings, State};
+use dermalia_record::{
+    Audit, Phase, ReportMessage, ScanKey, ScanRecord, Settings, State, packages_prefix,
+};
 use dermalia_report_function::{LinkError, ask_for_later, mark_objects};
 
 pub use certificate::Certificate;
@@ -148,6 +150,13 @@ impl Rights {
         Ok(())
     }
 
+    /// Copies that were laid out before say what is no longer right, or to be served.
+    async fn forget_packages(&self, scan: &ScanKey) -> Result<(), RightsError> {
+        let packages = packages_prefix(scan);
+        self.ports.objects.delete_prefix(&packages).await?;
+        Ok(())
+    }
+
     /// Names a change in the audit log: the epoch counts up with each one.
     fn change_name(name: &str, record: &ScanRecord) -> String {
         let epoch = record.epoch.number();
@@ -186,6 +195,7 @@ impl Rights {
             })
             .await?;
         mark_objects(&self.ports, &record).await?;
+        self.forget_packages(scan).await?;
         take_back_later(&self.ports, &record).await?;
         let operation = Self::change_name("restricted", &record);
         self.tell(&record, operation, actor, Action::Restricted)

@@ -142,6 +142,7 @@ impl Rights {
                     .delete_prefix(&report_prefix(report))
                     .await?;
             }
+            self.forget_packages(scan).await?;
             self.ask_for_report(&record).await?;
         } else {
             mark_objects(&self.ports, &record).await?;

@@ -192,6 +192,8 @@ pub(crate) async fn by_the_operator(cloud: &Deployed, scan: &ScanKey) {
         let answer = ask(cloud, scan, "restriction", nothing.clone()).await;
         assert_eq!(answer["state"], "restricted");
     }
+    let fetched = reqwest::get(&address).await.unwrap();
+    assert_eq!(fetched.status().as_u16(), 404, "served while restricted");
     let restricted = record().await;
     assert_eq!(restricted.epoch, before.epoch.next());
     let answer = ask(cloud, scan, "lift", nothing.clone()).await;
@@ -214,6 +216,9 @@ pub(crate) async fn by_the_operator(cloud: &Deployed, scan: &ScanKey) {
     };
     assert_eq!(about(RIGHT_NAME), 1);
 
+    let answer = ask(cloud, scan, "access", nothing).await;
+    let (address, files) = fetch(&answer).await;
+    assert!(has(&files, "record.json", RIGHT_NAME) && !has(&files, "record.json", NAME));
     erasure(cloud, &corrected, &address).await;
     sweep(cloud).await;
 }
@@ -227,6 +232,8 @@ fn by_command(cloud: &Deployed, scan: &ScanKey, files: &[(String, String)]) {
     let said = cloud.command(&["rights", "portability", id, "--out", out]);
     assert_eq!(said[0]["practice"], scan.practice.as_str());
     assert_eq!(unpacked(&std::fs::read(&file).unwrap()), files);
+    let practices = cloud.command(&["practice", "list"]);
+    assert_eq!(practices.len(), 2, "{practices:?}");
     let verified = cloud.command(&["audit", "verify"]);
     let ours = verified
         .iter()

@@ -287,7 +287,7 @@ async fn refused(cloud: &Deployed, credential: &str) {
 async fn given_up_and_brought_back(cloud: &Deployed) {
     let poison = json!({ "poison": 1 }).to_string();
     cloud.uploads.send(&poison, 0).await.unwrap();
-    for _ in 0..2 {
+    for is_by_command in [false, true] {
         cloud
             .until(async || {
                 let depth = cloud.uploads.depth().await.unwrap();
@@ -303,6 +303,17 @@ async fn given_up_and_brought_back(cloud: &Deployed) {
             letters[0].reason
         );
         assert_eq!(letters[0].receive_count, 1);
-        assert_eq!(cloud.uploads.redrive().await.unwrap(), 1);
+        if !is_by_command {
+            assert_eq!(cloud.uploads.redrive().await.unwrap(), 1);
+            continue;
+        }
+        let of_uploads = |told: Vec<Value>| {
+            let mut ours = told.into_iter().filter(|line| line["queue"] == "uploads");
+            ours.next().unwrap()
+        };
+        let dead = of_uploads(cloud.command(&["ops", "dead"]));
+        assert_eq!(dead["reason"], letters[0].reason);
+        let moved = of_uploads(cloud.command(&["ops", "redrive"]));
+        assert_eq!(moved["redriven"], 1);
     }
 }
