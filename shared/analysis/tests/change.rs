@@ -12,8 +12,8 @@ use dermalia_scan::{Limits, Scan};
 
 fn options() -> PhantomOptions {
     PhantomOptions {
-        seed: 41,
-        size_px: 1664,
+        seed: 51,
+        size_px: 1792,
         tone: Tone::Light,
         lights: vec![Light::White, Light::CrossPolarised],
         ..PhantomOptions::default()
