@@ -218,8 +218,8 @@ fn by_command(world: &World, folder: &Path) {
     }
     // These name a practice, or none, and no scan of a service's.
     let others = [
-        "demo", "analyze", "report", "export", "phantom", "serve", "upload", "link", "rights",
-        "audit", "sweep", "practice", "ops", "keys",
+        "demo", "analyze", "compare", "report", "export", "phantom", "serve", "upload", "link",
+        "rights", "audit", "sweep", "practice", "ops", "keys",
     ];
     for command in commands(&[]) {
         assert!(
