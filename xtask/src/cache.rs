@@ -26,14 +26,7 @@ pub(crate) fn cargo_tool(package: &str, binary: &str, version: &str) -> Result<P
         eprintln!("installing {package} {version} (once; takes some minutes)");
         command::run(
             Command::new("cargo")
-                .args([
-                    "install",
-                    package,
-                    "--version",
-                    version,
-                    "--locked",
-                    "--debug",
-                ])
+                .args(["install", package, "--version", version, "--debug"])
                 .arg("--root")
                 .arg(&root)
                 .arg("--target-dir")
