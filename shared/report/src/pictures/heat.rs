@@ -1,14 +1,14 @@
 use dermalia_findings::{BaseTexture, ParameterMap};
 use rayon::prelude::*;
 
-use super::{PictureError, check_base, check_map, encode_webp, palette, reduce};
+use super::{Coding, PictureError, check_base, check_map, encode_webp, palette, reduce};
 
 /// The longest side of a heat map; finer detail is carried by the features themselves.
 pub const HEAT_MAP_MAX_PX: usize = 1024;
 
 /// The longest side of the skin on the model and the quality it is kept in, the best
 /// first.
-const BASE_STEPS: [(usize, f32); 4] = [(2048, 80.0), (2048, 65.0), (1366, 75.0), (1024, 70.0)];
+const BASE_STEPS: [(usize, f32); 4] = [(2048, 82.0), (2048, 65.0), (1366, 75.0), (1024, 70.0)];
 /// What the skin may take of the model.
 const BASE_MAX_BYTES: usize = 700_000;
 
@@ -37,7 +37,7 @@ pub fn heat_map(map: &ParameterMap) -> Result<Vec<u8>, PictureError> {
         &rgba,
         webp::PixelLayout::Rgba,
         (small.width, small.height),
-        80.0,
+        Coding::quick(80.0),
     )
 }
 
@@ -52,7 +52,8 @@ pub(crate) fn base_webp(base: &BaseTexture) -> Result<Vec<u8>, PictureError> {
             &small.rgb,
             webp::PixelLayout::Rgb,
             (small.width, small.height),
-            quality,
+            // One picture, the largest by far: worth the time.
+            Coding { quality, method: 4 },
         )?;
         if made.len() <= BASE_MAX_BYTES {
             break;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::plate::{self, Frame, Plate};
 use super::print::print;
-use super::{PictureError, View, check_base, check_map, encode_webp, palette};
+use super::{Coding, PictureError, View, check_base, check_map, encode_webp, palette};
 
 /// Size of the frontal view of a head.
 const FRONT_PX: (usize, usize) = (720, 864);
@@ -116,7 +116,7 @@ fn develop(plate: &Plate, view: View, maps: &[ParameterMap]) -> Result<Vec<Still
                     &rgb,
                     webp::PixelLayout::Rgb,
                     (plate.width, plate.height),
-                    QUALITY,
+                    Coding::quick(QUALITY),
                 )?,
                 print: print(&rgb, 3, plate.width, plate.height).unwrap_or_default(),
             })
