@@ -552,6 +552,22 @@ fn a_known_tag_is_not_sent_again_unless_the_link_is_revoked() {
 }
 
 #[test]
+fn text_may_be_compressed_on_its_way() {
+    for (file, media_type) in [
+        ("", "text/html; charset=utf-8"),
+        ("/data.json", "application/json"),
+    ] {
+        let request = get(&format!("/r/{}{file}", live()));
+        let answer = after(&fetch(request), &Origin::Whole(stored()));
+        // What the network around the Worker goes by.
+        assert_eq!(answer.header("content-type"), Some(media_type));
+        assert_eq!(answer.header("content-encoding"), None);
+        let caching = answer.header("cache-control").unwrap();
+        assert!(!caching.contains("no-transform"), "{caching}");
+    }
+}
+
+#[test]
 fn head_has_the_headers_of_get_and_no_body() {
     let target = format!("/r/{}", live());
     let full = after(&fetch(get(&target)), &Origin::Whole(stored()));
