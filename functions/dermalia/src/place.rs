@@ -8,7 +8,7 @@ use dermalia_link::SigningKey;
 use dermalia_record::port::{Ports, Queue};
 use dermalia_record::{Audit, PracticeId, ScanKey, Settings};
 use dermalia_rights::Rights;
-use dermalia_sweep::{Found, Sweep};
+use dermalia_sweep::Found;
 
 use crate::serve::{Local, settings_of};
 
@@ -102,7 +102,7 @@ impl Place {
             Home::Folder(local, data) => local.sweep(&settings_of(data)?).await,
             #[cfg(feature = "aws")]
             Home::Stage(settings) => {
-                let sweep = Sweep {
+                let sweep = dermalia_sweep::Sweep {
                     ports: self.ports.clone(),
                     audit: self.audit.clone(),
                     settings: Arc::new(settings.clone()),
@@ -164,9 +164,13 @@ impl Place {
     /// Every practice that may have scans: a data folder takes them from unknown ones too.
     async fn practices(&self, audited: &[PracticeId]) -> anyhow::Result<Vec<PracticeId>> {
         let mut all = audited.to_vec();
-        if let Home::Folder(local, _) = &self.home {
-            let records = local.records.all().await?;
-            all.extend(records.into_iter().map(|record| record.key.practice));
+        match &self.home {
+            Home::Folder(local, _) => {
+                let records = local.records.all().await?;
+                all.extend(records.into_iter().map(|record| record.key.practice));
+            }
+            #[cfg(feature = "aws")]
+            Home::Stage(_) => {}
         }
         let mut last: Option<PracticeId> = None;
         loop {
