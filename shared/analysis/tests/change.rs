@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use dermalia_analysis::change::{Change, ChangeError, Kind, State, Verdict, change};
+use dermalia_analysis::change::{Change, ChangeError, Kind, Registration, State, Verdict, change};
 use dermalia_analysis::{Analysis, Options, analyze};
 use dermalia_findings::{MeasureName, Region};
 use dermalia_phantom::{Earlier, Phantom, PhantomOptions, Tone, Truth};
@@ -110,10 +110,9 @@ fn two_captures_of_the_same_skin_show_no_change() {
     }
 }
 
-#[test]
-fn the_motion_of_the_head_comes_back() {
-    let found = &again().registration;
-    // Of the difference of the two rotations, the angle; and points of the face.
+/// Within 0.2° and, at three points of the face, 0.2 mm.
+fn is_the_pose(found: &Registration) {
+    // Of the difference of the two rotations, the angle.
     let mut trace = 0.0;
     for k in 0..3 {
         let mut axis = [0.0; 3];
@@ -130,6 +129,11 @@ fn the_motion_of_the_head_comes_back() {
             assert!((q + found.shift_mm[k] - to[k]).abs() < 0.2, "{found:?}");
         }
     }
+}
+
+#[test]
+fn the_motion_of_the_head_comes_back() {
+    is_the_pose(&again().registration);
 }
 
 /// A surface measured with an error of 0.2 mm and landmarks of 1.5 mm.
@@ -169,13 +173,7 @@ fn a_noisy_surface_is_registered_as_well() {
     };
     let found = change(first, &second).unwrap().registration;
     assert!((0.05..0.35).contains(&found.residual_mm), "{found:?}");
-    for p in [[0.0, 0.0, 60.0], [60.0, 40.0, 10.0], [-50.0, -60.0, 20.0]] {
-        let to = POSE.apply(p);
-        for k in 0..3 {
-            let q: f64 = (0..3).map(|c| found.rotation[k][c] * p[c]).sum();
-            assert!((q + found.shift_mm[k] - to[k]).abs() < 0.2, "{found:?}");
-        }
-    }
+    is_the_pose(&found);
 }
 
 #[test]

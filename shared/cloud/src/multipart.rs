@@ -3,16 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
-use data_encoding::{BASE64, HEXLOWER};
 use dermalia_record::port::PortError;
 
 use crate::failure::{failure, is_code};
-use crate::objects::{PORT, S3Objects, SIGNED_FOR};
-
-/// A request by its URL and the headers that must come with it.
-pub type Presigned = (String, Vec<(String, String)>);
+use crate::objects::{PORT, S3Objects};
+use crate::presign::{PRESIGN, Presigned, as_sent, checksum, for_a_while, stated_length};
 
 /// What S3 says of an upload that has ended.
 const ENDED: &[&str] = &["NoSuchUpload"];
@@ -169,35 +165,20 @@ impl S3Objects {
         bytes: u64,
         checksum: &str,
     ) -> Result<Presigned, PortError> {
-        const OPERATION: &str = "presign";
-        let bad = |detail: &str| PortError::permanent(PORT, OPERATION, detail);
-        let validity = PresigningConfig::expires_in(SIGNED_FOR).map_err(|_| bad("validity"))?;
         let signed = self
             .client
             .upload_part()
-            .bucket(self.buckets.of(OPERATION, key)?)
+            .bucket(self.buckets.of(PRESIGN, key)?)
             .key(key)
             .upload_id(upload)
             .part_number(number)
-            .content_length(i64::try_from(bytes).map_err(|_| bad("expected a smaller part"))?)
+            .content_length(stated_length(bytes)?)
             .checksum_sha256(checksum)
-            .presigned(validity)
+            .presigned(for_a_while()?)
             .await
-            .map_err(|e| failure(PORT, OPERATION, &e))?;
-        let headers = signed
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Ok((signed.uri().to_owned(), headers))
+            .map_err(|e| failure(PORT, PRESIGN, &e))?;
+        Ok(as_sent(&signed))
     }
-}
-
-/// As S3 takes it.
-fn checksum(sha256: &str) -> Result<String, PortError> {
-    let digest = HEXLOWER.decode(sha256.as_bytes()).map_err(|_| {
-        PortError::permanent(PORT, "presign", "expected the SHA-256 of a part in hex")
-    })?;
-    Ok(BASE64.encode(&digest))
 }
 
 /// Two have asked at once, and the other one's answer was earlier.

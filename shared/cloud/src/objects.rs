@@ -1,29 +1,25 @@
 //! The object store on S3: one versioned bucket for each of the three first folders.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{Delete, MetadataDirective, ObjectIdentifier};
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use dermalia_record::port::{
     Body, Head, Listing, Metadata, Object, ObjectStore, ObjectWrite, PortError,
 };
 use sha2::{Digest, Sha256};
 
 use crate::failure::{failure, is_code, is_status};
+use crate::presign::{PRESIGN, Presigned, as_sent, checksum, for_a_while, stated_length};
 
 pub(crate) const PORT: &str = "objects";
 /// S3 deletes at most this many versions in one call.
 const DELETE_BATCH: usize = 1_000;
 /// How often a deletion looks again for what was written meanwhile.
 const MAX_ROUNDS: usize = 10_000;
-
-/// How long a signed request can be made.
-pub const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Names of the three buckets.
 #[derive(Debug, Clone)]
@@ -90,30 +86,20 @@ impl S3Objects {
         key: &str,
         bytes: u64,
         sha256: &str,
-    ) -> Result<(String, Vec<(String, String)>), PortError> {
-        const OPERATION: &str = "presign";
-        let bad = |detail: &str| PortError::permanent(PORT, OPERATION, detail);
-        let digest = HEXLOWER
-            .decode(sha256.as_bytes())
-            .map_err(|_| bad("expected a SHA-256 in hex"))?;
-        let validity = PresigningConfig::expires_in(SIGNED_FOR).map_err(|_| bad("validity"))?;
+    ) -> Result<Presigned, PortError> {
         let signed = self
             .client
             .put_object()
-            .bucket(self.buckets.of(OPERATION, key)?)
+            .bucket(self.buckets.of(PRESIGN, key)?)
             .key(key)
-            .content_length(i64::try_from(bytes).map_err(|_| bad("expected a smaller file"))?)
+            .content_length(stated_length(bytes)?)
             .content_type("application/octet-stream")
-            .checksum_sha256(BASE64.encode(&digest))
+            .checksum_sha256(checksum(sha256)?)
             .metadata("sha256", sha256)
-            .presigned(validity)
+            .presigned(for_a_while()?)
             .await
-            .map_err(|e| failure(PORT, OPERATION, &e))?;
-        let headers = signed
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Ok((signed.uri().to_owned(), headers))
+            .map_err(|e| failure(PORT, PRESIGN, &e))?;
+        Ok(as_sent(&signed))
     }
 
     /// A request that reads an object as it is now, for as short a while.
@@ -121,17 +107,14 @@ impl S3Objects {
     /// # Errors
     /// When the key lies in no bucket.
     pub async fn presign_get(&self, key: &str) -> Result<String, PortError> {
-        const OPERATION: &str = "presign";
-        let validity = PresigningConfig::expires_in(SIGNED_FOR)
-            .map_err(|_| PortError::permanent(PORT, OPERATION, "validity"))?;
         let signed = self
             .client
             .get_object()
-            .bucket(self.buckets.of(OPERATION, key)?)
+            .bucket(self.buckets.of(PRESIGN, key)?)
             .key(key)
-            .presigned(validity)
+            .presigned(for_a_while()?)
             .await
-            .map_err(|e| failure(PORT, OPERATION, &e))?;
+            .map_err(|e| failure(PORT, PRESIGN, &e))?;
         Ok(signed.uri().to_owned())
     }
 

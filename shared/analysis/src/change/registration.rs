@@ -30,8 +30,8 @@ const REACH_MM: f32 = 12.0;
 const LEAST_AGREEMENT: f64 = 0.5;
 const MOST_STEPS: usize = 60;
 /// Residual of the kept points, as a root mean square, from which two scans are not
-/// compared: about twice what whole-face meshes of one resting face repeat to (0.15-0.26 mm, PubMed
-/// 29360971).
+/// compared: about twice what whole-face meshes of one resting face repeat to
+/// (0.15-0.26 mm, PubMed 29360971).
 pub(super) const MOST_RESIDUAL_MM: f64 = 0.5;
 /// Share of the points that need a counterpart.
 const LEAST_OVERLAP: f64 = 0.6;

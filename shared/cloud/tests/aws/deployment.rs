@@ -307,14 +307,20 @@ pub(crate) async fn versions(client: &aws_sdk_s3::Client, bucket: &str) -> Vec<S
     versions.chain(markers).map(str::to_owned).collect()
 }
 
-/// CloudWatch's lines of a group, by the client that comes with the deployment's tool.
+/// CloudWatch's lines of a group.
 fn logs(endpoint: &str, group: &str) -> String {
     const SCRIPT: &str = "import boto3, sys\n\
         logs = boto3.client('logs', endpoint_url=sys.argv[1])\n\
         for page in logs.get_paginator('filter_log_events').paginate(logGroupName=sys.argv[2]):\n\
         \x20   for event in page['events']: print(event['message'])\n";
+    by_boto(SCRIPT, &[endpoint, group])
+}
+
+/// What a script of the client that comes with the deployment's tool prints.
+pub(crate) fn by_boto(script: &str, arguments: &[&str]) -> String {
     let output = Command::new(program(SAM).with_file_name("python"))
-        .args(["-c", SCRIPT, endpoint, group])
+        .args(["-c", script])
+        .args(arguments)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_DEFAULT_REGION", REGION)

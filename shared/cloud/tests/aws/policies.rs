@@ -2,11 +2,11 @@
 //! emulator lets everything pass, so that what the template forgot would show on AWS only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::emulators::{Ministack, REGION, SAM, program};
+use crate::deployment::by_boto;
+use crate::emulators::{Ministack, REGION};
 
 const ACCOUNT: &str = "000000000000";
 
@@ -41,16 +41,7 @@ fn roles(stack: &Ministack) -> BTreeMap<String, Vec<Value>> {
         \x20       yield from iam.get_role_policy(RoleName=role, PolicyName=name)['PolicyDocument']['Statement']\n\
         print(json.dumps({f['FunctionName']: list(statements(f['Role'].split('/')[-1]))\n\
         \x20   for f in functions.list_functions()['Functions']}))\n";
-    let output = Command::new(program(SAM).with_file_name("python"))
-        .args(["-c", SCRIPT, &stack.endpoint])
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_DEFAULT_REGION", REGION)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_str(&by_boto(SCRIPT, &[&stack.endpoint])).unwrap()
 }
 
 /// Fails for the first call that its function's role does not allow, and for a function
