@@ -15,6 +15,10 @@ problems = []
 if not 3 <= len(reader.pages) <= 4:
     problems.append(f"{len(reader.pages)} pages (expected 3 or 4)")
 
+for number, sheet in enumerate(reader.pages, 1):
+    if not sheet.extract_text().rstrip().endswith(f"{number} / {len(reader.pages)}"):
+        problems.append(f"page {number} is not numbered")
+
 attached = reader.attachments.get("fhir.json")
 if attached != [(folder / "fhir.json").read_bytes()]:
     problems.append("the attached fhir.json is not the one beside the page")

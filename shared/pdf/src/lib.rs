@@ -4,10 +4,12 @@
 //! layout is `template/report.typ`. The FHIR bundle is attached. The same sheet gives the
 //! same bytes: no clock, no font of the machine, no network.
 
+mod numbering;
 mod photograph;
 mod world;
 
 use dermalia_report::{Picture, Printer, Sheet};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use typst::foundations::{Bytes, Smart};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
@@ -29,6 +31,9 @@ pub enum PrintError {
         /// Its file.
         name: String,
     },
+    /// The threads to set it on cannot be made.
+    #[error("no thread can be made to set the report on: {0}")]
+    Thread(#[from] rayon::ThreadPoolBuildError),
     /// The template does not compile or breaks a standard.
     #[error("the report cannot be set: {0}")]
     Set(String),
@@ -37,15 +42,21 @@ pub enum PrintError {
 /// Sets reports; making one reads the fonts, so that it is worth keeping.
 pub struct Typesetter {
     fonts: world::Fonts,
+    /// One thread: there is hardly anything in a report to be done side by side, and threads
+    /// that wait for it cost more than they do.
+    thread: ThreadPool,
 }
 
 impl Typesetter {
     /// With the fonts that are built in.
     ///
     /// # Errors
-    /// A font that cannot be read, which no build that passed its tests has.
+    /// A font that cannot be read, which no build that passed its tests has; no thread.
     pub fn new() -> Result<Self, PrintError> {
-        Ok(Self { fonts: fonts()? })
+        Ok(Self {
+            fonts: fonts()?,
+            thread: ThreadPoolBuilder::new().num_threads(1).build()?,
+        })
     }
 
     /// The PDF of a sheet. Of the pictures, those that the sheet names are taken.
@@ -84,26 +95,33 @@ impl Typesetter {
             files.push((name, Bytes::new(png)));
         }
         let paper = Paper::new(&self.fonts, files);
-        let said = |errors: &[typst::diag::SourceDiagnostic]| {
-            let first = errors.first().map(|e| e.message.to_string());
-            PrintError::Set(first.unwrap_or_default())
-        };
-        let document = typst::compile::<PagedDocument>(&paper)
-            .output
-            .map_err(|e| said(&e))?;
-        let standards = PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1])
-            .map_err(|e| PrintError::Set(e.message().to_string()))?;
-        let options = PdfOptions {
-            ident: Smart::Auto,
-            creator: Smart::Custom(Some("Dermalia".to_owned())),
-            standards,
-            ..PdfOptions::default()
-        };
-        let pdf = typst_pdf::pdf(&document, &options).map_err(|e| said(&e));
-        // What the next report does not use either goes; the rest makes it faster.
-        typst::comemo::evict(1);
-        pdf
+        self.thread.install(|| set(&paper))
     }
+}
+
+/// The PDF of what is on its way.
+fn set(paper: &Paper<'_>) -> Result<Vec<u8>, PrintError> {
+    let said = |errors: &[typst::diag::SourceDiagnostic]| {
+        let first = errors.first().map(|e| e.message.to_string());
+        PrintError::Set(first.unwrap_or_default())
+    };
+    let document = typst::compile::<PagedDocument>(paper)
+        .output
+        .map_err(|e| said(&e))?;
+    let document = numbering::numbered(&document)
+        .ok_or_else(|| PrintError::Set("a page has no place for its number".to_owned()))?;
+    let standards = PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1])
+        .map_err(|e| PrintError::Set(e.message().to_string()))?;
+    let options = PdfOptions {
+        ident: Smart::Auto,
+        creator: Smart::Custom(Some("Dermalia".to_owned())),
+        standards,
+        ..PdfOptions::default()
+    };
+    let pdf = typst_pdf::pdf(&document, &options).map_err(|e| said(&e));
+    // What the next report does not use either goes; the rest makes it faster.
+    typst::comemo::evict(1);
+    pdf
 }
 
 impl Printer for Typesetter {

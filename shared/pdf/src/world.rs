@@ -24,6 +24,7 @@ pub(crate) struct Fonts {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
+    main: Source,
 }
 
 pub(crate) fn fonts() -> Result<Fonts, PrintError> {
@@ -35,23 +36,26 @@ pub(crate) fn fonts() -> Result<Fonts, PrintError> {
         library: LazyHash::new(Library::default()),
         book: LazyHash::new(FontBook::from_fonts(&fonts)),
         fonts,
+        main: template(),
     })
+}
+
+fn template() -> Source {
+    let path = VirtualPath::new(MAIN).map(|p| RootedPath::new(VirtualRoot::Project, p));
+    let id = path.map_or_else(|_| Source::detached("").id(), FileId::new);
+    Source::new(id, TEMPLATE.to_owned())
 }
 
 /// One report on its way.
 pub(crate) struct Paper<'a> {
     base: &'a Fonts,
-    main: Source,
     files: BTreeMap<String, Bytes>,
 }
 
 impl<'a> Paper<'a> {
     pub(crate) fn new(base: &'a Fonts, files: Vec<(String, Bytes)>) -> Self {
-        let path = VirtualPath::new(MAIN).map(|p| RootedPath::new(VirtualRoot::Project, p));
-        let id = path.map_or_else(|_| Source::detached("").id(), FileId::new);
         Self {
             base,
-            main: Source::new(id, TEMPLATE.to_owned()),
             files: files.into_iter().collect(),
         }
     }
@@ -67,12 +71,12 @@ impl World for Paper<'_> {
     }
 
     fn main(&self) -> FileId {
-        self.main.id()
+        self.base.main.id()
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        if id == self.main.id() {
-            return Ok(self.main.clone());
+        if id == self.base.main.id() {
+            return Ok(self.base.main.clone());
         }
         Err(FileError::NotSource)
     }
