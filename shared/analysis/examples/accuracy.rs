@@ -1,16 +1,20 @@
 //! Scores the analysis of phantoms against their exactly known truth; prints Markdown.
 //!
 //! `accuracy` analyses a fixed small set, `accuracy --all` 5 tones x 3 lightings x 5 seeds
-//! as well. Progress goes to stderr, so that stdout is the tables alone.
+//! as well, summed up by tone and by lighting. Progress goes to stderr, so that stdout is
+//! the tables alone.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 
 use dermalia_analysis::{Options, analyze};
-use dermalia_findings::{MeasureName, Region};
+use dermalia_findings::{Findings, MeasureName, Region};
 use dermalia_phantom::score::Score;
-use dermalia_phantom::{ImageFormat, Lighting, Melanin, Phantom, PhantomOptions, Tone};
+use dermalia_phantom::{ImageFormat, Lighting, Melanin, Phantom, PhantomOptions, Tone, Truth};
 use dermalia_scan::{Limits, Scan};
+
+/// Of larger sets no phantom is listed on its own.
+const LISTED: usize = 10;
 
 /// Phantoms that are judged together.
 struct Set {
@@ -22,6 +26,8 @@ struct Set {
 struct Row {
     options: PhantomOptions,
     score: Score,
+    /// How many truths lie inside their intervals, and how many there are.
+    held: [usize; 2],
     mm_per_px: f64,
     face_cm2: f64,
 }
@@ -90,9 +96,9 @@ fn fixed_sets() -> Vec<Set> {
 
 fn every_tone_and_light() -> Set {
     let mut phantoms = vec![];
-    for tone in Tone::ALL {
-        for lighting in Lighting::ALL {
-            phantoms.extend((101..106).map(|seed| phantom(tone, lighting, seed)));
+    for seed in 101..106 {
+        for tone in Tone::ALL {
+            phantoms.extend(Lighting::ALL.map(|lighting| phantom(tone, lighting, seed)));
         }
     }
     Set {
@@ -107,6 +113,7 @@ fn run(options: PhantomOptions) -> Result<Row, Box<dyn Error>> {
     let analysis = analyze(&scan, &Options::default())?;
     Ok(Row {
         score: Score::of(&analysis.findings, &truth),
+        held: held(&analysis.findings, &truth),
         mm_per_px: truth.mm_per_px,
         face_cm2: analysis
             .findings
@@ -115,6 +122,27 @@ fn run(options: PhantomOptions) -> Result<Row, Box<dyn Error>> {
             .unwrap_or(f64::NAN),
         options,
     })
+}
+
+/// How many truths of all measures and regions lie inside their intervals, and how many
+/// there are.
+fn held(findings: &Findings, truth: &Truth) -> [usize; 2] {
+    let mut sum = [0; 2];
+    for region in &findings.regions {
+        let Some(real) = truth.regions.iter().find(|r| r.region == region.region) else {
+            continue;
+        };
+        for measure in &region.measures {
+            let (Some([low, high]), Some(real)) =
+                (measure.interval, real.measures.get(&measure.name))
+            else {
+                continue;
+            };
+            sum[0] += usize::from((low..=high).contains(real));
+            sum[1] += 1;
+        }
+    }
+    sum
 }
 
 /// Errors of colours and of shape numbers are differences, all others are relative.
@@ -149,6 +177,9 @@ fn percent(value: Option<f64>) -> String {
 }
 
 fn print_positions(set: &str, rows: &[Row]) {
+    if rows.len() > LISTED {
+        return;
+    }
     for row in rows {
         let (o, s) = (&row.options, &row.score);
         println!(
@@ -221,22 +252,54 @@ fn print_measures(sets: &[(&str, Vec<Row>)]) {
     }
 }
 
-/// The worst and the mean of each score of position, where a set is too long to list.
-fn print_summary(set: &str, rows: &[Row]) {
+/// The mean and the worst of each score of position and of the skin's angle.
+fn print_summary(set: &str, rows: &[&Row]) {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let summary = |of: &dyn Fn(&Score) -> f64| {
         let values: Vec<f64> = rows.iter().map(|r| of(&r.score)).collect();
-        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
         let worst = values.iter().copied().fold(1.0, f64::min);
-        format!("{mean:.3} ({worst:.3})")
+        format!("{:.3} ({worst:.3})", mean(&values))
     };
+    let ita: Vec<f64> = rows
+        .iter()
+        .filter_map(|r| error(&r.score, MeasureName::Ita))
+        .map(f64::abs)
+        .collect();
+    let [held, all] = [0, 1].map(|k| rows.iter().map(|r| r.held[k]).sum::<usize>());
     println!(
-        "| {set} | {} | {} | {} | {} | {} |",
+        "| {set} | {} | {} | {} | {} | {} | {:.2}° ({:.2}°) | {:.1} % of {all} |",
         rows.len(),
         summary(&|s| s.pores.f1),
         summary(&|s| s.spots.f1),
         summary(&|s| s.red_areas.f1),
         summary(&|s| s.wrinkles.f1),
+        mean(&ita),
+        ita.iter().copied().fold(0.0, f64::max),
+        100.0 * held as f64 / all.max(1) as f64,
     );
+}
+
+/// A set, and where it is too large to be listed, its tones and lightings.
+fn print_summaries(set: &str, rows: &[Row]) {
+    print_summary(set, &rows.iter().collect::<Vec<_>>());
+    if rows.len() <= LISTED {
+        return;
+    }
+    let part = |name: String, of: &dyn Fn(&PhantomOptions) -> bool| {
+        let some: Vec<&Row> = rows.iter().filter(|r| of(&r.options)).collect();
+        print_summary(&name, &some);
+    };
+    for tone in Tone::ALL {
+        part(format!("{tone:?}"), &|o| o.tone == tone);
+    }
+    for lighting in Lighting::ALL {
+        part(format!("{lighting:?}"), &|o| o.lighting == lighting);
+    }
+    for lighting in Lighting::ALL {
+        part(format!("Dark, {lighting:?}"), &|o| {
+            o.tone == Tone::Dark && o.lighting == lighting
+        });
+    }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -253,9 +316,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     for set in sets {
         let mut rows = vec![];
         for options in set.phantoms {
-            rows.push(run(options)?);
+            let row = run(options)?;
             done += 1;
-            eprintln!("{done} of {total}: {}", set.name);
+            let (o, s) = (&row.options, &row.score);
+            eprintln!(
+                "{done} of {total}: {} {:?} {:?} {}: F1 {:.3} {:.3} {:.3} {:.3}",
+                set.name,
+                o.tone,
+                o.lighting,
+                o.seed,
+                s.pores.f1,
+                s.spots.f1,
+                s.red_areas.f1,
+                s.wrinkles.f1
+            );
+            rows.push(row);
         }
         measured.push((set.name, rows));
     }
@@ -275,11 +350,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, rows) in &measured {
         print_positions(name, rows);
     }
-    println!("\nF1, mean (worst)\n");
-    println!("| set | phantoms | pores | spots | red areas | wrinkles |");
-    println!("|{}", " --- |".repeat(6));
+    println!(
+        "\nF1, mean (worst); size of the error of `ita`, mean (worst); truths inside intervals\n"
+    );
+    println!("| set | phantoms | pores | spots | red areas | wrinkles | ita | inside |");
+    println!("|{}", " --- |".repeat(8));
     for (name, rows) in &measured {
-        print_summary(name, rows);
+        print_summaries(name, rows);
     }
     print_clean(&clean);
     print_measures(&measured);

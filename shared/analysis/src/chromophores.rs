@@ -111,6 +111,19 @@ impl Directions {
         least_error_form(melanin, &[(NEUTRAL, 0.012), (blood, 0.006)], noise)
     }
 
+    /// Melanin and haemoglobin of a point of the chroma plane, and the noise of both, given
+    /// that of its two coordinates.
+    pub(crate) fn unmix_chroma(self, c: [f32; 2], noise: [f32; 2]) -> [[f32; 2]; 2] {
+        let inverse = self.inverse();
+        [
+            inverse.map(|row| row[0] * c[0] + row[1] * c[1]),
+            inverse.map(|row| {
+                let (x, y) = (row[0] * noise[0], row[1] * noise[1]);
+                (x * x + y * y).sqrt()
+            }),
+        ]
+    }
+
     /// The noise of [`Self::unmix`] of a density, given that of each channel.
     pub(crate) fn unmix_noise(self, noise: [f32; 3]) -> [f32; 2] {
         let columns = [0, 1, 2].map(|k| {

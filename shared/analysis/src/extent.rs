@@ -20,6 +20,8 @@ pub(crate) struct Increment {
     pub(crate) inside: Vec<u32>,
     /// Cells of the local skin around.
     pub(crate) around: Vec<u32>,
+    /// How far it stands out of the noise around it, in standard deviations.
+    pub(crate) sigmas: f32,
     /// What the search says of it: CIEDE2000 or a*.
     pub(crate) contrast: f64,
 }
@@ -249,6 +251,7 @@ pub(crate) fn measure(
         ],
         inside,
         around,
+        sigmas: 0.0,
         contrast: 0.0,
     })
 }

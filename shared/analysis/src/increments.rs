@@ -14,8 +14,6 @@ pub(crate) struct Search {
     pub(crate) smooth_mm: [f32; 3],
     /// The least height, in the units of the plane.
     pub(crate) height: f32,
-    /// The least height in standard deviations of the noise.
-    pub(crate) sigmas: f32,
     /// The least surface.
     pub(crate) area_mm2: f64,
     /// The largest surface: beyond it, a part of the face is another colour.
@@ -49,6 +47,8 @@ pub(crate) struct Reading {
     pub(crate) form: [f64; 3],
     /// Whether it sees light and blood as well, so that a closer baseline is needed.
     pub(crate) close: bool,
+    /// The least height in standard deviations of the noise.
+    pub(crate) sigmas: f32,
 }
 
 /// Finds the features of some readings over the cells that are usable; the residual is the
@@ -118,7 +118,7 @@ where
             } else {
                 search.most_mm2
             };
-            let peak = search.height.max(search.sigmas * noise);
+            let peak = search.height.max(readings[number].sigmas * noise);
             let rules = Rules {
                 peak,
                 floor: 0.3 * peak,
@@ -133,13 +133,14 @@ where
                 .collect();
             (0..ground.peaks.len())
                 .into_par_iter()
-                .filter_map(|number| {
-                    let mut one = measure(field, &smooth, &weight, &ground, &core, number, unit)?;
+                .filter_map(|basin| {
+                    let mut one = measure(field, &smooth, &weight, &ground, &core, basin, unit)?;
                     let sized = (search.area_mm2..=most_mm2).contains(&one.area_mm2)
                         && one.height >= 0.5 * search.height;
+                    one.sigmas = stands_out(&one, &smooth);
                     if !sized
                         || !is_whole(field, &one, &weight)
-                        || !stands_out(&one, &smooth, search.sigmas)
+                        || one.sigmas < 0.9 * readings[number].sigmas
                     {
                         return None;
                     }
@@ -192,12 +193,12 @@ fn is_whole(field: &Field, one: &Increment, weight: &[f32]) -> bool {
     f64::from(cut) <= 0.25 * f64::from(outline)
 }
 
-/// Whether an increment stands out of the noise of its own surroundings: where there is
+/// How far an increment stands out of the noise of its own surroundings: where there is
 /// little light the noise is higher than that of the face.
-fn stands_out(one: &Increment, smooth: &[f32], sigmas: f32) -> bool {
+fn stands_out(one: &Increment, smooth: &[f32]) -> f32 {
     let mut around: Vec<f32> = one.around.iter().map(|&c| smooth[c as usize]).collect();
     let Some(middle) = quantile(&mut around, 0.5) else {
-        return false;
+        return 0.0;
     };
     let mut below: Vec<f32> = around
         .iter()
@@ -210,7 +211,7 @@ fn stands_out(one: &Increment, smooth: &[f32], sigmas: f32) -> bool {
         .iter()
         .map(|&c| smooth[c as usize])
         .fold(f32::MIN, f32::max);
-    peak - middle >= 0.9 * sigmas * noise
+    (peak - middle) / noise.max(1e-9)
 }
 
 /// Adds what a coarser smoothing found. What is known already stays, unless it is pieces

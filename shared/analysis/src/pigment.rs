@@ -21,18 +21,21 @@ pub(crate) struct Spot {
 const SEARCH: Search = Search {
     smooth_mm: [0.22, 0.5, 1.1],
     height: 0.018,
-    sigmas: 5.5,
     area_mm2: 0.3,
     most_mm2: 320.0,
 };
+/// The least height in standard deviations of the noise …
+const SIGMAS: f32 = 5.5;
+/// … and where colour is noisy and is asked for closely afterwards.
+const FAINT_SIGMAS: f32 = 4.0;
 const LEAST_DE00: f64 = 1.0;
 /// Less melanin than this share of the blood that rises with it is a fold or a red area.
 const MELANIN_SHARE: f32 = 0.8;
 /// Noise of blue, smoothed as for the detection, from which its colour says too little.
 const NOISY: f64 = 0.006;
-/// Where colour hardly tells, no pit or pair of pits is larger than this …
+/// Where colour hardly tells, no pit or pair of pits is larger than this.
 const PIT_MM2: f64 = 0.65;
-/// … and a step is so many deviations of the noise off the colour of a pit or a fold.
+/// A step is so many deviations of the noise off the colour of a pit or a fold.
 const SURE: f32 = 1.3;
 /// A line thinner than this is a hair or a wrinkle.
 const LINE_MM: f64 = 0.6;
@@ -48,16 +51,20 @@ pub(crate) fn spots(
 ) -> (Vec<Spot>, Vec<f32>) {
     let least_de00 = rounding.least_de00().max(LEAST_DE00);
     let noise = smoothed_noise(field);
+    let noisy = noise[2] > NOISY;
+    let sigmas = if noisy { FAINT_SIGMAS } else { SIGMAS };
     let mut readings = vec![Reading {
         form: directions.forms(noise)[0],
         close: false,
+        sigmas,
     }];
     // Where blue is nearly lost, what darkens red and green is looked at as well; each is
     // asked for its colour in any case.
-    if noise[2] > NOISY {
+    if noisy {
         readings.push(Reading {
             form: directions.dark_form(noise),
             close: true,
+            sigmas,
         });
     }
     let contrast = |one: &Increment| {
@@ -65,17 +72,18 @@ pub(crate) fn spots(
         if short < LINE_MM && long > 3.0 * short {
             return None;
         }
-        // Where colour hardly tells, shape must: a wrinkle is longer than a spot.
-        let line = (short < FOLD_MM && long > 3.5 * short)
-            || (short < 0.5 * FOLD_MM && long > 2.1 * short);
-        if noise[2] > NOISY && (line || one.area_mm2 < PIT_MM2) {
-            return None;
-        }
         let (inside, around) = colours(field, one)?;
         let contrast_de00 = ciede2000(inside, around);
-        let step = density_step(field, one)?;
-        let pigment = is_pigment(step, step_noise(field, one), directions);
-        (contrast_de00 >= least_de00 && pigment).then_some(contrast_de00)
+        if contrast_de00 < least_de00 {
+            return None;
+        }
+        let pigment = if noisy {
+            Step::of(field, one)?.is_pigment(one, directions)
+        } else {
+            let step = density_step(field, one)?;
+            is_pigment(step, step_noise(field, one), directions)
+        };
+        pigment.then_some(contrast_de00)
     };
     let found = find(field, &readings, usable, SEARCH, contrast);
     let spots = found
@@ -118,6 +126,100 @@ fn is_pigment(step: [f32; 3], noise: [f32; 3], directions: Directions) -> bool {
         && melanin > -doubt
         && off > 1.0
         && melanin + doubt > MELANIN_SHARE * (blood - blood_doubt)
+}
+
+/// A step of density where blue is noisy, read as means, which are quieter than medians,
+/// in the chroma plane. A step of melanin goes up the plane (more blue) by 0.6 to 0.7 of its
+/// mean density, with Tsumura's melanin also across it (more red than green) by 0.08.
+struct Step {
+    /// Mean density.
+    neutral: f32,
+    /// Across and up the chroma plane.
+    chroma: [f32; 2],
+    /// The noise of the two.
+    noise: [f32; 2],
+}
+
+/// How far up the plane a pit or a fold goes for each unit of density, and across it.
+const PIT_CHROMA: [f32; 2] = [0.04, 0.2];
+/// Deviations of the noise beyond that: across, up, and both together.
+const OFF: [f32; 3] = [2.5, 1.5, 2.2];
+/// Colour that is sure enough to say more than shape does.
+const CLEAR: f32 = 3.5;
+/// Melanin goes no further up for each unit of density.
+const MOST_CHROMA: f32 = 0.8;
+/// Of what hardly stands out of its surroundings the share of blood is at most this.
+const FAINT_BLOOD: f32 = 0.5;
+
+impl Step {
+    fn of(field: &Field, one: &Increment) -> Option<Self> {
+        let cells = |list: &[u32]| -> Vec<usize> {
+            list.iter()
+                .map(|&c| c as usize)
+                .filter(|&c| field.weight[c] > 0.0)
+                .collect()
+        };
+        let (inside, around) = (cells(&one.inside), cells(&one.around));
+        if inside.is_empty() || around.is_empty() {
+            return None;
+        }
+        let mean = |cells: &[usize], k: usize| {
+            let sum: f64 = cells.iter().map(|&c| f64::from(field.density[k][c])).sum();
+            sum / cells.len() as f64
+        };
+        let (mut step, mut noise) = ([0.0_f32; 3], [0.0_f64; 3]);
+        for k in 0..3 {
+            let level = mean(&around, k);
+            step[k] = (mean(&inside, k) - level) as f32;
+            let scatter: f64 = around
+                .iter()
+                .map(|&c| (f64::from(field.density[k][c]) - level).powi(2))
+                .sum::<f64>()
+                / around.len() as f64;
+            // In the shade the noise is more than that of the face.
+            noise[k] = scatter.max(field.noise[k] * field.noise[k]) / inside.len() as f64;
+        }
+        Some(Self {
+            neutral: (step[0] + step[1] + step[2]) / 3.0,
+            chroma: chroma(step),
+            noise: [
+                ((noise[0] + noise[1]) / 2.0).sqrt() as f32,
+                ((noise[0] + noise[1] + 4.0 * noise[2]) / 6.0).sqrt() as f32,
+            ],
+        })
+    }
+
+    /// Whether it is melanin's, as far as its noise, its size and its shape tell.
+    fn is_pigment(&self, one: &Increment, directions: Directions) -> bool {
+        let Self {
+            neutral,
+            chroma: c,
+            noise: n,
+        } = *self;
+        if neutral <= 0.0 {
+            return false;
+        }
+        let off = [0, 1].map(|k| (c[k] - PIT_CHROMA[k] * neutral) / n[k].max(1e-9));
+        let coloured = off[0] > OFF[0]
+            || off[1] > OFF[1]
+            || (off[0] > 0.0 && off[1] > 0.0 && off[0] + off[1] > OFF[2]);
+        let faint = one.sigmas < SIGMAS;
+        let slack = if faint { OFF[1] } else { OFF[0] };
+        if !coloured || c[1] - MOST_CHROMA * neutral > slack * n[1] {
+            return false;
+        }
+        let [[melanin, blood], [doubt, blood_doubt]] = directions.unmix_chroma(c, n);
+        let share = if faint { FAINT_BLOOD } else { MELANIN_SHARE };
+        if melanin < -doubt || blood - blood_doubt > share * (melanin + doubt) {
+            return false;
+        }
+        // Where colour hardly tells, shape must: a wrinkle is longer than a spot.
+        let [short, long] = one.axes_mm;
+        let line = (short < FOLD_MM && long > 3.5 * short)
+            || (short < 0.5 * FOLD_MM && long > 2.1 * short);
+        let clear = !faint && off[0].max(off[1]) > CLEAR;
+        clear || !(line || one.area_mm2 < PIT_MM2)
+    }
 }
 
 /// The noise of the step of each channel from around an increment to its inside.

@@ -37,10 +37,10 @@ pub(crate) struct ColourFeatures {
 const SEARCH: Search = Search {
     smooth_mm: [0.45, 1.0, 2.0],
     height: 0.010,
-    sigmas: 6.0,
     area_mm2: 1.5,
     most_mm2: 1600.0,
 };
+const SIGMAS: f32 = 6.0;
 const LEAST_A: f64 = 0.5;
 
 /// Finds spots and red areas, and with them what melanin and haemoglobin look like.
@@ -123,7 +123,11 @@ fn red_areas(
     };
     let found = find(
         field,
-        &[Reading { form, close: false }],
+        &[Reading {
+            form,
+            close: false,
+            sigmas: SIGMAS,
+        }],
         usable,
         SEARCH,
         contrast,

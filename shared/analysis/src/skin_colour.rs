@@ -86,14 +86,20 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let own = grid.read_skin(best);
     let other = (!std::ptr::eq(best, standard)).then(|| grid.read_skin(standard));
     let level_field = other.as_ref().unwrap_or(&own);
-    let fused = other
-        .as_ref()
-        .filter(|_| own.noise[2] > NOISY)
-        .map(|other| {
-            let mut both = own.clone();
-            fuse(&mut both, other);
-            both
-        });
+    let fused = (own.noise[2] > NOISY).then(|| {
+        let more: Vec<Field> = FEATURE_LIGHTS
+            .iter()
+            .filter_map(|l| context.pictures.iter().find(|p| p.light == *l && !p.grey))
+            .filter(|p| !std::ptr::eq(*p, best) && !std::ptr::eq(*p, standard))
+            .map(|p| grid.read_skin(p))
+            .collect();
+        let others: Vec<&Field> = other.iter().chain(&more).collect();
+        let mut all = own.clone();
+        if !others.is_empty() {
+            fuse(&mut all, &others);
+        }
+        all
+    });
     let field = fused.as_ref().unwrap_or(&own);
     let usable: Vec<bool> = field.weight.iter().map(|w| *w > 0.2).collect();
     let features = colour_features(field, &usable);
