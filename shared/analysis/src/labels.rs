@@ -3,6 +3,7 @@
 use dermalia_findings::Region;
 use dermalia_landmarks::Label;
 use dermalia_surface::NO_TRIANGLE;
+use rayon::prelude::*;
 
 use crate::atlas::label;
 
@@ -11,7 +12,7 @@ use crate::atlas::label;
 /// excluded face.
 pub(crate) fn bits(labels: &[Label]) -> Vec<u8> {
     labels
-        .iter()
+        .par_iter()
         .map(|l| {
             let mask = if l.excluded().is_some() {
                 label::LANDMARK_MASK
@@ -30,7 +31,7 @@ pub(crate) fn bits(labels: &[Label]) -> Vec<u8> {
 /// All of the surface as `face`: what is done where no face was found.
 pub(crate) fn whole_surface(triangle: &[u32]) -> Vec<u8> {
     triangle
-        .iter()
+        .par_iter()
         .map(|&t| {
             if t == NO_TRIANGLE {
                 0

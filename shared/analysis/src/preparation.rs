@@ -115,7 +115,7 @@ pub(crate) fn on_atlas(
     let raster = rasterize_uv(mesh, full_px[0], full_px[1]);
     let covered = raster
         .triangle
-        .iter()
+        .par_iter()
         .filter(|t| **t != dermalia_surface::NO_TRIANGLE)
         .count();
     if covered == 0 {

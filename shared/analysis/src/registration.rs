@@ -8,6 +8,9 @@ use rayon::prelude::*;
 use crate::Atlas;
 use crate::relief::Relief;
 
+/// Rows that one task brings to the raster.
+const BAND_ROWS: usize = 64;
+
 /// The part of the whole atlas that is worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
@@ -87,26 +90,59 @@ impl Window {
         }
         let mut out = vec![T::default(); 3 * self.width * self.height];
         let row = 3 * self.width;
-        out.par_chunks_mut(row.max(1))
-            .enumerate()
-            .for_each(|(y, line)| {
-                if same {
+        if same {
+            out.par_chunks_mut(row.max(1))
+                .enumerate()
+                .for_each(|(y, line)| {
                     let from = 3 * ((y + self.origin_px[1]) * width + self.origin_px[0]);
                     line.copy_from_slice(&source[from..from + row]);
-                    return;
+                });
+            return out;
+        }
+        // Two neighbours and the share of the second, of a place along one side.
+        let taps = |place: f32, size: usize| {
+            let at = (place - 0.5).clamp(0.0, (size - 1) as f32);
+            let first = at as usize;
+            (first, (first + 1).min(size - 1), at - first as f32)
+        };
+        let columns: Vec<(usize, usize, f32)> = (0..self.width)
+            .map(|x| taps(self.to_picture(x, 0, width, height)[0], width))
+            .map(|(a, b, t)| (3 * a, 3 * b, t))
+            .collect();
+        // A row of the picture brought to the columns of the raster. Enlarged, each is
+        // needed by more than one row of the raster.
+        let across = |y: usize, line: &mut [f32]| {
+            let source = &source[3 * y * width..3 * (y + 1) * width];
+            for (out, &(a, b, t)) in line.chunks_exact_mut(3).zip(&columns) {
+                let (a, b) = (&source[a..a + 3], &source[b..b + 3]);
+                for c in 0..3 {
+                    let (a, b) = (f32::from(a[c]), f32::from(b[c]));
+                    out[c] = a + t * (b - a);
                 }
-                for x in 0..self.width {
-                    let [px, py] = self.to_picture(x, y, width, height);
-                    let fx = (px - 0.5).clamp(0.0, (width - 1) as f32);
-                    let fy = (py - 0.5).clamp(0.0, (height - 1) as f32);
-                    let (x0, y0) = (fx as usize, fy as usize);
-                    let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
-                    let (tx, ty) = (fx - x0 as f32, fy - y0 as f32);
-                    for c in 0..3 {
-                        let at = |x: usize, y: usize| f32::from(source[3 * (y * width + x) + c]);
-                        let top = at(x0, y0) + tx * (at(x1, y0) - at(x0, y0));
-                        let bottom = at(x0, y1) + tx * (at(x1, y1) - at(x0, y1));
-                        line[3 * x + c] = round(top + ty * (bottom - top));
+            }
+        };
+        out.par_chunks_mut((BAND_ROWS * row).max(1))
+            .enumerate()
+            .for_each(|(band, lines)| {
+                let mut rows = [vec![0.0_f32; row], vec![0.0_f32; row]];
+                let mut held = [usize::MAX; 2];
+                for (y, line) in lines.chunks_exact_mut(row).enumerate() {
+                    let y = band * BAND_ROWS + y;
+                    let [_, place] = self.to_picture(0, y, width, height);
+                    let (y0, y1, ty) = taps(place, height);
+                    if held[1] == y0 && held[0] != y0 {
+                        rows.swap(0, 1);
+                        held.swap(0, 1);
+                    }
+                    for (k, wanted) in [y0, y1].into_iter().enumerate() {
+                        if held[k] != wanted {
+                            across(wanted, &mut rows[k]);
+                            held[k] = wanted;
+                        }
+                    }
+                    let [top, bottom] = &rows;
+                    for ((o, top), bottom) in line.iter_mut().zip(top).zip(bottom) {
+                        *o = round(top + ty * (bottom - top));
                     }
                 }
             });

@@ -24,6 +24,8 @@ use dermalia_scan::{Limits, Scan};
 
 /// Names the bundle to a measuring process.
 const BUNDLE: &str = "DERMALIA_SPEED_BUNDLE";
+/// Names a folder where what the job writes stays, to be compared.
+const OUT: &str = "DERMALIA_SPEED_OUT";
 
 /// Seconds of one stage.
 struct Times {
@@ -96,11 +98,16 @@ fn measure(bundle: &Path) -> Result<(), Box<dyn Error>> {
     let mesh = analysis.has_surface.then_some(&analysis.mesh);
     let artifacts = render_artifacts(&analysis.findings, &analysis.maps, &analysis.base, mesh)?;
     lap("draw", None);
-    let out =
-        Folder(std::env::temp_dir().join(format!("dermalia-speed-out-{}", std::process::id())));
-    std::fs::create_dir_all(&out.0)?;
+    let (out, _gone) = match std::env::var_os(OUT) {
+        Some(kept) => (PathBuf::from(kept), None),
+        None => {
+            let out = std::env::temp_dir().join(format!("dermalia-speed-out-{}", std::process::id()));
+            (out.clone(), Some(Folder(out)))
+        }
+    };
+    std::fs::create_dir_all(&out)?;
     for a in &artifacts {
-        std::fs::write(out.0.join(&a.name), &a.bytes)?;
+        std::fs::write(out.join(&a.name), &a.bytes)?;
     }
     lap("write", None);
     println!(

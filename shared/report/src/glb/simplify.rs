@@ -68,21 +68,37 @@ impl Fans {
 /// The mesh with fewer triangles; unused points stay in it.
 pub(super) fn simplify(mesh: &Mesh, budget: Budget) -> Mesh {
     let mut mesh = mesh.clone();
-    let mut spent_mm = vec![0.0_f32; mesh.positions.len()];
+    let points = mesh.positions.len();
+    let mut spent_mm = vec![0.0_f32; points];
+    // The way of each point, and whether its surroundings have changed since it was found.
+    let mut known: Vec<Option<Collapse>> = vec![None; points];
+    let mut stale = vec![true; points];
     for _ in 0..MOST_ROUNDS {
         let Some(excess) = mesh.triangles.len().checked_sub(budget.triangles + 1) else {
             break;
         };
         let fans = Fans::of(&mesh);
-        let mut ways: Vec<Collapse> = (0..mesh.positions.len() as u32)
-            .into_par_iter()
-            .filter_map(|p| best(&mesh, &fans, &spent_mm, p, budget.bound_mm))
-            .collect();
-        ways.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.from.cmp(&b.from)));
+        known
+            .par_iter_mut()
+            .zip(&stale)
+            .enumerate()
+            .with_min_len(256)
+            .filter(|(_, (_, stale))| **stale)
+            .for_each_init(Scratch::default, |scratch, (p, (way, _))| {
+                *way = scratch.best(&mesh, &fans, &spent_mm, p as u32, budget.bound_mm);
+            });
+        let mut ways: Vec<Collapse> = known.iter().flatten().copied().collect();
+        let dearer =
+            |a: &Collapse, b: &Collapse| a.cost.total_cmp(&b.cost).then(a.from.cmp(&b.from));
         // The dearer half may find a cheaper way once its surroundings have settled.
-        ways.truncate(ways.len().div_ceil(2));
-        let mut touched = vec![false; mesh.positions.len()];
-        let mut target: Vec<u32> = (0..mesh.positions.len() as u32).collect();
+        let half = ways.len().div_ceil(2);
+        if half < ways.len() {
+            ways.select_nth_unstable_by(half, dearer);
+            ways.truncate(half);
+        }
+        ways.sort_unstable_by(dearer);
+        let mut touched = vec![false; points];
+        let mut target: Vec<u32> = (0..points as u32).collect();
         let mut removed = 0;
         for way in &ways {
             let ring = || {
@@ -95,6 +111,7 @@ pub(super) fn simplify(mesh: &Mesh, budget: Budget) -> Mesh {
             }
             ring().for_each(|c| touched[c as usize] = true);
             target[way.from as usize] = way.to;
+            known[way.from as usize] = None;
             // What was removed here before may lie on any triangle of the ring.
             for corner in ring() {
                 let spent = &mut spent_mm[corner as usize];
@@ -106,6 +123,14 @@ pub(super) fn simplify(mesh: &Mesh, budget: Budget) -> Mesh {
             break;
         }
         apply(&mut mesh, &fans, &target);
+        // A way depends on the triangles around its point and on those around the corners
+        // of these.
+        stale.fill(false);
+        for corners in &mesh.triangles {
+            if corners.iter().any(|&c| touched[c as usize]) {
+                corners.iter().for_each(|&c| stale[c as usize] = true);
+            }
+        }
     }
     mesh
 }
@@ -118,56 +143,124 @@ fn uv_of(mesh: &Mesh, triangle: u32, point: u32) -> Option<(u32, [f32; 2])> {
     Some((uv[k], mesh.uvs[uv[k] as usize]))
 }
 
-/// The points around an inner point in order of their numbers; `None` at a border, where
-/// the surface is no surface, or on a seam.
-fn ring(mesh: &Mesh, fan: &[u32], point: u32) -> Option<Vec<u32>> {
-    let mut all = Vec::with_capacity(fan.len() * 2);
-    let own = uv_of(mesh, *fan.first()?, point).map(|u| u.1);
-    for &t in fan {
-        let corners = mesh.triangles[t as usize];
-        if uv_of(mesh, t, point).map(|u| u.1) != own {
-            return None;
-        }
-        all.extend(corners.into_iter().filter(|&c| c != point));
-    }
-    all.sort_unstable();
-    // Around an inner point each neighbour is in two triangles.
-    let inner = all.len() == 2 * fan.len()
-        && all
-            .chunks(2)
-            .all(|pair| pair.len() == 2 && pair[0] == pair[1])
-        && all.windows(3).all(|w| w[0] != w[2]);
-    all.dedup();
-    (inner && all.len() >= 3 && all.len() == fan.len()).then_some(all)
+/// A triangle around the point that may go, read once for all ways of removing it.
+struct Leaf {
+    corners: [u32; 3],
+    places: [Vec3; 3],
+    uvs: [[f32; 2]; 3],
+    /// Which corner the point is.
+    own: usize,
+    /// The normal times twice the area, and its length.
+    normal: Vec3,
+    size: f32,
 }
 
-fn best(mesh: &Mesh, fans: &Fans, spent_mm: &[f32], from: u32, bound_mm: f32) -> Option<Collapse> {
-    let fan = fans.at(from);
-    let ring = ring(mesh, fan, from)?;
-    let spent = spent_mm[from as usize];
-    if spent >= bound_mm {
-        return None;
-    }
-    let mm_per_uv = mm_per_uv(mesh, fan);
-    ring.iter()
-        .filter_map(|&to| {
-            let (gap, slide) = departure(mesh, fan, from, to, mm_per_uv)?;
-            let cost = (spent + gap).max(SLIDE_WEIGHT * slide);
-            let closes = || {
-                // Only the two triangles of the edge may be shared by its ends.
-                let both = ring
-                    .iter()
-                    .filter(|&&c| c != to && joined(mesh, fans, c, to));
-                both.count() == 2
+/// Room to look for the best way to remove a point.
+#[derive(Default)]
+struct Scratch {
+    fan: Vec<Leaf>,
+    ring: Vec<u32>,
+    ways: Vec<Collapse>,
+}
+
+impl Scratch {
+    /// Reads the triangles and the points around an inner point, the latter in order of
+    /// their numbers; whether it is one, not at a border, where the surface is no surface,
+    /// or on a seam.
+    fn read(&mut self, mesh: &Mesh, fan: &[u32], point: u32) -> bool {
+        self.fan.clear();
+        self.ring.clear();
+        for &t in fan {
+            let corners = mesh.triangles[t as usize];
+            let Some(own) = corners.iter().position(|&c| c == point) else {
+                return false;
             };
-            (cost <= bound_mm && closes()).then_some(Collapse {
-                cost,
-                spent_mm: spent + gap,
-                from,
-                to,
-            })
-        })
-        .min_by(|a, b| a.cost.total_cmp(&b.cost).then(a.to.cmp(&b.to)))
+            let uvs = mesh
+                .uv_triangles
+                .get(t as usize)
+                .map_or([[0.0; 2]; 3], |uv| uv.map(|i| mesh.uvs[i as usize]));
+            if self.fan.first().is_some_and(|f| f.uvs[f.own] != uvs[own]) {
+                return false;
+            }
+            let places = corners.map(|c| mesh.positions[c as usize]);
+            let [a, b, c] = places;
+            let normal = cross(sub(b, a), sub(c, a));
+            self.fan.push(Leaf {
+                corners,
+                places,
+                uvs,
+                own,
+                normal,
+                size: norm(normal),
+            });
+            let others = corners.into_iter().filter(|&c| c != point);
+            self.ring.extend(others);
+        }
+        let all = &mut self.ring;
+        all.sort_unstable();
+        // Around an inner point each neighbour is in two triangles.
+        let inner = all.len() == 2 * fan.len()
+            && all
+                .chunks(2)
+                .all(|pair| pair.len() == 2 && pair[0] == pair[1])
+            && all.windows(3).all(|w| w[0] != w[2]);
+        all.dedup();
+        inner && all.len() >= 3 && all.len() == fan.len()
+    }
+
+    fn best(
+        &mut self,
+        mesh: &Mesh,
+        fans: &Fans,
+        spent_mm: &[f32],
+        from: u32,
+        bound_mm: f32,
+    ) -> Option<Collapse> {
+        let spent = spent_mm[from as usize];
+        if spent >= bound_mm || !self.read(mesh, fans.at(from), from) {
+            return None;
+        }
+        let mm_per_uv = self.mm_per_uv(mesh);
+        self.ways.clear();
+        for &to in &self.ring {
+            let Some((gap, slide)) = departure(&self.fan, to, mm_per_uv) else {
+                continue;
+            };
+            let cost = (spent + gap).max(SLIDE_WEIGHT * slide);
+            if cost <= bound_mm {
+                self.ways.push(Collapse {
+                    cost,
+                    spent_mm: spent + gap,
+                    from,
+                    to,
+                });
+            }
+        }
+        let cheaper = |a: &Collapse, b: &Collapse| a.cost.total_cmp(&b.cost).then(a.to.cmp(&b.to));
+        self.ways.sort_unstable_by(cheaper);
+        // Only the two triangles of the edge may be shared by its ends.
+        let closes = |to: u32| {
+            let both = self
+                .ring
+                .iter()
+                .filter(|&&c| c != to && joined(mesh, fans, c, to));
+            both.count() == 2
+        };
+        self.ways.iter().find(|way| closes(way.to)).copied()
+    }
+
+    fn mm_per_uv(&self, mesh: &Mesh) -> f32 {
+        if mesh.uv_triangles.is_empty() {
+            return 0.0;
+        }
+        let (mut mm2, mut uv2) = (0.0, 0.0);
+        for leaf in &self.fan {
+            let [a, b, c] = leaf.uvs;
+            mm2 += 0.5 * leaf.size;
+            uv2 += 0.5 * ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs();
+        }
+        if uv2 > 0.0 { (mm2 / uv2).sqrt() } else { 0.0 }
+    }
 }
 
 fn joined(mesh: &Mesh, fans: &Fans, a: u32, b: u32) -> bool {
@@ -176,66 +269,44 @@ fn joined(mesh: &Mesh, fans: &Fans, a: u32, b: u32) -> bool {
         .any(|&t| mesh.triangles[t as usize].contains(&b))
 }
 
-fn mm_per_uv(mesh: &Mesh, fan: &[u32]) -> f32 {
-    if mesh.uv_triangles.is_empty() {
-        return 0.0;
-    }
-    let (mut mm2, mut uv2) = (0.0, 0.0);
-    for &t in fan {
-        let [a, b, c] = mesh.uv_corners(t as usize);
-        mm2 += mesh.area_mm2(t as usize);
-        uv2 += 0.5 * ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs();
-    }
-    if uv2 > 0.0 { (mm2 / uv2).sqrt() } else { 0.0 }
-}
-
 /// How far the removed point lies from what closes its place, and how far the picture
 /// slides there, both in millimetres; `None` if the surface would fold.
-fn departure(mesh: &Mesh, fan: &[u32], from: u32, to: u32, mm_per_uv: f32) -> Option<(f32, f32)> {
-    let place = |c: u32| mesh.positions[c as usize];
-    let lost = place(from);
-    let edge = fan
-        .iter()
-        .copied()
-        .find(|&t| mesh.triangles[t as usize].contains(&to))?;
-    let uv_to = uv_of(mesh, edge, to);
-    let uv_from = uv_of(mesh, edge, from);
-    let mut found: Option<(f32, f32)> = None;
-    for &t in fan {
-        let corners = mesh.triangles[t as usize];
-        if corners.contains(&to) {
+fn departure(fan: &[Leaf], to: u32, mm_per_uv: f32) -> Option<(f32, f32)> {
+    let edge = fan.iter().find(|leaf| leaf.corners.contains(&to))?;
+    let k = edge.corners.iter().position(|&c| c == to)?;
+    let (place_to, uv_to) = (edge.places[k], edge.uvs[k]);
+    let (lost, uv_lost) = (edge.places[edge.own], edge.uvs[edge.own]);
+    // The nearest of the new triangles, and where in it.
+    let mut found: Option<(f32, &Leaf, Vec3)> = None;
+    for leaf in fan {
+        if leaf.corners.contains(&to) {
             continue;
         }
-        let new = corners.map(|c| if c == from { to } else { c });
-        let [a, b, c] = new.map(place);
-        let before = mesh.area_normal(t as usize);
+        let mut new = leaf.places;
+        new[leaf.own] = place_to;
+        let [a, b, c] = new;
         let after = cross(sub(b, a), sub(c, a));
-        let (was, is) = (norm(before), norm(after));
-        if is <= 1e-9 || dot(before, after) < LEAST_COSINE * was * is {
+        let is = norm(after);
+        if is <= 1e-9 || dot(leaf.normal, after) < LEAST_COSINE * leaf.size * is {
             return None;
         }
         let bary = closest(lost, a, b, c);
         let at = add(add(scale(a, bary[0]), scale(b, bary[1])), scale(c, bary[2]));
         let gap = norm(sub(at, lost));
-        if found.is_some_and(|(least, _)| least <= gap) {
-            continue;
+        if found.is_none_or(|(least, ..)| least > gap) {
+            found = Some((gap, leaf, bary));
         }
-        let mut uv = [0.0_f32; 2];
-        for k in 0..3 {
-            let corner = if corners[k] == from {
-                uv_to
-            } else {
-                uv_of(mesh, t, corners[k])
-            };
-            let own = corner.map_or([0.0; 2], |u| u.1);
-            uv[0] += bary[k] * own[0];
-            uv[1] += bary[k] * own[1];
-        }
-        let own = uv_from.map_or([0.0; 2], |u| u.1);
-        let (du, dv) = (uv[0] - own[0], uv[1] - own[1]);
-        found = Some((gap, (du * du + dv * dv).sqrt() * mm_per_uv));
     }
-    found
+    let (gap, leaf, bary) = found?;
+    let mut uvs = leaf.uvs;
+    uvs[leaf.own] = uv_to;
+    let mut uv = [0.0_f32; 2];
+    for k in 0..3 {
+        uv[0] += bary[k] * uvs[k][0];
+        uv[1] += bary[k] * uvs[k][1];
+    }
+    let (du, dv) = (uv[0] - uv_lost[0], uv[1] - uv_lost[1]);
+    Some((gap, (du * du + dv * dv).sqrt() * mm_per_uv))
 }
 
 /// Barycentric weights of the point of a triangle that is nearest to `p` (Ericson,
