@@ -24,9 +24,16 @@ struct Slope {
 }
 
 impl Slope {
-    /// Least squares with slopes held back where the points lie on one side only.
-    fn of(plane: &[f32], w: usize, points: &[usize], middle: [f64; 2]) -> Option<Self> {
+    /// Least squares through each channel, with slopes held back where the points lie on
+    /// one side only.
+    fn of(
+        planes: &[Vec<f32>; 3],
+        w: usize,
+        points: &[usize],
+        middle: [f64; 2],
+    ) -> [Option<Self>; 3] {
         let mut normal = [[0.0_f64; 4]; 3];
+        let mut right = [[0.0_f64; 3]; 3];
         let mut reach = 0.0;
         for &i in points {
             let [x, y] = [(i % w) as f64 - middle[0], (i / w) as f64 - middle[1]];
@@ -35,24 +42,29 @@ impl Slope {
                 for b in 0..3 {
                     normal[a][b] += terms[a] * terms[b];
                 }
-                normal[a][3] += terms[a] * f64::from(plane[i]);
+                for (sums, plane) in right.iter_mut().zip(planes) {
+                    sums[a] += terms[a] * f64::from(plane[i]);
+                }
             }
             reach += x * x + y * y;
         }
         for (k, row) in normal.iter_mut().enumerate().skip(1) {
             row[k] += 0.05 * reach + 1e-6;
         }
-        Some(Self {
-            middle,
-            at: solve(normal)?,
+        right.map(|sums| {
+            let mut system = normal;
+            for (row, sum) in system.iter_mut().zip(sums) {
+                row[3] = sum;
+            }
+            Some(Self {
+                middle,
+                at: solve(system)?,
+            })
         })
     }
 
-    fn value(&self, i: usize, w: usize) -> f64 {
-        let [x, y] = [
-            (i % w) as f64 - self.middle[0],
-            (i / w) as f64 - self.middle[1],
-        ];
+    fn value_at(&self, x: f64, y: f64) -> f64 {
+        let [x, y] = [x - self.middle[0], y - self.middle[1]];
         self.at[0] + self.at[1] * x + self.at[2] * y
     }
 }
@@ -74,33 +86,40 @@ impl Discriminant {
             inside.iter().map(|&i| (i % w) as f64).sum::<f64>() / n,
             inside.iter().map(|&i| (i / w) as f64).sum::<f64>() / n,
         ];
-        let mut ground = [0, 1, 2].map(|k| Slope::of(&planes[k], w, around, middle));
+        let mut ground = Slope::of(planes, w, around, middle);
         // Once more without what stands out of the skin around, such as a wrinkle.
         if let [Some(r), Some(g), Some(b)] = ground {
             let off = |i: usize| -> f64 {
+                let (x, y) = ((i % w) as f64, (i / w) as f64);
                 [r, g, b]
                     .iter()
                     .zip(planes)
-                    .map(|(s, p)| (f64::from(p[i]) - s.value(i, w)).abs())
+                    .map(|(s, p)| (f64::from(p[i]) - s.value_at(x, y)).abs())
                     .sum()
             };
-            let mut sorted: Vec<f64> = around.iter().map(|&i| off(i)).collect();
-            sorted.sort_unstable_by(f64::total_cmp);
-            let limit = 3.0 * sorted[sorted.len() / 2];
+            let all: Vec<f64> = around.iter().map(|&i| off(i)).collect();
+            let mut sorted = all.clone();
+            let half = sorted.len() / 2;
+            let (_, middle_off, _) = sorted.select_nth_unstable_by(half, f64::total_cmp);
+            let limit = 3.0 * *middle_off;
             let kept: Vec<usize> = around
                 .iter()
-                .copied()
-                .filter(|&i| off(i) <= limit)
+                .zip(&all)
+                .filter(|(_, off)| **off <= limit)
+                .map(|(i, _)| *i)
                 .collect();
             if kept.len() >= 12 {
-                ground = [0, 1, 2].map(|k| Slope::of(&planes[k], w, &kept, middle));
+                ground = Slope::of(planes, w, &kept, middle);
             }
         }
         let [Some(r), Some(g), Some(b)] = ground else {
             return None;
         };
         let ground = [r, g, b];
-        let rest = |i: usize| [0, 1, 2].map(|k| f64::from(planes[k][i]) - ground[k].value(i, w));
+        let rest = |i: usize| {
+            let (x, y) = ((i % w) as f64, (i / w) as f64);
+            [0, 1, 2].map(|k| f64::from(planes[k][i]) - ground[k].value_at(x, y))
+        };
         let mut covariance = [[0.0_f64; 4]; 3];
         for &i in around {
             let d = rest(i);
@@ -110,8 +129,9 @@ impl Discriminant {
                 }
             }
         }
+        let within: Vec<[f64; 3]> = inside.iter().map(|&i| rest(i)).collect();
         let step = [0, 1, 2].map(|k| {
-            let mut v: Vec<f64> = inside.iter().map(|&i| rest(i)[k]).collect();
+            let mut v: Vec<f64> = within.iter().map(|d| d[k]).collect();
             let half = v.len() / 2;
             let (_, m, _) = v.select_nth_unstable_by(half, f64::total_cmp);
             *m
@@ -136,14 +156,20 @@ impl Discriminant {
 
     /// The form over a window.
     pub(crate) fn plane(&self, planes: &[Vec<f32>; 3], w: usize) -> Vec<f32> {
-        (0..planes[0].len())
-            .map(|i| {
+        let mut out = Vec::with_capacity(planes[0].len());
+        for y in 0..planes[0].len() / w {
+            let rows = [0, 1, 2].map(|k| &planes[k][y * w..(y + 1) * w]);
+            for x in 0..w {
                 let v: f64 = (0..3)
-                    .map(|k| self.form[k] * (f64::from(planes[k][i]) - self.ground[k].value(i, w)))
+                    .map(|k| {
+                        let ground = self.ground[k].value_at(x as f64, y as f64);
+                        self.form[k] * (f64::from(rows[k][x]) - ground)
+                    })
                     .sum();
-                v as f32
-            })
-            .collect()
+                out.push(v as f32);
+            }
+        }
+        out
     }
 }
 

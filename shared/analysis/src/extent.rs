@@ -97,27 +97,33 @@ pub(crate) fn measure(
     let (w, h) = (window.w, window.h);
 
     let distance = distances(field, &window, &rough);
-    let around: Vec<u32> = (0..w * h)
-        .filter(|&i| {
-            let c = window.cell(field, i);
+    let around: Vec<u32> = (0..h)
+        .flat_map(|y| {
+            let first = window.cell(field, y * w);
+            (0..w).map(move |x| (y * w + x, first + x))
+        })
+        .filter(|&(i, c)| {
             (from..to).contains(&distance[i])
                 && weight[c] > 0.5
                 && (basins.basin[c] == own || !core[c])
         })
-        .map(|i| window.cell(field, i) as u32)
+        .map(|(_, c)| c as u32)
         .collect();
     let cell_mm = field.cell_mm;
-    let local =
-        |plane: &[f32]| -> Vec<f32> { (0..w * h).map(|i| plane[window.cell(field, i)]).collect() };
-    let mass = local(weight);
+    let row = |y: usize| {
+        let first = window.cell(field, y * w);
+        first..first + w
+    };
+    let mass: Vec<f32> = (0..h)
+        .flat_map(|y| weight[row(y)].iter().copied())
+        .collect();
     let cell = (cell_mm[0] * cell_mm[1]).sqrt();
     let sigma_mm = (SMOOTH_SHARE[0] * root).max(0.3 * cell);
     let sigma = cell_mm.map(|mm| sigma_mm / mm);
     let bottom = gaussian(&mass, w, h, sigma);
     let planes = [0, 1, 2].map(|k| {
-        let product: Vec<f32> = (0..w * h)
-            .map(|i| field.density[k][window.cell(field, i)] * mass[i])
-            .collect();
+        let density = (0..h).flat_map(|y| field.density[k][row(y)].iter());
+        let product: Vec<f32> = density.zip(&mass).map(|(d, m)| d * m).collect();
         let mut top = gaussian(&product, w, h, sigma);
         for (t, b) in top.iter_mut().zip(&bottom) {
             *t = if *b > 1e-4 { *t / *b } else { 0.0 };
@@ -424,9 +430,12 @@ fn window_around(field: &Field, cells: &[u32], margin_mm: f32) -> Window {
 fn distances(field: &Field, window: &Window, from: &[u32]) -> Vec<f32> {
     let (w, h) = (window.w, window.h);
     let typical = (field.cell_mm[0] * field.cell_mm[1]).max(1e-12);
-    let scale: Vec<f32> = (0..w * h)
-        .map(|i| {
-            let area = field.area_mm2[window.cell(field, i)];
+    let scale: Vec<f32> = (0..h)
+        .flat_map(|y| {
+            let first = window.cell(field, y * w);
+            field.area_mm2[first..first + w].iter()
+        })
+        .map(|&area| {
             if area > 0.0 {
                 (area / typical).sqrt()
             } else {
@@ -446,8 +455,9 @@ fn distances(field: &Field, window: &Window, from: &[u32]) -> Vec<f32> {
         (0, -1, my),
         (1, -1, diagonal),
     ];
-    let mut pass = |i: usize, sign: isize| {
-        let (x, y) = ((i % w) as isize, (i / w) as isize);
+    let mut pass = |x: usize, y: usize, sign: isize| {
+        let i = y * w + x;
+        let (x, y) = (x as isize, y as isize);
         for (dx, dy, mm) in steps {
             let (nx, ny) = (x + sign * dx, y + sign * dy);
             if nx >= 0 && ny >= 0 && nx < w as isize && ny < h as isize {
@@ -459,11 +469,11 @@ fn distances(field: &Field, window: &Window, from: &[u32]) -> Vec<f32> {
             }
         }
     };
-    for i in 0..w * h {
-        pass(i, 1);
+    for y in 0..h {
+        (0..w).for_each(|x| pass(x, y, 1));
     }
-    for i in (0..w * h).rev() {
-        pass(i, -1);
+    for y in (0..h).rev() {
+        (0..w).rev().for_each(|x| pass(x, y, -1));
     }
     d
 }

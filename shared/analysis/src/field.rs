@@ -372,32 +372,70 @@ where
                         continue;
                     }
                     let out = &mut out[from..to];
-                    let source = |y: usize| &across[y * width + from..y * width + to];
-                    for (o, v) in out.iter_mut().zip(source(y)) {
-                        *o = ky[0] * v;
-                    }
-                    for (k, &c) in ky.iter().enumerate().skip(1) {
-                        match (y >= k, y + k < height) {
-                            (true, true) => {
-                                let both = source(y - k).iter().zip(source(y + k));
-                                for (o, (a, b)) in out.iter_mut().zip(both) {
-                                    *o += c * (a + b);
-                                }
-                            }
-                            (true, false) => add(out, c, source(y - k)),
-                            (false, true) => add(out, c, source(y + k)),
-                            (false, false) => {}
-                        }
-                    }
+                    let taps = |k: usize| {
+                        let row = |y: usize| &across[y * width + from..y * width + to];
+                        [
+                            (y >= k).then(|| row(y - k)),
+                            (y + k < height).then(|| row(y + k)),
+                        ]
+                    };
+                    down_block(out, &ky, taps);
                 }
             }
         });
     down
 }
 
-fn add(out: &mut [f32], c: f32, source: &[f32]) {
-    for (o, v) in out.iter_mut().zip(source) {
-        *o += c * v;
+/// A row of a filter along columns: `taps` gives the rows that far above and below, where
+/// there are any. Sums stay in registers while the kernel passes.
+fn down_block<'a>(out: &mut [f32], kernel: &[f32], taps: impl Fn(usize) -> [Option<&'a [f32]>; 2]) {
+    const LANES: usize = 16;
+    let rows: Vec<(f32, [Option<&[f32]>; 2])> = kernel
+        .iter()
+        .enumerate()
+        .map(|(k, &c)| (c, taps(k)))
+        .collect();
+    let Some((&(own, [Some(middle), _]), rest)) = rows.split_first() else {
+        return;
+    };
+    let mut at = 0;
+    let mut blocks = out.chunks_exact_mut(LANES);
+    for out in &mut blocks {
+        let lanes = |row: &'a [f32]| row.get(at..).and_then(<[f32]>::first_chunk::<LANES>);
+        let mut sum = [0.0_f32; LANES];
+        if let Some(v) = lanes(middle) {
+            for j in 0..LANES {
+                sum[j] = own * v[j];
+            }
+        }
+        for &(c, pair) in rest {
+            match pair.map(|row| row.and_then(lanes)) {
+                [Some(a), Some(b)] => {
+                    for j in 0..LANES {
+                        sum[j] += c * (a[j] + b[j]);
+                    }
+                }
+                [Some(v), None] | [None, Some(v)] => {
+                    for j in 0..LANES {
+                        sum[j] += c * v[j];
+                    }
+                }
+                [None, None] => {}
+            }
+        }
+        out.copy_from_slice(&sum);
+        at += LANES;
+    }
+    for o in blocks.into_remainder() {
+        *o = own * middle[at];
+        for &(c, pair) in rest {
+            match pair {
+                [Some(a), Some(b)] => *o += c * (a[at] + b[at]),
+                [Some(v), None] | [None, Some(v)] => *o += c * v[at],
+                [None, None] => {}
+            }
+        }
+        at += 1;
     }
 }
 

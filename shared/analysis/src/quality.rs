@@ -203,6 +203,16 @@ fn focus(atlas: &Atlas, picture: &RegisteredPicture, mm_per_px: Option<f64>) -> 
 
 /// Mean product of the second differences of red and green at a distance, both ways.
 fn detail(atlas: &Atlas, picture: &RegisteredPicture, d: usize) -> f64 {
+    match &picture.samples {
+        Samples::Eight(v) => detail_of(atlas, d, |at| usize::from(v[at])),
+        Samples::Sixteen(v) => detail_of(atlas, d, |at| usize::from(v[at] >> 8)),
+    }
+}
+
+/// The same, of levels of 8 bits by their place.
+fn detail_of(atlas: &Atlas, d: usize, level: impl Fn(usize) -> usize) -> f64 {
+    let table = density_8();
+    let density = |i: usize, c: usize| table[level(3 * i + c)];
     let (w, h) = (atlas.width, atlas.height);
     let stride = (atlas.len() / 600_000).max(1);
     let (mut sum, mut n) = (0.0_f64, 0_u64);
@@ -214,9 +224,7 @@ fn detail(atlas: &Atlas, picture: &RegisteredPicture, d: usize) -> f64 {
                 continue;
             }
             let second = |c: usize, a: usize, b: usize| {
-                let v = density(picture, i, c)
-                    - 0.5 * (density(picture, around[a], c) + density(picture, around[b], c));
-                f64::from(v)
+                f64::from(density(i, c) - 0.5 * (density(around[a], c) + density(around[b], c)))
             };
             sum += second(0, 0, 1) * second(1, 0, 1) + second(0, 2, 3) * second(1, 2, 3);
             n += 2;

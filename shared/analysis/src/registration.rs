@@ -11,6 +11,18 @@ use crate::relief::Relief;
 /// Rows that one task brings to the raster.
 const BAND_ROWS: usize = 64;
 
+/// A level, 0 to 65535, to the nearest whole number, halves upwards; unlike a conversion it
+/// asks for no branch, and so is done in vectors.
+#[inline(always)]
+fn rounded(level: f32) -> u32 {
+    // From here on the last bit of a number is worth 1.
+    const WHOLE: f32 = 8_388_608.0;
+    let up = level + 0.5;
+    let even = up + WHOLE;
+    let above = u32::from(even - WHOLE > up);
+    (even.to_bits() & 0x007F_FFFF) - above
+}
+
 /// The part of the whole atlas that is worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
@@ -56,12 +68,12 @@ impl Window {
         let samples = match pixels.samples {
             Samples::Eight(v) => {
                 Samples::Eight(
-                    self.cut_channels(v, pixels.width, pixels.height, |v| (v + 0.5) as u8),
+                    self.cut_channels(v, pixels.width, pixels.height, |v| rounded(v) as u8),
                 )
             }
             Samples::Sixteen(v) => {
                 Samples::Sixteen(
-                    self.cut_channels(v, pixels.width, pixels.height, |v| (v + 0.5) as u16),
+                    self.cut_channels(v, pixels.width, pixels.height, |v| rounded(v) as u16),
                 )
             }
         };
@@ -111,20 +123,27 @@ impl Window {
             .collect();
         // A row of the picture brought to the columns of the raster. Enlarged, each is
         // needed by more than one row of the raster.
-        let across = |y: usize, line: &mut [f32]| {
+        // A fourth channel is carried along: vectors have four lanes.
+        let across = |y: usize, wide: &mut [f32], line: &mut [f32]| {
             let source = &source[3 * y * width..3 * (y + 1) * width];
-            for (out, &(a, b, t)) in line.chunks_exact_mut(3).zip(&columns) {
-                let (a, b) = (&source[a..a + 3], &source[b..b + 3]);
-                for c in 0..3 {
-                    let (a, b) = (f32::from(a[c]), f32::from(b[c]));
-                    out[c] = a + t * (b - a);
+            for (wide, v) in wide.iter_mut().zip(source) {
+                *wide = f32::from(*v);
+            }
+            for (x, &(a, b, t)) in columns.iter().enumerate() {
+                let at = |i: usize| wide.get(i..).and_then(<[f32]>::first_chunk::<4>);
+                let out = line.get_mut(3 * x..).and_then(|l| l.first_chunk_mut::<4>());
+                if let (Some(a), Some(b), Some(out)) = (at(a), at(b), out) {
+                    for c in 0..4 {
+                        out[c] = a[c] + t * (b[c] - a[c]);
+                    }
                 }
             }
         };
         out.par_chunks_mut((BAND_ROWS * row).max(1))
             .enumerate()
             .for_each(|(band, lines)| {
-                let mut rows = [vec![0.0_f32; row], vec![0.0_f32; row]];
+                let mut wide = vec![0.0_f32; 3 * width + 1];
+                let mut rows = [vec![0.0_f32; row + 1], vec![0.0_f32; row + 1]];
                 let mut held = [usize::MAX; 2];
                 for (y, line) in lines.chunks_exact_mut(row).enumerate() {
                     let y = band * BAND_ROWS + y;
@@ -136,7 +155,7 @@ impl Window {
                     }
                     for (k, wanted) in [y0, y1].into_iter().enumerate() {
                         if held[k] != wanted {
-                            across(wanted, &mut rows[k]);
+                            across(wanted, &mut wide, &mut rows[k]);
                             held[k] = wanted;
                         }
                     }
@@ -207,4 +226,20 @@ pub struct Outcome {
     pub measures: Vec<(Region, Measure)>,
     /// Strength over the working raster (not yet reduced).
     pub map: Option<ParameterMap>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_rounded_as_a_conversion_does() {
+        for k in 0..=4 * 65_535_u32 {
+            let level = k as f32 / 4.0;
+            assert_eq!(rounded(level), (level + 0.5) as u32, "{level}");
+        }
+        for level in [0.499_999_97_f32, 0.500_000_06, 254.499_98, 127.500_01] {
+            assert_eq!(rounded(level), (level + 0.5) as u32, "{level}");
+        }
+    }
 }

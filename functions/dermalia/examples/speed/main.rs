@@ -101,7 +101,8 @@ fn measure(bundle: &Path) -> Result<(), Box<dyn Error>> {
     let (out, _gone) = match std::env::var_os(OUT) {
         Some(kept) => (PathBuf::from(kept), None),
         None => {
-            let out = std::env::temp_dir().join(format!("dermalia-speed-out-{}", std::process::id()));
+            let out =
+                std::env::temp_dir().join(format!("dermalia-speed-out-{}", std::process::id()));
             (out.clone(), Some(Folder(out)))
         }
     };

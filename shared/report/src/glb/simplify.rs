@@ -143,59 +143,111 @@ fn uv_of(mesh: &Mesh, triangle: u32, point: u32) -> Option<(u32, [f32; 2])> {
     Some((uv[k], mesh.uvs[uv[k] as usize]))
 }
 
-/// A triangle around the point that may go, read once for all ways of removing it.
+/// A triangle around the point that may go, turned so that the point is its first corner.
 struct Leaf {
-    corners: [u32; 3],
-    places: [Vec3; 3],
-    uvs: [[f32; 2]; 3],
-    /// Which corner the point is.
-    own: usize,
-    /// The normal times twice the area, and its length.
-    normal: Vec3,
-    size: f32,
+    /// The other two corners, and where they lie in the atlas.
+    corners: [u32; 2],
+    uvs: [[f32; 2]; 2],
+}
+
+/// Triangles that are worked on side by side.
+const LANES: usize = 8;
+
+/// The geometry of [`LANES`] triangles around the point, read once for all ways of
+/// removing it: lanes last, so that the processor's vectors fill.
+#[derive(Clone, Copy)]
+struct Lanes {
+    /// The second and the third corner.
+    b: [[f32; LANES]; 3],
+    c: [[f32; LANES]; 3],
+    /// The normal times twice the area, and what its product with the new one must reach
+    /// for each unit of the new one's length.
+    normal: [[f32; LANES]; 3],
+    least: [f32; LANES],
+    corners: [[u32; LANES]; 2],
+}
+
+/// No point has this number: a lane without a triangle.
+const NOBODY: u32 = u32::MAX;
+
+impl Lanes {
+    const EMPTY: Self = Self {
+        b: [[0.0; LANES]; 3],
+        c: [[0.0; LANES]; 3],
+        normal: [[0.0; LANES]; 3],
+        least: [0.0; LANES],
+        corners: [[NOBODY; LANES]; 2],
+    };
 }
 
 /// Room to look for the best way to remove a point.
 #[derive(Default)]
 struct Scratch {
     fan: Vec<Leaf>,
+    lanes: Vec<Lanes>,
     ring: Vec<u32>,
     ways: Vec<Collapse>,
+    /// Millimetres a unit of the atlas; 0 without one.
+    mm_per_uv: f32,
 }
 
 impl Scratch {
     /// Reads the triangles and the points around an inner point, the latter in order of
-    /// their numbers; whether it is one, not at a border, where the surface is no surface,
-    /// or on a seam.
-    fn read(&mut self, mesh: &Mesh, fan: &[u32], point: u32) -> bool {
+    /// their numbers; where the point lies in the atlas, `None` at a border, where the
+    /// surface is no surface, or on a seam.
+    fn read(&mut self, mesh: &Mesh, fan: &[u32], point: u32) -> Option<[f32; 2]> {
         self.fan.clear();
+        self.lanes.clear();
         self.ring.clear();
-        for &t in fan {
+        let (mut mm2, mut uv2) = (0.0, 0.0);
+        let mut place_uv = None;
+        for (number, &t) in fan.iter().enumerate() {
             let corners = mesh.triangles[t as usize];
-            let Some(own) = corners.iter().position(|&c| c == point) else {
-                return false;
+            let own = corners.iter().position(|&c| c == point)?;
+            let turn = |[a, b, c]: [u32; 3]| match own {
+                0 => [a, b, c],
+                1 => [b, c, a],
+                _ => [c, a, b],
             };
-            let uvs = mesh
-                .uv_triangles
-                .get(t as usize)
-                .map_or([[0.0; 2]; 3], |uv| uv.map(|i| mesh.uvs[i as usize]));
-            if self.fan.first().is_some_and(|f| f.uvs[f.own] != uvs[own]) {
-                return false;
+            let (uv, uv_b, uv_c) = match mesh.uv_triangles.get(t as usize) {
+                Some(&uv) => {
+                    let [a, b, c] = turn(uv);
+                    let at = |i: u32| mesh.uvs[i as usize];
+                    (at(a), at(b), at(c))
+                }
+                None => ([0.0; 2], [0.0; 2], [0.0; 2]),
+            };
+            if *place_uv.get_or_insert(uv) != uv {
+                return None;
             }
-            let places = corners.map(|c| mesh.positions[c as usize]);
-            let [a, b, c] = places;
+            let [_, corner_b, corner_c] = turn(corners);
+            let at = |i: u32| mesh.positions[i as usize];
+            let (a, b, c) = (at(point), at(corner_b), at(corner_c));
             let normal = cross(sub(b, a), sub(c, a));
+            let size = norm(normal);
+            if number.is_multiple_of(LANES) {
+                self.lanes.push(Lanes::EMPTY);
+            }
+            let (lanes, l) = (self.lanes.last_mut()?, number % LANES);
+            for k in 0..3 {
+                lanes.b[k][l] = b[k];
+                lanes.c[k][l] = c[k];
+                lanes.normal[k][l] = normal[k];
+            }
+            lanes.least[l] = LEAST_COSINE * size;
+            lanes.corners[0][l] = corner_b;
+            lanes.corners[1][l] = corner_c;
+            mm2 += 0.5 * size;
+            let side = |p: [f32; 2]| [p[0] - uv[0], p[1] - uv[1]];
+            let (p, q) = (side(uv_b), side(uv_c));
+            uv2 += 0.5 * (p[0] * q[1] - p[1] * q[0]).abs();
+            self.ring.extend([corner_b, corner_c]);
             self.fan.push(Leaf {
-                corners,
-                places,
-                uvs,
-                own,
-                normal,
-                size: norm(normal),
+                corners: [corner_b, corner_c],
+                uvs: [uv_b, uv_c],
             });
-            let others = corners.into_iter().filter(|&c| c != point);
-            self.ring.extend(others);
         }
+        self.mm_per_uv = if uv2 > 0.0 { f32::sqrt(mm2 / uv2) } else { 0.0 };
         let all = &mut self.ring;
         all.sort_unstable();
         // Around an inner point each neighbour is in two triangles.
@@ -203,9 +255,10 @@ impl Scratch {
             && all
                 .chunks(2)
                 .all(|pair| pair.len() == 2 && pair[0] == pair[1])
-            && all.windows(3).all(|w| w[0] != w[2]);
+            && all.windows(3).all(|w| w[0] != w[2])
+            && all.binary_search(&point).is_err();
         all.dedup();
-        inner && all.len() >= 3 && all.len() == fan.len()
+        place_uv.filter(|_| inner && all.len() >= 3 && all.len() == fan.len())
     }
 
     fn best(
@@ -217,13 +270,15 @@ impl Scratch {
         bound_mm: f32,
     ) -> Option<Collapse> {
         let spent = spent_mm[from as usize];
-        if spent >= bound_mm || !self.read(mesh, fans.at(from), from) {
+        if spent >= bound_mm {
             return None;
         }
-        let mm_per_uv = self.mm_per_uv(mesh);
+        let uv = self.read(mesh, fans.at(from), from)?;
+        let lost = mesh.positions[from as usize];
         self.ways.clear();
         for &to in &self.ring {
-            let Some((gap, slide)) = departure(&self.fan, to, mm_per_uv) else {
+            let place = mesh.positions[to as usize];
+            let Some((gap, slide)) = self.departure((lost, uv), to, place) else {
                 continue;
             };
             let cost = (spent + gap).max(SLIDE_WEIGHT * slide);
@@ -243,108 +298,121 @@ impl Scratch {
             let both = self
                 .ring
                 .iter()
-                .filter(|&&c| c != to && joined(mesh, fans, c, to));
+                .filter(|&&c| c != to && joined(mesh, fans, to, c));
             both.count() == 2
         };
         self.ways.iter().find(|way| closes(way.to)).copied()
     }
 
-    fn mm_per_uv(&self, mesh: &Mesh) -> f32 {
-        if mesh.uv_triangles.is_empty() {
-            return 0.0;
+    /// How far the removed point lies from what closes its place, and how far the picture
+    /// slides there, both in millimetres; `None` if the surface would fold.
+    fn departure(
+        &self,
+        (lost, uv_lost): (Vec3, [f32; 2]),
+        to: u32,
+        place: Vec3,
+    ) -> Option<(f32, f32)> {
+        // The nearest of the new triangles, and where in it.
+        let (mut gap, mut nearest, mut bary) = (f32::INFINITY, usize::MAX, [0.0; 2]);
+        for (group, lanes) in self.lanes.iter().enumerate() {
+            let found = closest_of_lanes(lanes, lost, to, place);
+            if found.folds.iter().any(|f| *f != 0) {
+                return None;
+            }
+            for l in 0..LANES {
+                if found.distance[l] < gap {
+                    gap = found.distance[l];
+                    nearest = group * LANES + l;
+                    bary = [found.v[l], found.w[l]];
+                }
+            }
         }
-        let (mut mm2, mut uv2) = (0.0, 0.0);
-        for leaf in &self.fan {
-            let [a, b, c] = leaf.uvs;
-            mm2 += 0.5 * leaf.size;
-            uv2 += 0.5 * ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs();
-        }
-        if uv2 > 0.0 { (mm2 / uv2).sqrt() } else { 0.0 }
+        let leaf = self.fan.get(nearest)?;
+        let uv_to = self
+            .fan
+            .iter()
+            .find_map(|f| Some(f.uvs[f.corners.iter().position(|&c| c == to)?]))?;
+        let [v, w] = bary;
+        let slide = [0, 1].map(|k| {
+            (1.0 - v - w) * uv_to[k] + v * leaf.uvs[0][k] + w * leaf.uvs[1][k] - uv_lost[k]
+        });
+        let length = (slide[0] * slide[0] + slide[1] * slide[1]).sqrt();
+        Some((gap, length * self.mm_per_uv))
     }
+}
+
+/// What [`closest_of_lanes`] finds in each lane.
+struct Nearest {
+    /// From the nearest point; infinite where there is no new triangle.
+    distance: [f32; LANES],
+    /// Its weights of the second and third corner.
+    v: [f32; LANES],
+    w: [f32; LANES],
+    /// Not 0 where the surface would fold.
+    folds: [u32; LANES],
+}
+
+/// Barycentric weights of the point that is nearest to `p` (Ericson, Real-Time Collision
+/// Detection, 5.1.5), in triangles whose first corner has moved to `a`; without a branch,
+/// so that all lanes are worked on at once.
+fn closest_of_lanes(lanes: &Lanes, p: Vec3, to: u32, a: Vec3) -> Nearest {
+    let mut out = Nearest {
+        distance: [f32::INFINITY; LANES],
+        v: [0.0; LANES],
+        w: [0.0; LANES],
+        folds: [0; LANES],
+    };
+    let ap = sub(p, a);
+    for l in 0..LANES {
+        let corner = |of: &[[f32; LANES]; 3]| [of[0][l], of[1][l], of[2][l]];
+        let (b, c) = (corner(&lanes.b), corner(&lanes.c));
+        let (ab, ac, bp, cp) = (sub(b, a), sub(c, a), sub(p, b), sub(p, c));
+        let after = cross(ab, ac);
+        let size = norm(after);
+        let (d1, d2) = (dot(ab, ap), dot(ac, ap));
+        let (d3, d4) = (dot(ab, bp), dot(ac, bp));
+        let (d5, d6) = (dot(ab, cp), dot(ac, cp));
+        let (va, vb, vc) = (d3 * d6 - d5 * d4, d5 * d2 - d1 * d6, d1 * d4 - d3 * d2);
+        let sum = va + vb + vc;
+        let (mut v, mut w) = (vb / sum, vc / sum);
+        // The edges and corners; of those that hold, the last one here counts.
+        let far = (d4 - d3) / ((d4 - d3) + (d5 - d6));
+        let on = (va <= 0.0) & (d4 - d3 >= 0.0) & (d5 - d6 >= 0.0);
+        (v, w) = (if on { 1.0 - far } else { v }, if on { far } else { w });
+        let far = d2 / (d2 - d6);
+        let on = (vb <= 0.0) & (d2 >= 0.0) & (d6 <= 0.0);
+        (v, w) = (if on { 0.0 } else { v }, if on { far } else { w });
+        let on = (d6 >= 0.0) & (d5 <= d6);
+        (v, w) = (if on { 0.0 } else { v }, if on { 1.0 } else { w });
+        let far = d1 / (d1 - d3);
+        let on = (vc <= 0.0) & (d1 >= 0.0) & (d3 <= 0.0);
+        (v, w) = (if on { far } else { v }, if on { 0.0 } else { w });
+        let on = (d3 >= 0.0) & (d4 <= d3);
+        (v, w) = (if on { 1.0 } else { v }, if on { 0.0 } else { w });
+        let on = (d1 <= 0.0) & (d2 <= 0.0);
+        (v, w) = (if on { 0.0 } else { v }, if on { 0.0 } else { w });
+        let gap = norm(sub(add(scale(ab, v), scale(ac, w)), ap));
+        // The two triangles of the edge go.
+        let stays = (lanes.corners[0][l] != NOBODY)
+            & (lanes.corners[0][l] != to)
+            & (lanes.corners[1][l] != to);
+        let bent = dot(corner(&lanes.normal), after) < lanes.least[l] * size;
+        out.distance[l] = if stays { gap } else { f32::INFINITY };
+        out.v[l] = v;
+        out.w[l] = w;
+        out.folds[l] = if stays & ((size <= 1e-9) | bent) {
+            1
+        } else {
+            0
+        };
+    }
+    out
 }
 
 fn joined(mesh: &Mesh, fans: &Fans, a: u32, b: u32) -> bool {
     fans.at(a)
         .iter()
         .any(|&t| mesh.triangles[t as usize].contains(&b))
-}
-
-/// How far the removed point lies from what closes its place, and how far the picture
-/// slides there, both in millimetres; `None` if the surface would fold.
-fn departure(fan: &[Leaf], to: u32, mm_per_uv: f32) -> Option<(f32, f32)> {
-    let edge = fan.iter().find(|leaf| leaf.corners.contains(&to))?;
-    let k = edge.corners.iter().position(|&c| c == to)?;
-    let (place_to, uv_to) = (edge.places[k], edge.uvs[k]);
-    let (lost, uv_lost) = (edge.places[edge.own], edge.uvs[edge.own]);
-    // The nearest of the new triangles, and where in it.
-    let mut found: Option<(f32, &Leaf, Vec3)> = None;
-    for leaf in fan {
-        if leaf.corners.contains(&to) {
-            continue;
-        }
-        let mut new = leaf.places;
-        new[leaf.own] = place_to;
-        let [a, b, c] = new;
-        let after = cross(sub(b, a), sub(c, a));
-        let is = norm(after);
-        if is <= 1e-9 || dot(leaf.normal, after) < LEAST_COSINE * leaf.size * is {
-            return None;
-        }
-        let bary = closest(lost, a, b, c);
-        let at = add(add(scale(a, bary[0]), scale(b, bary[1])), scale(c, bary[2]));
-        let gap = norm(sub(at, lost));
-        if found.is_none_or(|(least, ..)| least > gap) {
-            found = Some((gap, leaf, bary));
-        }
-    }
-    let (gap, leaf, bary) = found?;
-    let mut uvs = leaf.uvs;
-    uvs[leaf.own] = uv_to;
-    let mut uv = [0.0_f32; 2];
-    for k in 0..3 {
-        uv[0] += bary[k] * uvs[k][0];
-        uv[1] += bary[k] * uvs[k][1];
-    }
-    let (du, dv) = (uv[0] - uv_lost[0], uv[1] - uv_lost[1]);
-    Some((gap, (du * du + dv * dv).sqrt() * mm_per_uv))
-}
-
-/// Barycentric weights of the point of a triangle that is nearest to `p` (Ericson,
-/// Real-Time Collision Detection, 5.1.5).
-fn closest(p: Vec3, a: Vec3, b: Vec3, c: Vec3) -> Vec3 {
-    let (ab, ac, ap) = (sub(b, a), sub(c, a), sub(p, a));
-    let (d1, d2) = (dot(ab, ap), dot(ac, ap));
-    if d1 <= 0.0 && d2 <= 0.0 {
-        return [1.0, 0.0, 0.0];
-    }
-    let bp = sub(p, b);
-    let (d3, d4) = (dot(ab, bp), dot(ac, bp));
-    if d3 >= 0.0 && d4 <= d3 {
-        return [0.0, 1.0, 0.0];
-    }
-    let vc = d1 * d4 - d3 * d2;
-    if vc <= 0.0 && d1 >= 0.0 && d3 <= 0.0 {
-        let v = d1 / (d1 - d3);
-        return [1.0 - v, v, 0.0];
-    }
-    let cp = sub(p, c);
-    let (d5, d6) = (dot(ab, cp), dot(ac, cp));
-    if d6 >= 0.0 && d5 <= d6 {
-        return [0.0, 0.0, 1.0];
-    }
-    let vb = d5 * d2 - d1 * d6;
-    if vb <= 0.0 && d2 >= 0.0 && d6 <= 0.0 {
-        let w = d2 / (d2 - d6);
-        return [1.0 - w, 0.0, w];
-    }
-    let va = d3 * d6 - d5 * d4;
-    if va <= 0.0 && d4 - d3 >= 0.0 && d5 - d6 >= 0.0 {
-        let w = (d4 - d3) / ((d4 - d3) + (d5 - d6));
-        return [0.0, 1.0 - w, w];
-    }
-    let sum = va + vb + vc;
-    let (v, w) = (vb / sum, vc / sum);
-    [1.0 - v - w, v, w]
 }
 
 fn apply(mesh: &mut Mesh, fans: &Fans, target: &[u32]) {
@@ -415,6 +483,77 @@ mod tests {
             }
         }
         Mesh::new(positions, uvs, triangles, uv_triangles).unwrap()
+    }
+
+    /// Barycentric weights of the point of a triangle that is nearest to `p` (Ericson,
+    /// Real-Time Collision Detection, 5.1.5).
+    fn closest(p: Vec3, a: Vec3, b: Vec3, c: Vec3) -> Vec3 {
+        let (ab, ac, ap) = (sub(b, a), sub(c, a), sub(p, a));
+        let (d1, d2) = (dot(ab, ap), dot(ac, ap));
+        if d1 <= 0.0 && d2 <= 0.0 {
+            return [1.0, 0.0, 0.0];
+        }
+        let bp = sub(p, b);
+        let (d3, d4) = (dot(ab, bp), dot(ac, bp));
+        if d3 >= 0.0 && d4 <= d3 {
+            return [0.0, 1.0, 0.0];
+        }
+        let vc = d1 * d4 - d3 * d2;
+        if vc <= 0.0 && d1 >= 0.0 && d3 <= 0.0 {
+            let v = d1 / (d1 - d3);
+            return [1.0 - v, v, 0.0];
+        }
+        let cp = sub(p, c);
+        let (d5, d6) = (dot(ab, cp), dot(ac, cp));
+        if d6 >= 0.0 && d5 <= d6 {
+            return [0.0, 0.0, 1.0];
+        }
+        let vb = d5 * d2 - d1 * d6;
+        if vb <= 0.0 && d2 >= 0.0 && d6 <= 0.0 {
+            let w = d2 / (d2 - d6);
+            return [1.0 - w, 0.0, w];
+        }
+        let va = d3 * d6 - d5 * d4;
+        if va <= 0.0 && d4 - d3 >= 0.0 && d5 - d6 >= 0.0 {
+            let w = (d4 - d3) / ((d4 - d3) + (d5 - d6));
+            return [0.0, 1.0 - w, w];
+        }
+        let sum = va + vb + vc;
+        let (v, w) = (vb / sum, vc / sum);
+        [1.0 - v - w, v, w]
+    }
+
+    /// The vectors find what the branches find, at corners, edges and inside.
+    #[test]
+    fn lanes_find_what_one_triangle_finds() {
+        let mut lanes = Lanes::EMPTY;
+        let place = |i: usize| [0, 1, 2].map(|k| ((i * 37 + k * 61) % 23) as f32 / 11.0 - 1.0);
+        for round in 0..200 {
+            let (p, a) = (place(round * 3 + 1), place(round * 5 + 2));
+            for l in 0..LANES {
+                let (b, c) = (place(round + l * 7 + 3), place(round * 2 + l * 11 + 5));
+                for k in 0..3 {
+                    (lanes.b[k][l], lanes.c[k][l]) = (b[k], c[k]);
+                }
+                lanes.corners = [[1; LANES], [2; LANES]];
+                lanes.corners[0][3] = 7;
+            }
+            let found = closest_of_lanes(&lanes, p, 7, a);
+            for l in 0..LANES {
+                let corner = |of: &[[f32; LANES]; 3]| [of[0][l], of[1][l], of[2][l]];
+                let (b, c) = (corner(&lanes.b), corner(&lanes.c));
+                let flat = norm(cross(sub(b, a), sub(c, a))) < 1e-3;
+                if l == 3 || flat {
+                    assert!(flat || found.distance[l].is_infinite());
+                    continue;
+                }
+                let w = closest(p, a, b, c);
+                let at = add(add(scale(a, w[0]), scale(b, w[1])), scale(c, w[2]));
+                let gap = norm(sub(at, p));
+                assert!((found.distance[l] - gap).abs() < 1e-4, "{round} {l}");
+                assert!((found.v[l] - w[1]).abs() < 1e-3 && (found.w[l] - w[2]).abs() < 1e-3);
+            }
+        }
     }
 
     fn distance(p: Vec3, mesh: &Mesh) -> f32 {

@@ -157,17 +157,21 @@ impl Frame {
             maps.iter().any(|m| strength_at(m, middle)[1] > 0.5)
         };
         let bounds = |all: bool| {
-            let (mut lo, mut hi) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
-            for t in 0..mesh.triangles.len() {
-                if all || measured(t) {
-                    for p in mesh.corners(t) {
-                        for k in 0..3 {
-                            lo[k] = lo[k].min(p[k]);
-                            hi[k] = hi[k].max(p[k]);
-                        }
-                    }
-                }
-            }
+            let none = || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
+            let wider = |a: (Vec3, Vec3), b: (Vec3, Vec3)| {
+                (
+                    [0, 1, 2].map(|k| a.0[k].min(b.0[k])),
+                    [0, 1, 2].map(|k| a.1[k].max(b.1[k])),
+                )
+            };
+            let (lo, hi) = (0..mesh.triangles.len())
+                .into_par_iter()
+                .filter(|&t| all || measured(t))
+                .map(|t| {
+                    let corners = mesh.corners(t);
+                    corners.into_iter().fold(none(), |b, p| wider(b, (p, p)))
+                })
+                .reduce(none, wider);
             (lo[1] < hi[1] && lo[0] < hi[0]).then_some((lo, hi))
         };
         let ((lo, hi), margin) = match bounds(false) {
@@ -227,6 +231,31 @@ fn texels_per_pixel(mesh: &Mesh, base: &BaseTexture, frame: &Frame, px_per_mm: f
     (ratios[ratios.len() / 2] as usize).clamp(1, 16)
 }
 
+/// Picture and maps in texels as large as a pixel of the view, for all views of one size.
+pub(super) struct Reduced {
+    block: usize,
+    texture: BaseTexture,
+    maps: Vec<ParameterMap>,
+    median: f32,
+}
+
+impl Reduced {
+    fn of(base: &BaseTexture, maps: &[ParameterMap], block: usize, linear: &[f32; 256]) -> Self {
+        let texture = reduce::texture(base, block);
+        let maps: Vec<ParameterMap> = maps
+            .iter()
+            .map(|m| reduce::map(m, (block * m.width / base.width).max(1)))
+            .collect();
+        let median = median_luminance(&texture, &maps.iter().collect::<Vec<_>>(), linear);
+        Self {
+            block,
+            texture,
+            maps,
+            median,
+        }
+    }
+}
+
 /// One row of the strengths of one map.
 type Row<'a> = &'a mut [[f32; 2]];
 
@@ -239,18 +268,18 @@ pub(super) fn of_mesh(
     frame: &Frame,
     view: View,
     (width, height): (usize, usize),
+    reduced: &mut Option<Reduced>,
 ) -> Plate {
     let ss = SUPERSAMPLING;
     let (sw, sh) = (width * ss, height * ss);
     let px_per_mm = 0.5 * sh as f32 / frame.half_height_mm;
     let block = texels_per_pixel(mesh, base, frame, px_per_mm / ss as f32);
     let linear = linear_table();
-    let small = reduce::texture(base, block);
-    let small_maps: Vec<ParameterMap> = maps
-        .iter()
-        .map(|m| reduce::map(m, (block * m.width / base.width).max(1)))
-        .collect();
-    let median = median_luminance(&small, &small_maps.iter().collect::<Vec<_>>(), &linear);
+    let reduced = match reduced {
+        Some(known) if known.block == block => known,
+        other => other.insert(Reduced::of(base, maps, block, &linear)),
+    };
+    let (small, small_maps, median) = (&reduced.texture, &reduced.maps, reduced.median);
     let [right, up, towards] = camera(view);
     let raster = rasterize_view(mesh, sw, sh, |p| {
         let d = sub(p, frame.centre);
@@ -305,7 +334,7 @@ pub(super) fn of_mesh(
                         seen = scale(seen, -1.0);
                     }
                     let light = light_on(seen);
-                    let albedo = colour_at(&small, &linear, uv);
+                    let albedo = colour_at(small, &linear, uv);
                     // The picture brings some of its own light: ours only shapes it.
                     let lit = 0.35 + 0.65 * light;
                     pixel.cover += share;
@@ -314,7 +343,7 @@ pub(super) fn of_mesh(
                     for c in 0..3 {
                         pixel.natural[c] += share * albedo[c] * lit;
                     }
-                    for (part, map) in parts.iter_mut().zip(&small_maps) {
+                    for (part, map) in parts.iter_mut().zip(small_maps) {
                         let [s, m] = strength_at(map, uv);
                         part[x][0] += share * s;
                         part[x][1] += share * m;

@@ -75,6 +75,7 @@ pub fn stills(
     match solid {
         Some((mesh, frame)) => {
             let normals = mesh.vertex_normals();
+            let mut reduced = None;
             for view in View::ALL {
                 if view != View::Front && !frame.is_solid {
                     continue;
@@ -84,7 +85,8 @@ pub fn stills(
                 } else {
                     SIDE_PX
                 };
-                let plate = plate::of_mesh(mesh, &normals, base, maps, &frame, view, size);
+                let plate =
+                    plate::of_mesh(mesh, &normals, base, maps, &frame, view, size, &mut reduced);
                 out.extend(develop(&plate, view, maps)?);
             }
         }
