@@ -120,7 +120,11 @@ fn clipped(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
             for i in (y * row..(y + 1) * row).filter(|&i| atlas.is_measured(i)) {
                 all += 1;
                 bad += u64::from(match &picture.samples {
-                    Samples::Eight(v) => v[3 * i..3 * i + 3].iter().any(|&c| c == 0 || c == 255),
+                    Samples::Eight(v) => {
+                        // One more than either end is 0 or 1.
+                        let [r, g, b] = [0, 1, 2].map(|c| v[3 * i + c].wrapping_add(1) < 2);
+                        r | g | b
+                    }
                     Samples::Sixteen(v) => v[3 * i..3 * i + 3]
                         .iter()
                         .any(|c| !(128..=65_407).contains(c)),

@@ -117,24 +117,23 @@ impl Window {
             let first = at as usize;
             (first, (first + 1).min(size - 1), at - first as f32)
         };
-        let columns: Vec<(usize, usize, f32)> = (0..self.width)
+        let columns: Vec<(usize, f32)> = (0..self.width)
             .map(|x| taps(self.to_picture(x, 0, width, height)[0], width))
-            .map(|(a, b, t)| (3 * a, 3 * b, t))
+            .map(|(first, _, t)| (3 * first, t))
             .collect();
         // A row of the picture brought to the columns of the raster. Enlarged, each is
-        // needed by more than one row of the raster.
-        // A fourth channel is carried along: vectors have four lanes.
+        // needed by more than one row of the raster. The last pixel has itself beside it.
         let across = |y: usize, wide: &mut [f32], line: &mut [f32]| {
             let source = &source[3 * y * width..3 * (y + 1) * width];
-            for (wide, v) in wide.iter_mut().zip(source) {
+            let (own, beside) = wide.split_at_mut(source.len());
+            for (wide, v) in own.iter_mut().zip(source) {
                 *wide = f32::from(*v);
             }
-            for (x, &(a, b, t)) in columns.iter().enumerate() {
-                let at = |i: usize| wide.get(i..).and_then(<[f32]>::first_chunk::<4>);
-                let out = line.get_mut(3 * x..).and_then(|l| l.first_chunk_mut::<4>());
-                if let (Some(a), Some(b), Some(out)) = (at(a), at(b), out) {
-                    for c in 0..4 {
-                        out[c] = a[c] + t * (b[c] - a[c]);
+            beside.copy_from_slice(&own[source.len() - 3..]);
+            for (out, &(at, t)) in line.chunks_exact_mut(3).zip(&columns) {
+                if let Some(pair) = wide.get(at..).and_then(<[f32]>::first_chunk::<6>) {
+                    for c in 0..3 {
+                        out[c] = pair[c] + t * (pair[c + 3] - pair[c]);
                     }
                 }
             }
@@ -142,8 +141,8 @@ impl Window {
         out.par_chunks_mut((BAND_ROWS * row).max(1))
             .enumerate()
             .for_each(|(band, lines)| {
-                let mut wide = vec![0.0_f32; 3 * width + 1];
-                let mut rows = [vec![0.0_f32; row + 1], vec![0.0_f32; row + 1]];
+                let mut wide = vec![0.0_f32; 3 * width + 3];
+                let mut rows = [vec![0.0_f32; row], vec![0.0_f32; row]];
                 let mut held = [usize::MAX; 2];
                 for (y, line) in lines.chunks_exact_mut(row).enumerate() {
                     let y = band * BAND_ROWS + y;

@@ -28,6 +28,10 @@ pub(crate) struct Made {
     pub(crate) atlas_px: f64,
     /// Pictures.
     pub(crate) pictures: f64,
+    /// Triangles of the mesh.
+    pub(crate) triangles: f64,
+    /// Pixels of four heat maps, thirteen stills and the model's skin.
+    pub(crate) drawn_px: f64,
 }
 
 impl Wish {
@@ -62,12 +66,26 @@ impl Wish {
     }
 }
 
+impl Wish {
+    /// The same with other pictures.
+    pub(crate) fn with_pictures(&self, picture_px: usize) -> Self {
+        Self {
+            picture_px,
+            ..*self
+        }
+    }
+
+    fn triangles(&self) -> usize {
+        898 * 4_usize.pow(self.levels)
+    }
+}
+
 impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "a face of {} triangles, a texture of {1} x {1} px, {2} lights of {3} x {3} px{4}, as {5}",
-            898 * 4_usize.pow(self.levels),
+            self.triangles(),
             self.size_px,
             OTHERS.len(),
             self.picture_px,
@@ -149,5 +167,10 @@ pub(crate) fn make(wish: &Wish, folder: &Path) -> Result<Made, Box<dyn Error>> {
         picture_px: textures * square(wish.size_px) + OTHERS.len() as f64 * square(wish.picture_px),
         atlas_px: square(wish.size_px.max(wish.picture_px)),
         pictures: 1.0 + OTHERS.len() as f64,
+        triangles: wish.triangles() as f64,
+        drawn_px: 4.0 * square(1024)
+            + 5.0 * (720 * 864) as f64
+            + 8.0 * (500 * 600) as f64
+            + square(2048),
     })
 }

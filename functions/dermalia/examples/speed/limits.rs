@@ -80,6 +80,14 @@ pub(crate) fn of(stage: &str, made: &Made, machine: &Machine) -> Option<(f64, &'
         "colour" => (12.0 * skin, 60.0 * skin),
         "quality" => (4.0 * skin, 4.0 * skin),
         "maps" => (5.0 * skin, 0.0),
+        // Positions, normals and metric of each triangle once.
+        "mesh relief" => (100.0 * made.triangles, 100.0 * made.triangles),
+        // Coding takes about a hundred products a pixel of a heat map, a still or the
+        // model's skin; each triangle of the scan is looked at once.
+        "draw" => (
+            4.0 * made.drawn_px,
+            100.0 * made.drawn_px + 300.0 * made.triangles,
+        ),
         _ => return None,
     };
     let (moved, made) = (
