@@ -1,13 +1,14 @@
 // A scan as other tools take it, and what can be measured on any GLB made from it.
 import { readFileSync } from 'node:fs';
-import { Document, NodeIO } from '@gltf-transform/core';
+import { Document, Logger, NodeIO } from '@gltf-transform/core';
 import { ALL_EXTENSIONS } from '@gltf-transform/extensions';
 import { MeshoptDecoder, MeshoptEncoder } from 'meshoptimizer';
 import sharp from 'sharp';
 
 await MeshoptDecoder.ready;
 await MeshoptEncoder.ready;
-export const io = new NodeIO().registerExtensions(ALL_EXTENSIONS)
+const logger = new Logger(Logger.Verbosity.WARN);
+export const io = new NodeIO().setLogger(logger).registerExtensions(ALL_EXTENSIONS)
   .registerDependencies({ 'meshopt.decoder': MeshoptDecoder, 'meshopt.encoder': MeshoptEncoder });
 
 const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
@@ -43,7 +44,7 @@ export function whole(bundle) {
     const length = Math.hypot(normal[i], normal[i + 1], normal[i + 2]) || 1;
     for (let k = 0; k < 3; k += 1) normal[i + k] /= length;
   }
-  const document = new Document();
+  const document = new Document().setLogger(logger);
   const buffer = document.createBuffer();
   const values = (type, array) => document.createAccessor().setType(type).setArray(array).setBuffer(buffer);
   const skin = document.createTexture().setImage(readFileSync(`${bundle}/white.png`)).setMimeType('image/png');

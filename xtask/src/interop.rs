@@ -33,8 +33,16 @@ pub(crate) fn test() -> Result<()> {
         "phantom", "--seed", "7", "--size", "1024", "--out", "bundle",
     ])?;
     run(&["analyze", "bundle", "--out", "findings"])?;
+    // Another head stands for the scan before: it has changed in many places.
+    run(&[
+        "phantom", "--seed", "8", "--size", "1024", "--out", "earlier",
+    ])?;
+    run(&["analyze", "earlier", "--out", "before"])?;
     let printed = target.join("release/examples/printed");
-    command::run_in(&scratch, Command::new(printed).args(["findings", "report"]))?;
+    command::run_in(
+        &scratch,
+        Command::new(printed).args(["findings", "report", "before"]),
+    )?;
     let bundle = scratch.join("report/fhir.json");
     command::run_in(
         &folder,

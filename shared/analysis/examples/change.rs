@@ -10,7 +10,7 @@ use std::error::Error;
 
 use dermalia_analysis::change::{Change, Kind, State, Verdict, change};
 use dermalia_analysis::{Analysis, Options, analyze};
-use dermalia_findings::{MeasureName, Region};
+use dermalia_findings::{Findings, MeasureName, Region, compared};
 use dermalia_phantom::{Earlier, Lighting, Phantom, PhantomOptions, Tone};
 use dermalia_scan::{Limits, Scan};
 
@@ -49,6 +49,9 @@ fn analysed(options: &PhantomOptions, pose: Option<u64>) -> Result<Analysis, Box
 struct Tally {
     all: usize,
     claimed: usize,
+    /// The same by the numbers of both scans alone, without their surfaces.
+    alone: usize,
+    claimed_alone: usize,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -86,9 +89,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 recapture: Some(n),
                 ..options.clone()
             };
-            let found = change(&first, &analysed(&again, Some(n))?)?;
+            let second = analysed(&again, Some(n))?;
+            let found = change(&first, &second)?;
             eprintln!("{tone:?} {n}: {:?}", found.registration);
             count(&found, &mut tally, list);
+            count_alone(&first.findings, &second.findings, &mut tally, list);
             let fresh = |s| {
                 [Kind::Wrinkle, Kind::Pore, Kind::Spot, Kind::RedArea].map(|k| found.count(k, s))
             };
@@ -139,16 +144,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    println!("| measure | comparisons | change claimed |\n| --- | ---: | ---: |");
-    let (mut all, mut claimed) = (0, 0);
+    println!("| measure | on the surface | change claimed | by numbers alone | change claimed |");
+    println!("| --- | ---: | ---: | ---: | ---: |");
+    let mut sum = Tally::default();
     for (name, t) in &tally {
-        println!("| `{}` | {} | {} |", name.as_str(), t.all, t.claimed);
-        all += t.all;
-        claimed += t.claimed;
+        let (all, claimed, alone, claimed_alone) = (t.all, t.claimed, t.alone, t.claimed_alone);
+        println!(
+            "| `{}` | {all} | {claimed} | {alone} | {claimed_alone} |",
+            name.as_str()
+        );
+        sum.all += all;
+        sum.claimed += claimed;
+        sum.alone += alone;
+        sum.claimed_alone += claimed_alone;
     }
+    let share = |claimed: usize, all: usize| 100.0 * claimed as f64 / all.max(1) as f64;
     println!(
-        "| all | {all} | {claimed} ({:.1} %) |",
-        100.0 * claimed as f64 / all.max(1) as f64
+        "| all | {} | {} ({:.1} %) | {} | {} ({:.1} %) |",
+        sum.all,
+        sum.claimed,
+        share(sum.claimed, sum.all),
+        sum.alone,
+        sum.claimed_alone,
+        share(sum.claimed_alone, sum.alone)
     );
     println!(
         "\n| tone | measure of the face | true change | found | interval | smallest detectable |"
@@ -183,6 +201,29 @@ fn count(found: &Change, tally: &mut BTreeMap<MeasureName, Tally>, list: bool) {
                     m.name.as_str(),
                     region.area_cm2
                 );
+            }
+        }
+    }
+}
+
+fn count_alone(
+    then: &Findings,
+    now: &Findings,
+    tally: &mut BTreeMap<MeasureName, Tally>,
+    list: bool,
+) {
+    for region in Region::ALL {
+        for &name in MeasureName::ALL {
+            let found = compared(then, now, region, name);
+            let Some((c, least)) = found.and_then(|c| Some((c, c.smallest_detectable?))) else {
+                continue;
+            };
+            let t = tally.entry(name).or_default();
+            t.alone += 1;
+            t.claimed_alone += usize::from(c.verdict != Verdict::WithinScatter);
+            if list {
+                let [before, now] = c.values;
+                println!("alone {region} {} {before} {now} {least}", name.as_str());
             }
         }
     }

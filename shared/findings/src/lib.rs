@@ -5,11 +5,14 @@
 //! the contract requires. A measure the input cannot carry is present with
 //! `value: null`, `confidence: none` and a reason (see [`Measure::not_measured`]).
 
+mod comparison;
 mod feature;
 mod map;
 mod measure;
 mod region;
+pub mod scatter;
 
+pub use comparison::{Comparison, compared};
 pub use feature::{Feature, PathUv, PointMm, PointUv};
 pub use map::{BaseTexture, ParameterMap};
 pub use measure::{Confidence, Measure, MeasureName, Parameter, Source};

@@ -351,7 +351,10 @@ pub fn render_report_printed(
     out.push(Artifact {
         name: DATA_FILE.to_owned(),
         content_type: "application/json",
-        bytes: data_copy::around(&String::from_utf8_lossy(stored))?,
+        bytes: data_copy::around(
+            &String::from_utf8_lossy(stored),
+            request.previous.map(|then| (&findings, then)),
+        )?,
     });
     let fhir = fhir_bundle(&FhirInput {
         findings: &findings,
@@ -359,6 +362,7 @@ pub fn render_report_printed(
         locale: first,
         pictures: &pictures,
         page: Some(REPORT_FILE),
+        previous: request.previous,
     })?;
     if let Some(printer) = printer {
         let sheet = Sheet::of(&input(first));

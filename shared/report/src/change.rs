@@ -1,41 +1,14 @@
-//! What changed since an earlier scan, told only where it is more than scatter.
-//!
-//! The smallest detectable change is 1.96 sqrt(2) times the coefficient of variation of
-//! repeated captures. Until our own repeatability is established for a device, the
-//! published one of a comparable system stands in (Henseler 2024, VISIA, the upper end of
-//! each range): 2 % for texture, 4 % for pores and red areas, 6 % for spots and wrinkles.
+//! What changed since an earlier scan, told only where it is more than scatter: the same
+//! scatter as where two surfaces are compared ([`dermalia_findings::scatter`]).
 
-use dermalia_findings::{Findings, Measure, MeasureName, Region, Source};
+use dermalia_findings::scatter::Verdict;
+use dermalia_findings::{Comparison, Findings, MeasureName, Region, compared};
+use serde_json::{Value, json};
 
-use crate::locale::Change;
+use crate::Locale;
 
-/// 1.96 times the square root of 2.
-const DETECTABLE: f64 = 2.772;
-
-/// A measure of the whole face then and now.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Changed<'a> {
-    pub(crate) now: &'a Measure,
-    pub(crate) then_value: f64,
-    pub(crate) change: Change,
-    /// The smallest detectable change in percent of the earlier value.
-    pub(crate) threshold_percent: f64,
-}
-
-/// Coefficient of variation of repeated captures; `None` where levels depend on the
-/// exposure, so that two scans have no common standard.
-const fn variation(name: MeasureName) -> Option<f64> {
-    Some(match name {
-        MeasureName::WrinkleLengthDensity | MeasureName::WrinkleAreaFraction => 0.06,
-        MeasureName::PoreDensity | MeasureName::PoreAreaFraction => 0.04,
-        MeasureName::SpotAreaFraction | MeasureName::SpotDensity => 0.06,
-        MeasureName::RedAreaFraction => 0.04,
-        MeasureName::Sa | MeasureName::Sq => 0.02,
-        _ => return None,
-    })
-}
-
-/// The measures that a comparison shows, where both scans carry them.
+/// The measures that a comparison shows, where both scans carry them. Levels of colour depend
+/// on the exposure and are not among them.
 const SHOWN: &[MeasureName] = &[
     MeasureName::WrinkleLengthDensity,
     MeasureName::PoreDensity,
@@ -46,39 +19,82 @@ const SHOWN: &[MeasureName] = &[
 ];
 
 /// Compares the whole face of two scans of one practice; empty where they cannot be.
-pub(crate) fn changes<'a>(now: &'a Findings, then: &Findings) -> Vec<Changed<'a>> {
-    if now.practice_id != then.practice_id || now.scan_id == then.scan_id {
-        return vec![];
-    }
-    let (Some(now), Some(then)) = (now.region(Region::Face), then.region(Region::Face)) else {
-        return vec![];
-    };
-    SHOWN
-        .iter()
-        .filter_map(|&name| {
-            let (a, b) = (now.measure(name)?, then.measure(name)?);
-            let (x, y) = (
-                a.value.filter(|v| v.is_finite())?,
-                b.value.filter(|v| v.is_finite())?,
-            );
-            let threshold = variation(name).map_or(0.0, |cv| DETECTABLE * cv);
-            let same_scale =
-                a.unit == b.unit && a.source == b.source && a.source == Source::Computed;
-            let change = if !same_scale || threshold == 0.0 {
-                Change::NotComparable
-            } else if (x - y).abs() <= threshold * y.abs() {
-                Change::WithinScatter
-            } else if x > y {
-                Change::More
-            } else {
-                Change::Less
-            };
-            Some(Changed {
-                now: a,
-                then_value: y,
-                change,
-                threshold_percent: 100.0 * threshold,
-            })
-        })
+pub(crate) fn changes<'a>(now: &'a Findings, then: &'a Findings) -> Vec<Comparison<'a>> {
+    let shown = SHOWN.iter();
+    shown
+        .filter_map(|&name| of(now, then, Region::Face, name))
         .collect()
+}
+
+/// A measure of a region on two scans of one practice, if it is one that is shown.
+pub(crate) fn of<'a>(
+    now: &'a Findings,
+    then: &'a Findings,
+    region: Region,
+    name: MeasureName,
+) -> Option<Comparison<'a>> {
+    if now.practice_id != then.practice_id || now.scan_id == then.scan_id || !SHOWN.contains(&name)
+    {
+        return None;
+    }
+    compared(then, now, region, name)
+}
+
+/// One measure in every region of both scans.
+pub(crate) struct OverRegions<'a> {
+    pub(crate) name: MeasureName,
+    pub(crate) regions: Vec<Comparison<'a>>,
+}
+
+/// The measures that can be compared in a region at least, the face left out.
+pub(crate) fn over_regions<'a>(now: &'a Findings, then: &'a Findings) -> Vec<OverRegions<'a>> {
+    let regions = |name| -> Vec<Comparison<'a>> {
+        let single = Region::ALL.into_iter().filter(|r| *r != Region::Face);
+        single.filter_map(|r| of(now, then, r, name)).collect()
+    };
+    let all = SHOWN.iter().map(|&name| OverRegions {
+        name,
+        regions: regions(name),
+    });
+    all.filter(|m| {
+        let mut verdicts = m.regions.iter().map(|c| c.verdict);
+        verdicts.any(|v| v != Verdict::NotComparable)
+    })
+    .collect()
+}
+
+/// The comparison for the data copy; `None` where nothing can be compared.
+pub(crate) fn copied(now: &Findings, then: &Findings) -> Option<Value> {
+    let regions: Vec<Value> = Region::ALL
+        .into_iter()
+        .filter_map(|region| {
+            let measures: Vec<Value> = SHOWN
+                .iter()
+                .filter_map(|&name| of(now, then, region, name))
+                .map(|c| {
+                    json!({
+                        "name": c.now.name,
+                        "unit": c.now.unit,
+                        "before": c.values[0],
+                        "now": c.values[1],
+                        "smallest_detectable": c.smallest_detectable,
+                        "verdict": c.verdict,
+                    })
+                })
+                .collect();
+            let has_any = !measures.is_empty();
+            has_any.then(|| json!({ "region": region, "measures": measures }))
+        })
+        .collect();
+    let about: serde_json::Map<String, Value> = Locale::ALL
+        .iter()
+        .map(|&l| (l.tag().to_owned(), json!(l.messages().changes_note)))
+        .collect();
+    (!regions.is_empty()).then(|| {
+        json!({
+            "about": about,
+            "previous_captured_at": then.captured_at,
+            "regions": regions,
+        })
+    })
 }

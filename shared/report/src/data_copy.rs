@@ -4,7 +4,7 @@
 use dermalia_findings::{Findings, MeasureName};
 use serde_json::{Map, Value, json};
 
-use crate::Locale;
+use crate::{Locale, change};
 
 /// The schema identifier of the data copy.
 const SCHEMA: &str = "dermalia.data-copy/1";
@@ -15,12 +15,16 @@ const SCHEMA: &str = "dermalia.data-copy/1";
 /// # Errors
 /// None in practice: every finding can be written as JSON.
 pub fn data_copy(findings: &Findings) -> Result<Vec<u8>, serde_json::Error> {
-    around(&serde_json::to_string(findings)?)
+    around(&serde_json::to_string(findings)?, None)
 }
 
 /// The data copy around findings that are JSON already: they are taken over letter for
 /// letter, because a number that is read and written again can differ in its last digit.
-pub(crate) fn around(findings: &str) -> Result<Vec<u8>, serde_json::Error> {
+/// With two scans, `changes` tells what the report says of both.
+pub(crate) fn around(
+    findings: &str,
+    compared: Option<(&Findings, &Findings)>,
+) -> Result<Vec<u8>, serde_json::Error> {
     let by_locale = |text: &dyn Fn(Locale) -> &'static str| -> Value {
         Locale::ALL
             .iter()
@@ -39,13 +43,16 @@ pub(crate) fn around(findings: &str) -> Result<Vec<u8>, serde_json::Error> {
             }),
         );
     }
-    let value = json!({
+    let mut value = json!({
         "schema": SCHEMA,
         "about": by_locale(&|l| l.messages().data_copy_about),
         "not_a_diagnosis": by_locale(&|l| l.messages().notice),
         "contact": crate::page::CONTACT,
         "fields": fields,
     });
+    if let Some(changes) = compared.and_then(|(now, then)| change::copied(now, then)) {
+        value["changes"] = changes;
+    }
     // The explanation is laid out for reading; the findings, with thousands of numbers,
     // stay on one line.
     let mut text = serde_json::to_string_pretty(&value)?;

@@ -20,6 +20,7 @@ fn bundle(findings: &Findings, locale: Locale) -> Value {
         locale,
         pictures: &[],
         page: Some("report.html"),
+        previous: None,
     })
     .unwrap();
     serde_json::from_slice(&bytes).unwrap()

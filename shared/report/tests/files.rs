@@ -536,6 +536,76 @@ fn the_head_of_the_scan_before_stands_beside_this_one_behind_a_link() {
 }
 
 #[test]
+fn what_changed_is_the_same_in_the_data_copy_and_in_the_bundle() {
+    let made = artifacts();
+    let mut earlier = fixture::findings();
+    earlier.scan_id = "D9-20251112-000077".to_owned();
+    earlier.captured_at = "2025-11-12T10:00:00+01:00".to_owned();
+    for measure in earlier.regions.iter_mut().flat_map(|r| &mut r.measures) {
+        measure.value = measure.value.map(|v| v * 0.4);
+    }
+    let locales = [Locale::De];
+    let files = |previous| {
+        let request = ReportRequest {
+            previous,
+            ..request(&locales)
+        };
+        let files = render_report(&made, &request).unwrap();
+        ["data.json", "fhir.json"].map(|name| {
+            let file = files.iter().find(|f| f.name == name).unwrap();
+            serde_json::from_slice::<serde_json::Value>(&file.bytes).unwrap()
+        })
+    };
+    let [data, bundle] = files(Some(&earlier));
+    let changes = &data["changes"];
+    assert_eq!(
+        changes["previous_captured_at"],
+        earlier.captured_at.as_str()
+    );
+    let observations: Vec<&serde_json::Value> = bundle["entry"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| &e["resource"])
+        .filter(|r| r["resourceType"] == "Observation")
+        .collect();
+    let change_of = |o: &serde_json::Value| {
+        let all = o["extension"].as_array().unwrap();
+        all.iter()
+            .find(|e| e["url"].as_str().unwrap().ends_with("/change"))
+            .cloned()
+    };
+    let (mut told, mut beyond) = (0, 0);
+    for region in changes["regions"].as_array().unwrap() {
+        for measure in region["measures"].as_array().unwrap() {
+            let found = observations.iter().find(|o| {
+                o["bodySite"]["coding"][0]["code"] == region["region"]
+                    && o["code"]["coding"][0]["code"] == measure["name"]
+            });
+            let change = change_of(found.unwrap());
+            if measure["smallest_detectable"].is_null() {
+                assert_eq!(measure["verdict"], "not_comparable");
+                assert_eq!(change, None);
+                continue;
+            }
+            let change = change.unwrap();
+            let part = |k: usize, value: &str| change["extension"][k][value].clone();
+            assert_eq!(part(0, "valueQuantity")["value"], measure["before"]);
+            assert_eq!(part(1, "valueDateTime"), earlier.captured_at.as_str());
+            let least = part(2, "valueQuantity")["value"].clone();
+            assert_eq!(least, measure["smallest_detectable"]);
+            assert_eq!(part(3, "valueCode"), measure["verdict"]);
+            told += 1;
+            beyond += usize::from(measure["verdict"] == "more");
+        }
+    }
+    assert!(told >= 50 && beyond >= 10, "{told} {beyond}");
+    let [data, bundle] = files(None);
+    assert!(data.get("changes").is_none());
+    assert!(!bundle.to_string().contains("StructureDefinition/change"));
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes_on_any_number_of_threads() {
     let run = |threads: usize| {
         rayon::ThreadPoolBuilder::new()

@@ -3,7 +3,8 @@
 
 mod fixture;
 
-use dermalia_findings::{Confidence, Findings, Measure, MeasureName, Parameter, Region};
+use dermalia_findings::scatter::Verdict;
+use dermalia_findings::{Confidence, Findings, Measure, MeasureName, Parameter, Region, compared};
 use dermalia_report::{
     Assets, Locale, Picture, PracticeView, ReportInput, STYLE, Sheet, render_html, write_glb,
 };
@@ -429,14 +430,50 @@ fn a_change_is_named_only_beyond_the_scatter() {
     };
     set(&mut then, MeasureName::WrinkleLengthDensity, 1.05);
     set(&mut then, MeasureName::PoreDensity, 0.5);
-    set(&mut then, MeasureName::RedAreaFraction, 2.0);
+    set(&mut then, MeasureName::RedAreaFraction, 4.0);
+    let forehead = then
+        .regions
+        .iter_mut()
+        .find(|r| r.region == Region::Forehead);
+    for m in &mut forehead.unwrap().measures {
+        if m.name == MeasureName::PoreDensity {
+            m.value = m.value.map(|v| v * 0.4);
+        }
+    }
     let mut i = input(&now, Locale::En);
     i.previous = Some(&then);
     let page = text(&render_html(&i));
     assert!(page.contains("Compared with the scan of 3 November 2025"));
-    assert!(page.contains("none that can be told from the scatter of the measurement (±17 %)"));
-    assert!(page.contains("more, beyond the scatter of ±11 %"));
-    assert!(page.contains("less, beyond the scatter of ±11 %"));
+    let told = |name| {
+        let found = compared(&then, &now, Region::Face, name).unwrap();
+        found.smallest_detectable.unwrap()
+    };
+    // 1.96 times the root of 2 deviations: of one line and one pore, and of red areas on
+    // dark skin, which scatter twice as much.
+    let lines = 2.772 * 2.31 * 1.025 * (0.015_f64.powi(2) + 0.06_f64.powi(2)).sqrt();
+    let pores = 2.772 * 41.7 * 0.75 * (0.005_f64.powi(2) + 0.03).sqrt();
+    let red = 5.544 * 0.0247 * 2.5 * (0.01_f64.powi(2) + 0.036_f64.powi(2) + 0.02).sqrt();
+    for (name, expected) in [
+        (MeasureName::WrinkleLengthDensity, lines),
+        (MeasureName::PoreDensity, pores),
+        (MeasureName::RedAreaFraction, red),
+    ] {
+        assert!((told(name) / expected - 1.0).abs() < 1e-9, "{name:?}");
+    }
+    for text in [
+        "none that can be told from the scatter of the measurement (±0.41",
+        "more, beyond the scatter of ±15.0",
+        "less, beyond the scatter of ±5.0 %",
+        "Pores per area: more on Forehead.",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    // A region of which one scan shows less skin is not compared.
+    let mut less = then.clone();
+    let chin = less.regions.iter_mut().find(|r| r.region == Region::Chin);
+    chin.unwrap().area_cm2 = Some(12.0);
+    let found = compared(&less, &now, Region::Chin, MeasureName::Sa).unwrap();
+    assert_eq!(found.verdict, Verdict::NotComparable);
     // Another practice's scan is nobody's business here.
     let mut other = then.clone();
     other.practice_id = "praxis-sued".to_owned();
@@ -449,6 +486,9 @@ fn the_printed_sheet_says_the_page_s_numbers() {
     let findings = fixture::findings();
     let mut before = findings.clone();
     before.scan_id = "D9-20251103-000077".to_owned();
+    for measure in before.regions.iter_mut().flat_map(|r| &mut r.measures) {
+        measure.value = measure.value.map(|v| v * 0.5);
+    }
     for &locale in Locale::ALL {
         let input = ReportInput {
             previous: Some(&before),
@@ -460,6 +500,12 @@ fn the_printed_sheet_says_the_page_s_numbers() {
         for amount in sheet.amounts() {
             let amount = amount.replace('\u{a0}', " ");
             assert!(page.contains(&amount), "{amount} is not on the page");
+        }
+        // Whole face, sentences, and a cell a region and measure.
+        assert!(sheet.changes().len() > 100, "{}", sheet.changes().len());
+        for told in sheet.changes() {
+            let told = told.replace('\u{a0}', " ");
+            assert!(page.contains(&told), "{told} is not on the page");
         }
         assert_eq!(sheet.language(), locale.tag());
         // Without a picture given, none is asked for.

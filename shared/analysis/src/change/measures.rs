@@ -1,27 +1,14 @@
 //! Each measure of each region then and now, on the skin that both scans measured.
 
-use dermalia_findings::{
-    Confidence, Feature, Findings, Measure, MeasureName, Parameter, Region, Source,
+use dermalia_findings::scatter::{
+    Basis, FeatureKind, LEAST_CM2, LEAST_COMMON, Verdict, of_features, of_levels,
 };
+use dermalia_findings::{Feature, Findings, Measure, MeasureName, Parameter, Region, Source};
 use serde::Serialize;
 
 use super::features::{Kind, Partners, Placed};
 use super::ground::{Ground, Layer};
-use super::{DETECTABLE, root};
-
-/// What can be said of a measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// More than scatter explains.
-    More,
-    /// Less than scatter explains.
-    Less,
-    /// No more than two captures of the same skin may differ by.
-    WithinScatter,
-    /// Not to be compared; the reason says why.
-    NotComparable,
-}
+use super::root;
 
 /// One measure then and now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,12 +43,6 @@ pub struct RegionChange {
     /// The measures, in contract order.
     pub measures: Vec<MeasureChange>,
 }
-
-/// Levels and roughness cannot be taken anew on a part of a region: so much of it has to
-/// be on both scans.
-const LEAST_COMMON: f64 = 0.9;
-/// Less skin than this tells nothing.
-const LEAST_CM2: f64 = 0.3;
 
 /// What the features of a region come to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -171,16 +152,11 @@ fn sums(
 
 /// Which features a measure is made of; `None` for levels, roughness and the probe.
 fn kind_of(name: MeasureName) -> Option<Kind> {
-    use MeasureName as N;
-    Some(match name {
-        N::WrinkleCount
-        | N::WrinkleLengthDensity
-        | N::WrinkleAreaFraction
-        | N::WrinkleDepthMean => Kind::Wrinkle,
-        N::PoreDensity | N::PoreDiameterMean | N::PoreAreaFraction => Kind::Pore,
-        N::SpotDensity | N::SpotAreaFraction | N::SpotContrastMean => Kind::Spot,
-        N::RedAreaFraction => Kind::RedArea,
-        _ => return None,
+    Some(match FeatureKind::of(name)? {
+        FeatureKind::Wrinkle => Kind::Wrinkle,
+        FeatureKind::Pore => Kind::Pore,
+        FeatureKind::Spot => Kind::Spot,
+        FeatureKind::RedArea => Kind::RedArea,
     })
 }
 
@@ -201,37 +177,6 @@ fn value(name: MeasureName, s: &Sums, common_mm2: f64) -> Option<f64> {
     }
 }
 
-/// Scatter from capture to capture as standard deviations: a share of the value, a share
-/// over the root of the number of features, and so many features more or less (a share of
-/// their number under the root). Read off captures of phantoms (see METHODS.md).
-struct Scatter {
-    share: f64,
-    each: f64,
-    flicker: f64,
-}
-
-fn scatter(name: MeasureName) -> Scatter {
-    use MeasureName as N;
-    let (share, each, flicker) = match name {
-        N::WrinkleCount => (0.0, 0.0, 0.06),
-        N::WrinkleLengthDensity | N::WrinkleAreaFraction => (0.015, 0.1, 0.0),
-        N::WrinkleDepthMean => (0.015, 0.06, 0.0),
-        N::PoreDensity => (0.005, 0.0, 0.03),
-        N::PoreDiameterMean => (0.004, 0.04, 0.0),
-        N::PoreAreaFraction => (0.006, 0.18, 0.0),
-        N::SpotDensity => (0.002, 0.0, 0.05),
-        N::SpotAreaFraction => (0.004, 0.04, 0.015),
-        N::SpotContrastMean => (0.03, 0.06, 0.0),
-        N::RedAreaFraction => (0.01, 0.06, 0.02),
-        _ => (0.0, 0.0, 0.0),
-    };
-    Scatter {
-        share,
-        each,
-        flicker,
-    }
-}
-
 /// The method's own error, which both scans share: it scales a difference. Depths of faint
 /// wrinkles come out up to a sixth too shallow.
 const fn method_share(name: MeasureName) -> f64 {
@@ -240,14 +185,6 @@ const fn method_share(name: MeasureName) -> f64 {
     } else {
         0.1
     }
-}
-
-/// The intervals of levels take exposures of one device as within 12 % in 95 of 100;
-/// anywhere within 15 % of the full light is that much more, as a standard deviation.
-const EXPOSURE_APART: f64 = 1.45;
-
-fn half_width(m: &Measure) -> Option<f64> {
-    m.interval.map(|[low, high]| (high - low) / 2.0)
 }
 
 /// What two scans of one region come to.
@@ -281,14 +218,6 @@ fn compared(
             both.common_mm2 / 100.0
         ));
     }
-    let least = then.confidence.min(now.confidence);
-    let wider = match kind_of(name) {
-        _ if least == Confidence::Low => 2.0,
-        // Where blue is nearly black, one faint spot in eight is found by one capture and
-        // not by the next.
-        Some(Kind::Spot) if least == Confidence::Medium => 1.6,
-        _ => 1.0,
-    };
     let Some(_) = kind_of(name) else {
         let least = both.covered[0].min(both.covered[1]);
         if least < LEAST_COMMON {
@@ -298,18 +227,10 @@ fn compared(
                 100.0 * LEAST_COMMON
             ));
         }
-        let (Some(a), Some(b), Some(x), Some(y)) =
-            (half_width(then), half_width(now), then.value, now.value)
-        else {
+        let (Some(least), Some(x), Some(y)) = (of_levels(then, now), then.value, now.value) else {
             return Err("no interval is known".to_owned());
         };
-        // Exposure and form of each capture are errors of that capture alone.
-        let light = if name.parameter() == Parameter::Texture {
-            1.0
-        } else {
-            EXPOSURE_APART
-        };
-        return Ok((x, y, light * root(a, b)));
+        return Ok((x, y, least));
     };
     let [a, b] = both.sums;
     let (Some(x), Some(y)) = (
@@ -318,21 +239,14 @@ fn compared(
     ) else {
         return Err("no feature to average lies where both scans measured".to_owned());
     };
-    let n = (0.5 * (a.count + b.count)).max(1.0);
-    let s = scatter(name);
-    let level = 0.5 * (x + y);
-    let one = level / n;
-    // At the edge of a region a feature is in or out; the face hardly has an edge.
-    let edge = if both.region == Region::Face {
-        0.6
-    } else {
-        1.0
+    let basis = Basis {
+        region: both.region,
+        features: 0.5 * (a.count + b.count),
+        confidence: then.confidence.min(now.confidence),
     };
-    let deviation = root(
-        root(s.share * level, edge * s.each * level / n.sqrt()),
-        one * (s.flicker * n).sqrt(),
-    );
-    Ok((x, y, DETECTABLE * wider * deviation))
+    // It is of features: `value` has told one.
+    let least = of_features(name, 0.5 * (x + y), &basis).unwrap_or_default();
+    Ok((x, y, least))
 }
 
 fn change(name: MeasureName, then: &Measure, now: &Measure, both: &Both<'_>) -> MeasureChange {
@@ -354,20 +268,13 @@ fn change(name: MeasureName, then: &Measure, now: &Measure, both: &Both<'_>) -> 
     };
     let difference = y - x;
     let half = root(detectable, method_share(name) * difference);
-    let verdict = if difference.abs() <= detectable {
-        Verdict::WithinScatter
-    } else if difference > 0.0 {
-        Verdict::More
-    } else {
-        Verdict::Less
-    };
     MeasureChange {
         before: Some(x),
         now: Some(y),
         difference: Some(difference),
         interval: Some([difference - half, difference + half]),
         smallest_detectable: Some(detectable),
-        verdict,
+        verdict: Verdict::of(difference, detectable),
         reason: None,
         ..none(String::new())
     }

@@ -17,11 +17,12 @@ mod rigid;
 
 pub use features::{FeatureChange, Kind, State};
 pub use map::ChangeMap;
-pub use measures::{MeasureChange, RegionChange, Verdict};
+pub use measures::{MeasureChange, RegionChange};
 pub use registration::Registration;
 
-use dermalia_findings::MeasureName;
-use dermalia_findings::Region;
+use dermalia_findings::scatter::DETECTABLE;
+pub use dermalia_findings::scatter::Verdict;
+use dermalia_findings::{MeasureName, Region};
 use dermalia_landmarks::Tree;
 use serde::Serialize;
 
@@ -29,9 +30,6 @@ use crate::Analysis;
 
 /// The schema identifier of `change.json`.
 pub const SCHEMA: &str = "dermalia.change/1";
-
-/// 1.96 times the square root of 2.
-const DETECTABLE: f64 = 2.772;
 
 fn root(a: f64, b: f64) -> f64 {
     (a * a + b * b).sqrt()

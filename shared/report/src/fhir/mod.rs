@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::locale::Messages;
 use crate::page::{Picture, PracticeView};
 use crate::pictures::View;
-use crate::{Locale, reason};
+use crate::{Locale, change, reason};
 use resources::{
     Annotation, Attachment, BodyStructure, Bundle, Coding, Concept, Device, DeviceName,
     DiagnosticReport, DocumentContent, DocumentReference, Entry, Extension, ExtensionValue,
@@ -29,6 +29,8 @@ use resources::{
 const OWN: &str = "https://dermalia.de/fhir";
 const CONFIDENCE: &str = "https://dermalia.de/fhir/StructureDefinition/confidence";
 const INTERVAL: &str = "https://dermalia.de/fhir/StructureDefinition/interval-95";
+/// What the report says of a measure since the scan before.
+const CHANGE: &str = "https://dermalia.de/fhir/StructureDefinition/change";
 /// The standard's extension by which a body site names its structure.
 const BODY_SITE: &str = "http://hl7.org/fhir/StructureDefinition/bodySite";
 const SNOMED: &str = "http://snomed.info/sct";
@@ -47,6 +49,8 @@ pub struct FhirInput<'a> {
     pub pictures: &'a [Picture<'a>],
     /// The page that the bundle lies beside, by its file name.
     pub page: Option<&'a str>,
+    /// The findings of the scan before, where the report tells of it.
+    pub previous: Option<&'a Findings>,
 }
 
 /// Writes `fhir.json`.
@@ -263,7 +267,11 @@ impl<'a> Export<'a> {
         let measure_system = format!("{OWN}/CodeSystem/measure");
         let english_name = (Locale::En.messages().measure)(name).name;
         Observation {
-            extension: self.reliability(measure),
+            extension: {
+                let mut out = self.reliability(measure);
+                out.extend(self.change(region, measure));
+                out
+            },
             status: "final",
             category: vec![concept(coding(
                 "http://terminology.hl7.org/CodeSystem/observation-category",
@@ -316,6 +324,27 @@ impl<'a> Export<'a> {
                 }),
         );
         out
+    }
+
+    /// The earlier value, its time, what two captures of the same skin differ by at most,
+    /// and whether there is more between both; nothing where they are not to be compared.
+    fn change(&self, region: Region, measure: &Measure) -> Option<Extension> {
+        let then = self.input.previous?;
+        let found = change::of(self.input.findings, then, region, measure.name)?;
+        let part = |url, value| Extension { url, value };
+        let amount = |v| ExtensionValue::Quantity(quantity(measure, v));
+        Some(Extension {
+            url: CHANGE,
+            value: ExtensionValue::Parts(vec![
+                part("previous", amount(found.values[0])),
+                part(
+                    "previous-time",
+                    ExtensionValue::DateTime(then.captured_at.clone()),
+                ),
+                part("smallest-detectable", amount(found.smallest_detectable?)),
+                part("verdict", ExtensionValue::Code(found.verdict.as_str())),
+            ]),
+        })
     }
 
     fn media(&self, picture: &Picture<'_>) -> Media {

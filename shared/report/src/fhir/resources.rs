@@ -212,6 +212,13 @@ pub(super) enum ExtensionValue {
     Reference(Reference),
     #[serde(rename = "valueRange")]
     Range(Range),
+    #[serde(rename = "valueQuantity")]
+    Quantity(Quantity),
+    #[serde(rename = "valueDateTime")]
+    DateTime(String),
+    /// Of parts, each with an address of its own, it has no value.
+    #[serde(rename = "extension")]
+    Parts(Vec<Extension>),
 }
 
 #[derive(Serialize, Clone)]

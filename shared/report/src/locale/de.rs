@@ -191,7 +191,20 @@ pub(super) const MESSAGES: Messages = Messages {
             "nicht vergleichbar: die Aufnahmen haben kein gemeinsames Maß dafür".to_owned()
         }
     },
-    changes_note: "Eine Veränderung wird erst genannt, wenn sie größer ist als die Streuung, die für solche Messungen veröffentlicht ist. Farbwerte hängen von der Belichtung ab und werden deshalb nicht verglichen.",
+    change_short: |change, threshold| match change {
+        Change::WithinScatter => format!("keine (±{threshold})"),
+        Change::More => format!("mehr (±{threshold})"),
+        Change::Less => format!("weniger (±{threshold})"),
+        Change::NotComparable => "nicht vergleichbar".to_owned(),
+    },
+    change_regions: |measure, more, less| match (more, less) {
+        (Some(more), Some(less)) => format!("{measure}: mehr bei {more}, weniger bei {less}."),
+        (Some(more), None) => format!("{measure}: mehr bei {more}."),
+        (None, Some(less)) => format!("{measure}: weniger bei {less}."),
+        (None, None) => format!("{measure}: überall im Rahmen der Messstreuung."),
+    },
+    change_no_region: "In keiner einzelnen Region hat sich mehr verändert, als die Messstreuung erklärt.",
+    changes_note: "Die Messstreuung (±) ist der Unterschied, den zwei Aufnahmen derselben Haut in 95 von 100 Fällen nicht überschreiten. Eine Veränderung wird erst genannt, wenn sie größer ist, und nur dort, wo beide Aufnahmen etwa gleich viel Haut der Region zeigen. Farbwerte hängen von der Belichtung ab und werden deshalb nicht verglichen.",
 
     gaps_title: "Was nicht gemessen wurde",
     gaps_lead: "Was eine Aufnahme nicht hergibt, wird nicht geschätzt. Hier steht, was fehlt und warum.",

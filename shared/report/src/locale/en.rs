@@ -189,7 +189,20 @@ pub(super) const MESSAGES: Messages = Messages {
             "not comparable: the scans have no common standard for it".to_owned()
         }
     },
-    changes_note: "A change is named only where it is larger than the scatter published for measurements of this kind. Colour levels depend on the exposure and are therefore not compared.",
+    change_short: |change, threshold| match change {
+        Change::WithinScatter => format!("none (±{threshold})"),
+        Change::More => format!("more (±{threshold})"),
+        Change::Less => format!("less (±{threshold})"),
+        Change::NotComparable => "not comparable".to_owned(),
+    },
+    change_regions: |measure, more, less| match (more, less) {
+        (Some(more), Some(less)) => format!("{measure}: more on {more}, less on {less}."),
+        (Some(more), None) => format!("{measure}: more on {more}."),
+        (None, Some(less)) => format!("{measure}: less on {less}."),
+        (None, None) => format!("{measure}: within the scatter everywhere."),
+    },
+    change_no_region: "In no single region has more changed than the scatter of the measurement explains.",
+    changes_note: "The scatter (±) is the difference that two captures of the same skin do not exceed in 95 of 100 cases. A change is named only where it is larger, and only where both scans show about as much skin of the region. Colour levels depend on the exposure and are therefore not compared.",
 
     gaps_title: "What was not measured",
     gaps_lead: "What a scan does not carry is not guessed. Here is what is missing, and why.",

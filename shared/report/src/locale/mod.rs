@@ -7,6 +7,8 @@
 use dermalia_findings::{MeasureName, Parameter, Region};
 
 use crate::reason::ReasonKind;
+/// What became of a measure since the previous scan.
+pub(crate) use dermalia_findings::scatter::Verdict as Change;
 
 include!(concat!(env!("OUT_DIR"), "/locales.rs"));
 
@@ -62,15 +64,6 @@ pub(crate) enum HydrationBand {
     VeryDry,
     Dry,
     Sufficient,
-}
-
-/// What became of a measure since the previous scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    WithinScatter,
-    More,
-    Less,
-    NotComparable,
 }
 
 /// What the 3D view says. Where a number goes stands `{a}`, `{b}`, `{c}`, `{n}` or `{of}`.
@@ -192,6 +185,11 @@ pub(crate) struct Messages {
     pub(crate) now: &'static str,
     pub(crate) change_column: &'static str,
     pub(crate) change: fn(Change, threshold: &str) -> String,
+    /// Few words for a cell of a table.
+    pub(crate) change_short: fn(Change, threshold: &str) -> String,
+    /// Where a measure changed beyond scatter: the regions with more of it, with less.
+    pub(crate) change_regions: fn(measure: &str, more: Option<&str>, less: Option<&str>) -> String,
+    pub(crate) change_no_region: &'static str,
     pub(crate) changes_note: &'static str,
 
     pub(crate) gaps_title: &'static str,

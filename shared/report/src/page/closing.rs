@@ -1,22 +1,114 @@
 //! Comparison, quality, method, notice, privacy.
 
+use dermalia_findings::Comparison;
+use dermalia_findings::scatter::Verdict;
 use maud::{Markup, html};
+use serde::Serialize;
 
 use super::sheet::each_once;
-use super::{CONTACT, Context};
+use super::{CONTACT, Context, single_regions};
 use crate::amount;
 use crate::change;
 use crate::locale::Messages;
 
+/// A value in the measure's unit, as number and unit.
+fn told(m: &Messages, compared: &Comparison<'_>, value: f64) -> (String, String) {
+    amount::amount_of(m, compared.now, value)
+}
+
 /// Measure, then, now, change.
-pub(super) fn change_row(m: &Messages, changed: &change::Changed<'_>) -> [String; 4] {
-    let threshold = amount::number(m, changed.threshold_percent, 0);
+pub(super) fn change_row(m: &Messages, changed: &Comparison<'_>) -> [String; 4] {
+    let [then, now] = changed.values.map(|v| amount::joined(&told(m, changed, v)));
+    let threshold = changed.smallest_detectable.unwrap_or_default();
+    let threshold = amount::joined(&told(m, changed, threshold));
     [
         (m.measure)(changed.now.name).name.to_owned(),
-        amount::joined(&amount::amount_of(m, changed.now, changed.then_value)),
-        amount::amount(m, changed.now).map_or_else(String::new, |now| amount::joined(&now)),
-        (m.change)(changed.change, &format!("{threshold}\u{a0}%")),
+        then,
+        now,
+        (m.change)(changed.verdict, &threshold),
     ]
+}
+
+/// What changed in the regions: in words, and as a table of numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Regional {
+    pub(super) sentences: Vec<String>,
+    region_column: &'static str,
+    /// Measure and unit.
+    pub(super) head: Vec<[String; 2]>,
+    pub(super) rows: Vec<RegionalRow>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct RegionalRow {
+    pub(super) region: &'static str,
+    /// One a measure; `None` where one of the scans has no value.
+    pub(super) cells: Vec<Option<RegionalCell>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct RegionalCell {
+    /// Then and now, without unit.
+    pub(super) values: String,
+    pub(super) told: String,
+    pub(super) is_beyond: bool,
+}
+
+/// What changed in each region; `None` where nothing can be compared.
+pub(super) fn regional(context: &Context<'_>) -> Option<Regional> {
+    let m = context.messages;
+    let all = change::over_regions(context.input.findings, context.input.previous?);
+    let unit_of = |o: &change::OverRegions<'_>| {
+        let first = o.regions.first();
+        first.map_or_else(String::new, |c| told(m, c, c.values[1]).1)
+    };
+    let mut sentences: Vec<String> = vec![];
+    for measure in &all {
+        let which = |verdict: Verdict| -> Option<String> {
+            let found = measure.regions.iter().filter(|c| c.verdict == verdict);
+            let names: Vec<&str> = found.map(|c| (m.region)(c.region)).collect();
+            (!names.is_empty()).then(|| amount::listing(m, &names))
+        };
+        let (more, less) = (which(Verdict::More), which(Verdict::Less));
+        if more.is_some() || less.is_some() {
+            let name = (m.measure)(measure.name).name;
+            sentences.push((m.change_regions)(name, more.as_deref(), less.as_deref()));
+        }
+    }
+    if sentences.is_empty() {
+        sentences.push(m.change_no_region.to_owned());
+    }
+    let cell = |c: &Comparison<'_>| {
+        let number = |v: f64| told(m, c, v).0;
+        RegionalCell {
+            values: format!("{} → {}", number(c.values[0]), number(c.values[1]))
+                .replace(' ', "\u{a0}"),
+            told: (m.change_short)(
+                c.verdict,
+                &number(c.smallest_detectable.unwrap_or_default()),
+            ),
+            is_beyond: matches!(c.verdict, Verdict::More | Verdict::Less),
+        }
+    };
+    let rows = single_regions()
+        .map(|region| RegionalRow {
+            region: (m.region)(region),
+            cells: all
+                .iter()
+                .map(|o| o.regions.iter().find(|c| c.region == region).map(cell))
+                .collect(),
+        })
+        .filter(|row| row.cells.iter().any(Option::is_some))
+        .collect();
+    (!all.is_empty()).then(|| Regional {
+        sentences,
+        region_column: m.region_column,
+        head: all
+            .iter()
+            .map(|o| [(m.measure)(o.name).name.to_owned(), unit_of(o)])
+            .collect(),
+        rows,
+    })
 }
 
 pub(super) fn changes(context: &Context<'_>) -> Markup {
@@ -53,7 +145,52 @@ pub(super) fn changes(context: &Context<'_>) -> Markup {
                         }
                     }
                 }
+                @if let Some(regional) = regional(context) { (by_region(m, &regional)) }
                 p.note { (m.changes_note) }
+            }
+        }
+    }
+}
+
+fn by_region(m: &Messages, regional: &Regional) -> Markup {
+    let title = format!("{}: {}", m.changes_title, m.regions_title);
+    html! {
+        h3 { (m.regions_title) }
+        ul.plain { @for sentence in &regional.sentences { li { (sentence) } } }
+        details.numbers {
+            summary { (m.all_numbers) }
+            div.scroll role="region" tabindex="0" aria-label=(title) {
+                table {
+                    caption.visually-hidden { (title) }
+                    thead {
+                        tr {
+                            th scope="col" { (m.region_column) }
+                            @for [name, unit] in &regional.head {
+                                th scope="col" { (name) @if !unit.is_empty() { " (" (unit) ")" } }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for row in &regional.rows {
+                            tr {
+                                th scope="row" { (row.region) }
+                                @for cell in &row.cells {
+                                    td {
+                                        @match cell {
+                                            Some(cell) => {
+                                                (cell.values)
+                                                br;
+                                                @if cell.is_beyond { strong { (cell.told) } }
+                                                @else { span.doubt { (cell.told) } }
+                                            }
+                                            None => { span aria-hidden="true" { "–" } span.visually-hidden { (m.not_measured) } }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
             }
         }
     }

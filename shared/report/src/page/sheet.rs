@@ -118,6 +118,8 @@ struct Changes {
     lead: String,
     head: [&'static str; 4],
     rows: Vec<[String; 4]>,
+    regional_title: &'static str,
+    regional: Option<closing::Regional>,
     note: &'static str,
 }
 
@@ -222,6 +224,19 @@ impl Sheet {
         });
         let numbers = self.numbers.iter().map(|r| r.amount.as_str());
         glance.chain(sections).chain(numbers).collect()
+    }
+
+    /// What it says of the scan before, in reading order.
+    #[must_use]
+    pub fn changes(&self) -> Vec<&str> {
+        let whole = self.changes.iter().flat_map(|c| c.rows.iter().flatten());
+        let regional = self.changes.iter().filter_map(|c| c.regional.as_ref());
+        let regional = regional.flat_map(|r| {
+            let cells = r.rows.iter().flat_map(|row| row.cells.iter().flatten());
+            let cells = cells.flat_map(|c| [c.values.as_str(), c.told.as_str()]);
+            r.sentences.iter().map(String::as_str).chain(cells)
+        });
+        whole.map(String::as_str).chain(regional).collect()
     }
 
     /// The picture files that it shows.
@@ -371,6 +386,8 @@ fn changes(context: &Context<'_>) -> Option<Changes> {
         lead: (m.changes_lead)(&amount::day(m, &previous.captured_at)),
         head: [m.measure_column, m.then, m.now, m.change_column],
         rows,
+        regional_title: m.regions_title,
+        regional: closing::regional(context),
         note: m.changes_note,
     })
 }
