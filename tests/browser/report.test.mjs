@@ -389,6 +389,17 @@ test('the scan before stands beside this one until it is erased', async () => {
       page.on('request', (request) => asked.push(request.url().split('?')[1]));
       await page.emulateMediaFeatures([
         { name: 'prefers-reduced-motion', value: 'reduce' }, { name: 'prefers-color-scheme', value: scheme }]);
+      // What changed is told in words, region by region in a table, and nothing is too wide.
+      await page.$eval('#changes details', (e) => { e.open = true; });
+      const [sentences, rows] = await page.$eval('#changes', (e) => (
+        ['.plain li', 'details tbody tr'].map((what) => e.querySelectorAll(what).length)));
+      assert.ok(sentences >= 1 && rows >= 8, `${sentences} sentences, ${rows} regions`);
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(over <= 0, `the page is ${over} px too wide`);
+      if (process.env.PICTURES) {
+        const part = await page.$('#changes');
+        await part.screenshot({ path: join(process.env.PICTURES, `changes-${screen}.png`) });
+      }
       await page.$eval('#viewer', (e) => e.scrollIntoView({ behavior: 'instant' }));
       await page.$eval('.viewer-open', (e) => e.click());
       await page.waitForSelector('.viewer.is-open', { timeout: 60_000 });
@@ -438,6 +449,10 @@ test('the scan before stands beside this one until it is erased', async () => {
       assert.deepEqual(complaints, []);
       await page.close();
     }
+    const copies = () => Promise.all(['data.json', 'fhir.json'].map(async (name) => (
+      (await fetch(`${later}?${name}`)).text())));
+    const [data, bundle] = await copies();
+    assert.ok(data.includes('smallest_detectable') && bundle.includes('smallest-detectable'));
     // Nothing of the earlier scan is left under the later one's link.
     assert.equal((await fetch(`${later}?previous.glb`)).status, 200);
     assert.ok(tell('rights', 'erase', 'scan-before'));
@@ -449,6 +464,10 @@ test('the scan before stands beside this one until it is erased', async () => {
     }
     const anew = await (await fetch(later)).text();
     assert.ok(anew.includes('scan.glb') && !anew.includes('data-before'));
+    assert.ok(!anew.includes('id="changes"'));
+    const [left, leftBundle] = await copies();
+    assert.ok(left.includes('"findings"') && !left.includes('smallest_detectable'));
+    assert.ok(leftBundle.includes('Observation') && !leftBundle.includes('smallest-detectable'));
     assert.equal((await fetch(`${later}?previous.glb`)).status, 404);
   } finally {
     await stop();
