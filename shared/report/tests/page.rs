@@ -464,7 +464,7 @@ fn a_change_is_named_only_beyond_the_scatter() {
         "none that can be told from the scatter of the measurement (±0.41",
         "more, beyond the scatter of ±15.0",
         "less, beyond the scatter of ±5.0 %",
-        "Pores by area: more on Forehead.",
+        "Pores by area: more (Forehead).",
     ] {
         assert!(page.contains(text), "{text}");
     }

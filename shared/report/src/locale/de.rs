@@ -198,9 +198,9 @@ pub(super) const MESSAGES: Messages = Messages {
         Change::NotComparable => "nicht vergleichbar".to_owned(),
     },
     change_regions: |measure, more, less| match (more, less) {
-        (Some(more), Some(less)) => format!("{measure}: mehr bei {more}, weniger bei {less}."),
-        (Some(more), None) => format!("{measure}: mehr bei {more}."),
-        (None, Some(less)) => format!("{measure}: weniger bei {less}."),
+        (Some(more), Some(less)) => format!("{measure}: mehr ({more}), weniger ({less})."),
+        (Some(more), None) => format!("{measure}: mehr ({more})."),
+        (None, Some(less)) => format!("{measure}: weniger ({less})."),
         (None, None) => format!("{measure}: überall im Rahmen der Messstreuung."),
     },
     change_no_region: "In keiner einzelnen Region hat sich mehr verändert, als die Messstreuung erklärt.",

@@ -196,9 +196,9 @@ pub(super) const MESSAGES: Messages = Messages {
         Change::NotComparable => "not comparable".to_owned(),
     },
     change_regions: |measure, more, less| match (more, less) {
-        (Some(more), Some(less)) => format!("{measure}: more on {more}, less on {less}."),
-        (Some(more), None) => format!("{measure}: more on {more}."),
-        (None, Some(less)) => format!("{measure}: less on {less}."),
+        (Some(more), Some(less)) => format!("{measure}: more ({more}), less ({less})."),
+        (Some(more), None) => format!("{measure}: more ({more})."),
+        (None, Some(less)) => format!("{measure}: less ({less})."),
         (None, None) => format!("{measure}: within the scatter everywhere."),
     },
     change_no_region: "In no single region has more changed than the scatter of the measurement explains.",

@@ -153,9 +153,9 @@ pub(super) fn changes(context: &Context<'_>) -> Markup {
 }
 
 fn by_region(m: &Messages, regional: &Regional) -> Markup {
-    let title = format!("{}: {}", m.changes_title, m.regions_title);
+    let title = format!("{}: {}", m.changes_title, m.by_region);
     html! {
-        h3 { (m.regions_title) }
+        h3 { (m.by_region) }
         ul.plain { @for sentence in &regional.sentences { li { (sentence) } } }
         details.numbers {
             summary { (m.all_numbers) }

@@ -386,7 +386,7 @@ fn changes(context: &Context<'_>) -> Option<Changes> {
         lead: (m.changes_lead)(&amount::day(m, &previous.captured_at)),
         head: [m.measure_column, m.then, m.now, m.change_column],
         rows,
-        regional_title: m.regions_title,
+        regional_title: m.by_region,
         regional: closing::regional(context),
         note: m.changes_note,
     })
