@@ -3,7 +3,9 @@
 // both languages.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -72,15 +74,15 @@ async function open(url, { screen = 'desktop', scheme = 'light', language = 'de'
 }
 
 // axe is brought in past the page's own policy, which forbids foreign scripts.
-async function violations(page) {
+const wcag = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+
+async function violations(page, rules = [...wcag, 'best-practice']) {
   const client = await page.createCDPSession();
   await client.send('Runtime.evaluate', { expression: axeSource });
-  return page.evaluate(async () => {
-    const found = await globalThis.axe.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    });
+  return page.evaluate(async (runOnly) => {
+    const found = await globalThis.axe.run(document, { runOnly });
     return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
-  });
+  }, rules);
 }
 
 async function checkPage(url, status, options) {
@@ -364,7 +366,55 @@ async function twoScans() {
     await ended;
     rmSync(scratch, { recursive: true });
   };
-  return { upload, tell, stop };
+  return { upload, tell, stop, data };
+}
+
+// The parts of the mail that greets somebody of this name.
+function mailTo(data, name) {
+  const outbox = join(data, 'outbox');
+  const mails = readdirSync(outbox).filter((file) => file.endsWith('.eml')).map((file) => {
+    const whole = readFileSync(join(outbox, file), 'utf8');
+    const part = (kind) => Buffer.from(
+      whole.split(`Content-Type: text/${kind};`)[1].split('\r\n\r\n')[1].split('\r\n--')[0], 'base64').toString();
+    return { text: part('plain'), html: part('html') };
+  });
+  return mails.find((mail) => mail.text.includes(name));
+}
+
+// It is read as plain text and seen in the browser: nothing is fetched, nothing too wide,
+// nothing of what was measured told.
+async function readMail(data, name, language, link) {
+  const { text, html } = mailTo(data, name);
+  assert.ok(text.includes(link) && html.includes(link));
+  assert.ok(text.split('\n').every((line) => !/<[a-z]/i.test(line)), 'plain text has no tags');
+  const words = language === 'de' ? /Falten|Poren|Pigment|Rötung|Haut(ton|relief)/ : /wrinkle|pore|pigment|redness|skin tone/i;
+  for (const part of [text, html]) assert.ok(!words.test(part), 'no measure is named');
+  for (const screen of Object.keys(screens)) {
+    for (const scheme of ['light', 'dark']) {
+      const page = await browser.newPage();
+      const asked = [];
+      page.on('request', (request) => asked.push(request.url()));
+      await page.setViewport(screens[screen]);
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+      await page.setContent(html);
+      const seen = await page.evaluate(() => ({
+        language: document.documentElement.lang,
+        over: document.documentElement.scrollWidth - innerWidth,
+        words: document.body.innerText.length,
+        links: [...document.links].map((a) => a.getBoundingClientRect().height),
+      }));
+      assert.equal(seen.language, language);
+      assert.ok(seen.over <= 0, `the mail is ${seen.over} px too wide on the ${screen}`);
+      assert.ok(seen.words > 200 && seen.links.length >= 1 && Math.max(...seen.links) >= 24);
+      const picture = await page.screenshot();
+      assert.ok(picture.length > 10_000, 'a picture of the mail is not empty');
+      if (process.env.PICTURES) writeFileSync(join(process.env.PICTURES, `mail-${language}-${screen}-${scheme}.png`), picture);
+      // A mail is part of a mail program's page: it has no landmarks of its own.
+      assert.deepEqual(await violations(page, wcag), []);
+      assert.deepEqual(asked.filter((url) => /^https?:/.test(url)), []);
+      await page.close();
+    }
+  }
 }
 
 // The share of pixels that differ in each half of the canvas.
@@ -379,10 +429,13 @@ const halves = (a, b, isBeside) => {
 };
 
 test('the scan before stands beside this one until it is erased', async () => {
-  const { upload, tell, stop } = await twoScans();
+  const { upload, tell, stop, data: kept } = await twoScans();
+  const patient = (first_name, locale) => ({ first_name, locale, email: 'patient@example.org' });
   try {
-    await upload('scan-before', 6, {});
-    const later = await upload('scan-now', 0, { previous_scan_id: 'scan-before' }, '--clean');
+    const earlier = await upload('scan-before', 6, { patient: patient('Anna', 'en') });
+    const later = await upload('scan-now', 0, { previous_scan_id: 'scan-before', patient: patient('Zoë', 'de') }, '--clean');
+    await readMail(kept, 'Anna', 'en', earlier);
+    await readMail(kept, 'Zoë', 'de', later);
     for (const [screen, scheme] of [['phone', 'light'], ['desktop', 'dark']]) {
       const { page, complaints } = await open(later, { screen, scheme });
       const asked = [];
