@@ -8,6 +8,7 @@ use dermalia_scan::Manifest;
 use dermalia_scan::manifest::DeviceValue;
 
 use crate::interval::{self, Capture};
+use crate::quality::by_capture;
 use crate::{Atlas, Outcome, Scale};
 
 /// The algorithm and all that moves its numbers.
@@ -33,6 +34,7 @@ pub(crate) fn findings(
     let capture = Capture {
         unevenness,
         scale: atlas.scale,
+        focus: (quality.focus > 0.0).then_some(quality.focus),
     };
     let regions = Region::ALL
         .into_iter()
@@ -42,6 +44,7 @@ pub(crate) fn findings(
                 .iter()
                 .map(|&name| measure(manifest, outcomes, region, name, net))
                 .map(|m| by_scale(m, atlas.scale))
+                .map(|m| by_capture(m, &quality))
                 .map(|m| {
                     if has_face || m.source == Source::Device {
                         m

@@ -30,6 +30,9 @@ const BALANCE_A: f64 = 0.5;
 const BALANCE_ERYTHEMA: f64 = 0.5;
 /// The width of irises, 11.7 mm within 0.5 mm, as a share.
 const IRIS: f64 = 0.043;
+/// Blur below this focus makes pores wider, by up to so great a share for each unit of focus.
+const SHARP: f64 = 0.7;
+const WIDER_BY_BLUR: f64 = 1.2;
 /// What is stated with low confidence for another reason than its light is so much wider.
 const LOW: f64 = 2.0;
 
@@ -40,6 +43,8 @@ pub(crate) struct Capture {
     pub(crate) unevenness: Option<f64>,
     /// Where the scale comes from.
     pub(crate) scale: Scale,
+    /// Sharpness from 0 to 1, where a picture told it.
+    pub(crate) focus: Option<f64>,
 }
 
 /// Gives every computed value of a region its interval.
@@ -88,6 +93,9 @@ fn of(
     };
     let uneven = capture.unevenness.unwrap_or(USUAL_UNEVEN);
     let light = WIDTH * root(EXPOSURE, EXPOSURE_UNEVEN * uneven);
+    let blur = capture
+        .focus
+        .map_or(0.0, |f| WIDER_BY_BLUR * (SHARP - f).max(0.0));
     let half = match measure.name {
         N::WrinkleCount => (if face { 0.3 } else { 0.4 }) * value.max(1.0).sqrt(),
         N::WrinkleLengthDensity | N::WrinkleAreaFraction => {
@@ -95,8 +103,9 @@ fn of(
         }
         N::WrinkleDepthMean => share(0.05, [0.05, 0.15], counts.wrinkles),
         N::PoreDensity => share(0.11, [0.3, 0.3], counts.pores),
-        N::PoreDiameterMean => share(0.07, [0.1, 0.1], counts.pores),
-        N::PoreAreaFraction => share(0.09, [0.35, 0.35], counts.pores),
+        N::PoreDiameterMean => share(root(0.07, blur), [0.1, 0.1], counts.pores),
+        // The area goes with the square.
+        N::PoreAreaFraction => share(root(0.09, 2.0 * blur), [0.35, 0.35], counts.pores),
         N::Ita => {
             let cos = libm::cos(value.to_radians());
             ITA_BY_LIGHT_DEG * cos * cos * light
@@ -156,6 +165,7 @@ mod tests {
     const EVEN: Capture = Capture {
         unevenness: Some(0.05),
         scale: Scale::Stated,
+        focus: Some(0.9),
     };
 
     fn half(m: &Measure) -> f64 {
@@ -209,6 +219,22 @@ mod tests {
             ..EVEN
         };
         assert!(density(50.0, iris)[0] > many[0]);
+    }
+
+    #[test]
+    fn blur_widens_what_pores_measure_and_nothing_else() {
+        let halves = |focus| {
+            let mut r = region(vec![
+                Measure::computed(MeasureName::PoreDiameterMean, 0.4),
+                Measure::computed(MeasureName::SpotAreaFraction, 0.01),
+            ]);
+            fill(&mut r, Capture { focus, ..EVEN });
+            [half(&r.measures[0]), half(&r.measures[1])]
+        };
+        let (sharp, none, soft) = (halves(Some(0.75)), halves(None), halves(Some(0.5)));
+        assert_eq!(sharp, none);
+        assert_eq!(sharp[1], soft[1]);
+        assert!(soft[0] > 1.5 * sharp[0], "{sharp:?} {soft:?}");
     }
 
     #[test]

@@ -29,6 +29,9 @@ const SIGMAS: f32 = 5.5;
 /// … and where colour is noisy and is asked for closely afterwards.
 const FAINT_SIGMAS: f32 = 4.0;
 const LEAST_DE00: f64 = 1.0;
+/// What hardly stands out of its surroundings has to be so visible: unevenness of the skin's
+/// own blood and melanin reaches 1.18 on phantoms.
+const FAINT_DE00: f64 = 1.2;
 /// Less melanin than this share of the blood that rises with it is a fold or a red area.
 const MELANIN_SHARE: f32 = 0.8;
 /// Noise of blue, smoothed as for the detection, from which its colour says too little.
@@ -74,7 +77,8 @@ pub(crate) fn spots(
         }
         let (inside, around) = colours(field, one)?;
         let contrast_de00 = ciede2000(inside, around);
-        if contrast_de00 < least_de00 {
+        let faint = noisy && one.sigmas < SIGMAS;
+        if contrast_de00 < least_de00.max(if faint { FAINT_DE00 } else { 0.0 }) {
             return None;
         }
         let pigment = if noisy {
@@ -144,6 +148,8 @@ struct Step {
 const PIT_CHROMA: [f32; 2] = [0.04, 0.2];
 /// Deviations of the noise beyond that: across, up, and both together.
 const OFF: [f32; 3] = [2.5, 1.5, 2.2];
+/// Faint or long, nothing is as large as this.
+const LARGE_MM2: f64 = 30.0;
 /// Colour that is sure enough to say more than shape does.
 const CLEAR: f32 = 3.5;
 /// Melanin goes no further up for each unit of density.
@@ -213,8 +219,12 @@ impl Step {
         if melanin < -doubt || blood - blood_doubt > share * (melanin + doubt) {
             return false;
         }
-        // Where colour hardly tells, shape must: a wrinkle is longer than a spot.
+        // Where colour hardly tells, shape must: a wrinkle is longer than a spot, and what is
+        // larger than the search looks closely at and long is the shade beside a nose.
         let [short, long] = one.axes_mm;
+        if one.area_mm2 > LARGE_MM2 && (faint || long > 2.0 * short) {
+            return false;
+        }
         let line = (short < FOLD_MM && long > 3.5 * short)
             || (short < 0.5 * FOLD_MM && long > 2.1 * short);
         let clear = !faint && off[0].max(off[1]) > CLEAR;

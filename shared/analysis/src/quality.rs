@@ -1,6 +1,6 @@
 //! What the capture is worth.
 
-use dermalia_findings::Quality;
+use dermalia_findings::{Confidence, Measure, MeasureName, Quality, Source};
 use dermalia_scan::Samples;
 use dermalia_scan::manifest::{Light, SkinState};
 use rayon::prelude::*;
@@ -11,10 +11,13 @@ use crate::registration::{Context, RegisteredPicture};
 
 /// Detail that a sharp picture of skin shows; finer pixels need not resolve more.
 const DETAIL_MM: f64 = 0.15;
-/// Limits beyond which a sentence warns.
+/// Limits beyond which a sentence warns: from there on the truth of phantoms leaves the
+/// stated intervals (`examples/quality.rs`).
 const LEAST_FOCUS: f64 = 0.5;
+/// Blur below this focus makes pores wider by more than their diameter is known to.
+const PORE_FOCUS: f64 = 0.58;
 const MOST_CLIPPED: f64 = 0.01;
-const MOST_GLOSS: f64 = 0.05;
+const MOST_GLOSS: f64 = 0.02;
 const MOST_UNEVEN: f64 = 0.35;
 const LEAST_COVERAGE: f64 = 0.9;
 const MOST_HIDDEN: f64 = 0.15;
@@ -108,6 +111,24 @@ pub(crate) fn measure(context: &Context<'_>, unevenness: Option<f64>) -> Quality
         clipped_fraction,
         warnings,
     }
+}
+
+/// What a capture beyond its limits leaves of a measure's confidence.
+pub(crate) fn by_capture(m: Measure, quality: &Quality) -> Measure {
+    use MeasureName as N;
+    if m.source != Source::Computed || quality.focus <= 0.0 {
+        return m;
+    }
+    let least = match m.name {
+        N::PoreDiameterMean | N::PoreAreaFraction => PORE_FOCUS,
+        N::PoreDensity | N::SpotDensity | N::SpotAreaFraction | N::SpotContrastMean => LEAST_FOCUS,
+        _ => return m,
+    };
+    if quality.focus >= least {
+        return m;
+    }
+    let reason = format!("focus {:.2} is below {least}", quality.focus);
+    m.limited(Confidence::Low, &reason)
 }
 
 /// Fraction of the measured skin with a channel at either end of its range.
