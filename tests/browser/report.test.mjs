@@ -168,6 +168,14 @@ test('the first view transfers less than 150 kB', async () => {
   await page.goto(link, { waitUntil: 'networkidle0' });
   const total = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
   assert.ok(total < 150_000, `${total} bytes`);
+  // All code stands in the page, the 3D view's included.
+  const [code, elsewhere] = await page.evaluate(() => [
+    [...document.scripts].map((s) => s.text).join(''),
+    [...document.scripts].filter((s) => s.src).length,
+  ]);
+  const zipped = gzipSync(code).length;
+  assert.ok(code.includes('webgl') && elsewhere === 0, `${elsewhere} scripts from elsewhere`);
+  assert.ok(zipped < 60_000, `${zipped} bytes of script`);
   await page.close();
 });
 

@@ -28,7 +28,12 @@ pub(crate) fn venv(name: &str, packages: &[&str]) -> Result<PathBuf> {
         .context("on Debian, `python3 -m venv` needs the package python3-venv")?;
         command::run(
             Command::new(home.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check", "--no-compile"])
+                .args([
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--no-compile",
+                ])
                 .args(packages),
         )?;
         std::fs::write(&done, list)?;

@@ -2,7 +2,8 @@
 //! at hand to be registered.
 
 use crate::scatter::{
-    Basis, FeatureKind, LEAST_CM2, LEAST_COMMON, Verdict, of_features, of_levels, root,
+    Basis, DETECTABLE, FeatureKind, LEAST_CM2, LEAST_COMMON, Verdict, of_features, of_levels,
+    of_people, root,
 };
 use crate::{Findings, Measure, MeasureName, Region, RegionFindings, Source};
 
@@ -85,16 +86,17 @@ fn detectable(
     if then.unit != now.unit || !is_ours(then) || !is_ours(now) {
         return None;
     }
-    let Some(features) = features else {
-        return of_levels(then, now);
-    };
     let level = 0.5 * (values[0] + values[1]);
+    let least = DETECTABLE * of_people(now.name) * level.abs();
+    let Some(features) = features else {
+        return Some(of_levels(then, now)?.max(least));
+    };
     let basis = Basis {
         region,
         features,
         confidence: then.confidence.min(now.confidence),
     };
     let border = if region == Region::Face { 0.0 } else { BORDER };
-    let border = crate::scatter::DETECTABLE * border * level / features.max(1.0).sqrt();
-    Some(root(of_features(now.name, level, &basis)?, border))
+    let border = DETECTABLE * border * level / features.max(1.0).sqrt();
+    Some(root(of_features(now.name, level, &basis)?, border).max(least))
 }

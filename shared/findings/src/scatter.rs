@@ -177,6 +177,27 @@ pub fn of_features(name: MeasureName, level: f64, basis: &Basis) -> Option<f64> 
     Some(DETECTABLE * wider * deviation)
 }
 
+/// Coefficient of variation of repeated captures of people, of a comparable system (Henseler
+/// 2024, VISIA, the upper end of each range): what phantoms do not show of how a patient sits
+/// and looks. It stands in until our own is established for a device; none for levels, which
+/// depend on the exposure.
+#[must_use]
+pub const fn of_people(name: MeasureName) -> f64 {
+    use MeasureName as N;
+    match name {
+        N::WrinkleCount
+        | N::WrinkleLengthDensity
+        | N::WrinkleAreaFraction
+        | N::WrinkleDepthMean
+        | N::SpotDensity
+        | N::SpotAreaFraction
+        | N::SpotContrastMean => 0.06,
+        N::PoreDensity | N::PoreDiameterMean | N::PoreAreaFraction | N::RedAreaFraction => 0.04,
+        N::Sa | N::Sq | N::Sz | N::Ssk | N::Sku => 0.02,
+        _ => 0.0,
+    }
+}
+
 /// The smallest detectable change of a level or a roughness, from the intervals of both
 /// scans: exposure and form of each capture are errors of that capture alone. `None` where
 /// one has no interval.

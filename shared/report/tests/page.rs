@@ -4,7 +4,9 @@
 mod fixture;
 
 use dermalia_findings::scatter::Verdict;
-use dermalia_findings::{Confidence, Findings, Measure, MeasureName, Parameter, Region, compared};
+use dermalia_findings::{
+    Confidence, Feature, Findings, Measure, MeasureName, Parameter, Region, compared,
+};
 use dermalia_report::{
     Assets, Locale, Picture, PracticeView, ReportInput, STYLE, Sheet, render_html, write_glb,
 };
@@ -468,6 +470,22 @@ fn a_change_is_named_only_beyond_the_scatter() {
     ] {
         assert!(page.contains(text), "{text}");
     }
+    // However many features there are, people scatter.
+    let pore = Feature::Pore {
+        region: Region::Chin,
+        diameter_mm: 0.3,
+        centre_mm: [0.0; 3],
+        centre_uv: [0.5; 2],
+    };
+    let [many_then, many_now] = [&then, &now].map(|findings| {
+        let mut findings = findings.clone();
+        findings.features = vec![pore.clone(); 400];
+        findings
+    });
+    let name = MeasureName::PoreDensity;
+    let found = compared(&many_then, &many_now, Region::Face, name).unwrap();
+    let people = 2.772 * 0.04 * 41.7 * 0.75;
+    assert!((found.smallest_detectable.unwrap() / people - 1.0).abs() < 1e-9);
     // A region of which one scan shows less skin is not compared.
     let mut less = then.clone();
     let chin = less.regions.iter_mut().find(|r| r.region == Region::Chin);
