@@ -82,7 +82,7 @@ impl Typesetter {
             if wanted.contains(&name.as_str()) {
                 let jpeg =
                     photograph::jpeg(picture).ok_or(PrintError::Picture { name: name.clone() })?;
-                let file = name.replace(".webp", ".jpg");
+                let file = photograph::file_name(&jpeg);
                 let frame = photograph::frame(picture, &file);
                 files.push((name.replace(".webp", ".svg"), Bytes::from_string(frame)));
                 files.push((file, Bytes::new(jpeg.into_owned())));

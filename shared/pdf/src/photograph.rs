@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use data_encoding::HEXLOWER;
 use dermalia_report::Picture;
 use dermalia_report::pictures;
+use sha2::{Digest, Sha256};
 
 /// The still as it is printed: as the analysis left it, or made from the picture of the
 /// page. `None` if it is no picture.
@@ -15,6 +17,13 @@ pub(crate) fn jpeg<'a>(picture: &Picture<'a>) -> Option<Cow<'a, [u8]>> {
     let channels = if decoded.is_alpha() { 4 } else { 3 };
     let (columns, rows) = (decoded.width() as usize, decoded.height() as usize);
     pictures::print(&decoded, channels, columns, rows).map(Cow::Owned)
+}
+
+/// A name that no other picture has. The typesetter remembers what it has set, and knows a
+/// drawing again by its words alone: were two patients' drawings worded alike, the later
+/// report would show the earlier one's pictures.
+pub(crate) fn file_name(jpeg: &[u8]) -> String {
+    format!("{}.jpg", HEXLOWER.encode(&Sha256::digest(jpeg)))
 }
 
 /// A frame for a JPEG. The typesetter decodes a picture to know its size, but not one that

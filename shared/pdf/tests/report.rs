@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use dermalia_pdf::Typesetter;
-use dermalia_report::pictures::stills;
+use dermalia_report::pictures::{Still, stills};
 use dermalia_report::{
     Assets, Locale, PDF_FILE, Picture, PracticeView, Printer, ReportInput, ReportRequest, Sheet,
     render_artifacts, render_report_printed,
@@ -16,6 +16,52 @@ use dermalia_report::{
 
 fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|w| w == text.as_bytes())
+}
+
+fn printed(stills: &[Still]) -> Vec<Picture<'_>> {
+    stills
+        .iter()
+        .filter_map(|s| {
+            Some(Picture {
+                print: Some(&s.print),
+                ..Picture::of_file(&s.file_name(), &s.webp)?
+            })
+        })
+        .collect()
+}
+
+/// The typesetter remembers what it has set: pictures of the same names and sizes under
+/// the same words are another patient's all the same.
+#[test]
+fn nobody_gets_the_pictures_of_the_report_before() {
+    let findings = fixture::findings();
+    let head = fixture::head(40, 40);
+    let patients = [256, 64].map(|px| {
+        let (skin, maps) = (fixture::skin(px), fixture::maps(px));
+        stills(Some(&head), &skin, &maps).unwrap()
+    });
+    let typesetter = Typesetter::new().unwrap();
+    for turn in 0..4 {
+        let (own, other) = (&patients[turn % 2], &patients[1 - turn % 2]);
+        let pictures = printed(own);
+        let sheet = Sheet::of(&ReportInput {
+            findings: &findings,
+            practice: PracticeView::default(),
+            patient_first_name: None,
+            locale: Locale::De,
+            expires: None,
+            pictures: &pictures,
+            assets: Assets::default(),
+            previous: None,
+        });
+        let pdf = typesetter.pdf(&sheet, &pictures, b"{}").unwrap();
+        let has = |print: &[u8]| pdf.windows(print.len()).any(|w| w == print);
+        assert!(own.iter().all(|s| has(&s.print)), "turn {turn}");
+        let is_shared = |print: &[u8]| own.iter().any(|s| s.print == print);
+        let foreign: Vec<&Still> = other.iter().filter(|s| !is_shared(&s.print)).collect();
+        assert_eq!(foreign.len(), other.len());
+        assert!(!foreign.iter().any(|s| has(&s.print)), "turn {turn}");
+    }
 }
 
 #[test]
@@ -27,15 +73,7 @@ fn every_language_is_set_to_both_standards_and_always_alike() {
         &fixture::maps(256),
     )
     .unwrap();
-    let pictures: Vec<Picture<'_>> = stills
-        .iter()
-        .filter_map(|s| {
-            Some(Picture {
-                print: Some(&s.print),
-                ..Picture::of_file(&s.file_name(), &s.webp)?
-            })
-        })
-        .collect();
+    let pictures = printed(&stills);
     let typesetter = Typesetter::new().unwrap();
     let half = [13, 92, 99, 255, 13, 92, 99, 0];
     let logo = webp::Encoder::from_rgba(&half, 2, 1).encode_lossless();
