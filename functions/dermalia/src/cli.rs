@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use dermalia_report::Locale;
 
 use crate::compare::CompareArgs;
 
@@ -132,12 +134,10 @@ pub(crate) struct AnalyzeArgs {
     pub(crate) threads: Option<u16>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LocaleArg {
-    /// German
-    De,
-    /// English
-    En,
+/// Takes the tag of each language that there is.
+fn locale() -> impl TypedValueParser<Value = Locale> {
+    PossibleValuesParser::new(Locale::ALL.iter().map(|l| l.tag()))
+        .try_map(|tag| Locale::from_tag(&tag).ok_or("expected the tag of a language of ours"))
 }
 
 #[derive(Args)]
@@ -145,8 +145,8 @@ pub(crate) struct ReportArgs {
     /// The folder that `analyze` wrote.
     pub(crate) dir: PathBuf,
     /// Language of the page.
-    #[arg(long, value_enum, default_value = "de")]
-    pub(crate) locale: LocaleArg,
+    #[arg(long, value_name = "TAG", value_parser = locale(), default_value = "de")]
+    pub(crate) locale: Locale,
     /// Where the page and its files go; made if it is not there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,

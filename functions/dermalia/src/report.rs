@@ -6,14 +6,13 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use dermalia_record::{Settings, expires_at_secs};
 use dermalia_report::{
-    Artifact, FINDINGS_FILE, Locale, PracticeView, ReportRequest, read_findings,
-    render_report_printed,
+    Artifact, FINDINGS_FILE, PracticeView, ReportRequest, read_findings, render_report_printed,
 };
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::analyze::write;
-use crate::cli::{LocaleArg, ReportArgs};
+use crate::cli::ReportArgs;
 use crate::output::{Failure, Output};
 
 pub(crate) fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
@@ -33,10 +32,7 @@ pub(crate) fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
         .ok()
         .and_then(|secs| Timestamp::from_second(secs).ok())
         .map(|time| time.to_string());
-    let (first, second) = match args.locale {
-        LocaleArg::De => (Locale::De, Locale::En),
-        LocaleArg::En => (Locale::En, Locale::De),
-    };
+    let locales = args.locale.and_others();
     let request = ReportRequest {
         practice: PracticeView {
             name: args.practice.as_deref(),
@@ -44,7 +40,7 @@ pub(crate) fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
             logo: None,
         },
         patient_first_name: None,
-        locales: &[first, second],
+        locales: &locales,
         expires: expires.as_deref(),
         previous: None,
         previous_files: &[],

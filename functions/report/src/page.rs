@@ -22,11 +22,7 @@ impl Renderer for PageRenderer {
             .filter_map(named)
             .collect();
         let first = Locale::from_tag(&page.locale).unwrap_or(Locale::En);
-        let others = Locale::ALL
-            .iter()
-            .copied()
-            .filter(|locale| *locale != first);
-        let locales: Vec<Locale> = std::iter::once(first).chain(others).collect();
+        let locales = first.and_others();
         let expires = Timestamp::from_second(page.expires_at_secs)
             .map_err(|e| e.to_string())?
             .to_string();

@@ -19,6 +19,13 @@ impl Locale {
         self.messages().tag
     }
 
+    /// This language, and after it the others of the product.
+    #[must_use]
+    pub fn and_others(self) -> Vec<Self> {
+        let others = Self::ALL.iter().copied().filter(|l| *l != self);
+        std::iter::once(self).chain(others).collect()
+    }
+
     /// The language that serves a BCP 47 tag such as `de-AT`, if there is one.
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
@@ -249,6 +256,8 @@ mod tests {
     #[test]
     fn tags_find_their_language() {
         assert_eq!(Locale::ALL[0], Locale::De);
+        assert_eq!(Locale::En.and_others()[..2], [Locale::En, Locale::De]);
+        assert_eq!(Locale::En.and_others().len(), Locale::ALL.len());
         assert_eq!(Locale::from_tag("de-AT"), Some(Locale::De));
         assert_eq!(Locale::from_tag("EN_us"), Some(Locale::En));
         assert_eq!(Locale::from_tag("xx"), None);
