@@ -217,6 +217,7 @@ pub fn write_glb(
         triangles: TRIANGLES,
         bound_mm: BOUND_MM,
     };
+    let mesh = &order::near_together(mesh);
     // Normals are those of the whole scan: light falls on the model as on the skin.
     let normals = mesh.vertex_normals();
     let mesh = &simplify(mesh, budget);
