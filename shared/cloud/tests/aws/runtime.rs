@@ -89,8 +89,12 @@ fn answer(stream: TcpStream, events: &Events, answers: &Answers) -> Option<()> {
         let (start, body) = request(&mut reader)?;
         let path = start.split(' ').nth(1)?;
         let reply = if path.ends_with("/extension/register") {
-            "HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: 1\r\nContent-Length: 2\r\n\r\n{}"
-                .to_owned()
+            const WHOSE: &str =
+                r#"{"functionName":"f","functionVersion":"$LATEST","handler":"bootstrap"}"#;
+            format!(
+                "HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: 1\r\nContent-Length: {}\r\n\r\n{WHOSE}",
+                WHOSE.len()
+            )
         } else if path.ends_with("/extension/event/next") {
             // Only the end would be told, by a signal.
             std::thread::park();
