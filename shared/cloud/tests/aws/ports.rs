@@ -408,5 +408,12 @@ async fn mails() {
     let refused = conformance::mailer(&wrong, &|| resend.mails().len()).await;
     let error = refused.unwrap_err();
     assert_eq!(error.kind, dermalia_record::port::Kind::Permanent);
+    // What passes by itself is tried again by whoever sends, under the same key.
+    for key in ["re_hurried", "re_down"] {
+        let mailer = ResendMailer::new(key, Some(&resend.url)).unwrap();
+        let refused = conformance::mailer(&mailer, &|| resend.mails().len()).await;
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind, dermalia_record::port::Kind::Retry, "{key}");
+    }
     assert_eq!(resend.mails(), before);
 }

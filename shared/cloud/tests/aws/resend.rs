@@ -100,6 +100,11 @@ fn take(
     if start != "POST /emails HTTP/1.1" {
         return refuse(404, "not_found");
     }
+    match headers.get("authorization").map(String::as_str) {
+        Some("Bearer re_hurried") => return refuse(429, "rate_limit_exceeded"),
+        Some("Bearer re_down") => return refuse(503, "service_unavailable"),
+        _ => {}
+    }
     if headers.get("authorization").map(String::as_str) != Some("Bearer re_test") {
         return refuse(401, "missing_api_key");
     }
