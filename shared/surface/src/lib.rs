@@ -9,6 +9,7 @@ mod mesh;
 mod metric;
 mod raster;
 mod vector;
+mod vectors;
 
 pub use adjacency::Adjacency;
 pub use curvature::mean_curvature_per_mm;
@@ -16,3 +17,4 @@ pub use mesh::{Mesh, MeshError};
 pub use metric::Metric;
 pub use raster::{Fragment, NO_TRIANGLE, UvRaster, ViewRaster, rasterize_uv, rasterize_view};
 pub use vector::{Vec3, add, cross, dot, norm, normalize, scale, sub};
+pub use vectors::in_vectors;

@@ -1,0 +1,35 @@
+//! The widest vectors of the processor that the program meets.
+
+/// Does `work` compiled for the widest vectors that this processor has.
+///
+/// Numbers come out the same, bit for bit, as without: operations are done side by side,
+/// never fused and never in another order. Only what is inlined into `work` is compiled
+/// with it; it pays for loops over rows, not for single pixels.
+#[inline(always)]
+pub fn in_vectors<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_change_no_bit() {
+        let values: Vec<f32> = (0..1003).map(|i| (i as f32 * 0.37).fract() - 0.3).collect();
+        #[inline(always)]
+        fn polynomial(v: f32) -> f32 {
+            ((0.3 * v + 0.7) * v - 1.1) * v + (v * v + 2.0).sqrt()
+        }
+        let mut side_by_side = vec![0.0_f32; values.len()];
+        in_vectors(|| {
+            for (o, v) in side_by_side.iter_mut().zip(&values) {
+                *o = polynomial(*v);
+            }
+        });
+        for (o, v) in side_by_side.iter().zip(&values) {
+            let alone = polynomial(std::hint::black_box(*v));
+            assert_eq!(o.to_bits(), alone.to_bits(), "{v}");
+        }
+    }
+}
