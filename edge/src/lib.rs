@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use dermalia_link::{
-    Answer, Decision, Language, MAX_BODY_BYTES, Memory, Message, Next, Problem, Reply, Request,
+    Answer, Decision, Locale, MAX_BODY_BYTES, Memory, Message, Next, Problem, Reply, Request,
     problem_page, route_again,
 };
 use futures_util::StreamExt as _;
@@ -109,8 +109,8 @@ fn read(description: &str) -> Request<'_> {
 }
 
 fn problem(problem: Problem, seen: &Request<'_>) -> Answer {
-    let language = Language::preferred(seen.accept_language);
-    problem_page(problem, language, seen.method == "HEAD")
+    let locale = Locale::preferred(seen.accept_language);
+    problem_page(problem, locale, seen.method == "HEAD")
 }
 
 /// Host, path and query of an absolute address, as the runtime normalised them.

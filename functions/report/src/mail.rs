@@ -1,6 +1,7 @@
 //! The e-mail: a greeting and the link. No health data, no name of a measure, no picture.
 
 use dermalia_link::SigningKey;
+use dermalia_locale::Locale;
 use dermalia_record::port::Email;
 use dermalia_record::{Personal, ScanRecord, Settings};
 
@@ -32,149 +33,52 @@ pub fn mail_text(
         .as_deref()
         .map_or_else(|| record.key.practice.as_str().to_owned(), one_line);
     let name = first_name.map(|n| one_line(n.reveal()));
-    let locale = record
-        .locale
-        .as_deref()
-        .unwrap_or(&settings.locale)
-        .to_ascii_lowercase();
+    let locale = Locale::for_patient(record.locale.as_deref().unwrap_or(&settings.locale));
+    let messages = locale.messages();
+    let texts = &messages.mail.report;
+    let days = (grant.expires_at_secs - grant.issued_at_secs).max(0) / 86_400;
+    let (year, month, day) = day_of(grant.expires_at_secs);
     let letter = Letter {
-        name: name.as_deref(),
-        practice: &practice,
-        days: (grant.expires_at_secs - grant.issued_at_secs).max(0) / 86_400,
-        until: day_of(grant.expires_at_secs),
-        answers_reach_practice: settings.reply_to.is_some(),
-    };
-    let texts = if locale.starts_with("de") {
-        letter.german()
-    } else {
-        letter.english()
+        locale,
+        subject: texts.subject,
+        greeting: (texts.greeting)(name.as_deref()),
+        lead: (texts.lead)(&practice),
+        button: texts.button,
+        otherwise: texts.otherwise,
+        notes: [
+            (texts.validity)(days, &(messages.date)(year, month, day)),
+            match settings.reply_to {
+                Some(_) => texts.questions_by_reply.to_owned(),
+                None => texts.questions.to_owned(),
+            },
+        ],
     };
     Some(MailText {
         email: Email {
             from: settings.sender.clone(),
             to: to.clone(),
             reply_to: settings.reply_to.clone(),
-            text: texts.plain(&url),
-            html: texts.html(&url, &practice),
-            subject: texts.subject,
+            text: letter.plain(&url),
+            html: letter.html(&url, &practice),
+            subject: letter.subject.to_owned(),
             date_secs: grant.issued_at_secs,
         },
         idempotency_key: record.mail_idempotency_key()?,
     })
 }
 
-/// What the letter says, before it is in a language.
-struct Letter<'a> {
-    name: Option<&'a str>,
-    practice: &'a str,
-    days: i64,
-    /// Year, month, day of the link's end.
-    until: (i64, usize, i64),
-    answers_reach_practice: bool,
-}
-
-struct Texts {
-    lang: &'static str,
-    subject: String,
+/// What the letter says.
+struct Letter {
+    locale: Locale,
+    subject: &'static str,
     greeting: String,
     lead: String,
     button: &'static str,
-    /// Said between the button and the address in letters.
     otherwise: &'static str,
-    notes: Vec<String>,
+    notes: [String; 2],
 }
 
-impl Letter<'_> {
-    fn german(&self) -> Texts {
-        const MONTHS: [&str; 12] = [
-            "Januar",
-            "Februar",
-            "März",
-            "April",
-            "Mai",
-            "Juni",
-            "Juli",
-            "August",
-            "September",
-            "Oktober",
-            "November",
-            "Dezember",
-        ];
-        let (year, month, day) = self.until;
-        let questions = if self.answers_reach_practice {
-            "Fragen beantwortet Ihre Praxis; eine Antwort auf diese E-Mail erreicht sie."
-        } else {
-            "Fragen beantwortet Ihre Praxis."
-        };
-        Texts {
-            lang: "de",
-            subject: "Ihr Bericht ist da".to_owned(),
-            greeting: self
-                .name
-                .map_or("Guten Tag,".to_owned(), |name| format!("Guten Tag {name},")),
-            lead: format!(
-                "{} hat Ihren Bericht für Sie bereitgestellt. Über diesen Link öffnen Sie ihn:",
-                self.practice
-            ),
-            button: "Bericht öffnen",
-            otherwise: "Oder kopieren Sie diese Adresse in Ihren Browser:",
-            notes: vec![
-                format!(
-                    "Der Link gilt {} Tage, bis zum {day}. {} {year}. Er ist nur für Sie bestimmt: \
-                     Wer ihn hat, kann den Bericht lesen.",
-                    self.days, MONTHS[month]
-                ),
-                questions.to_owned(),
-            ],
-        }
-    }
-
-    fn english(&self) -> Texts {
-        const MONTHS: [&str; 12] = [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ];
-        let (year, month, day) = self.until;
-        let questions = if self.answers_reach_practice {
-            "Your practice answers questions; a reply to this e-mail reaches it."
-        } else {
-            "Your practice answers questions."
-        };
-        Texts {
-            lang: "en",
-            subject: "Your report is ready".to_owned(),
-            greeting: self
-                .name
-                .map_or("Hello,".to_owned(), |name| format!("Hello {name},")),
-            lead: format!(
-                "{} has prepared your report. This link opens it:",
-                self.practice
-            ),
-            button: "Open the report",
-            otherwise: "Or copy this address into your browser:",
-            notes: vec![
-                format!(
-                    "The link works for {} days, until {day} {} {year}. It is meant for you alone: \
-                     whoever has it can read the report.",
-                    self.days, MONTHS[month]
-                ),
-                questions.to_owned(),
-            ],
-        }
-    }
-}
-
-impl Texts {
+impl Letter {
     fn plain(&self, url: &str) -> String {
         let notes = self.notes.join("\n\n");
         format!("{}\n\n{}\n\n{url}\n\n{notes}\n", self.greeting, self.lead)
@@ -199,7 +103,7 @@ impl Texts {
             .collect();
         let url = escape(url);
         format!(
-            "<!doctype html><html lang=\"{lang}\"><head><meta charset=\"utf-8\">\
+            "<!doctype html><html lang=\"{lang}\" dir=\"{dir}\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
              <meta name=\"color-scheme\" content=\"light\"><title>{subject}</title></head>\
              <body style=\"margin:0;padding:0;background:#faf8f5\">\
@@ -208,7 +112,7 @@ impl Texts {
              <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
              style=\"max-width:560px;background:#ffffff;border:1px solid #dfd9d0;border-radius:12px\">\
              <tr><td style=\"padding:32px 28px;font-family:Arial,Helvetica,sans-serif;font-size:16px;\
-             line-height:25px;color:#1e2a2d;text-align:left\">\
+             line-height:25px;color:#1e2a2d;text-align:{start}\">\
              <p style=\"margin:0 0 24px;font-weight:bold\">{practice}</p>{greeting}{lead}\
              <p style=\"margin:24px 0\"><a href=\"{url}\" style=\"display:inline-block;padding:13px 26px;\
              background:#0d5c63;border-radius:8px;color:#ffffff;font-weight:bold;text-decoration:none\">\
@@ -217,8 +121,15 @@ impl Texts {
              <p style=\"margin:0 0 24px;font-size:13px;line-height:19px;word-break:break-all\">\
              <a href=\"{url}\" style=\"color:#0d5c63\">{url}</a></p>{notes}\
              </td></tr></table></td></tr></table></body></html>",
-            lang = self.lang,
-            subject = escape(&self.subject),
+            lang = self.locale.tag(),
+            dir = self.locale.dir(),
+            // Mail programs know the sides alone.
+            start = if self.locale.dir() == "rtl" {
+                "right"
+            } else {
+                "left"
+            },
+            subject = escape(self.subject),
             practice = escape(practice),
             greeting = paragraph(&self.greeting),
             lead = paragraph(&self.lead),
@@ -228,9 +139,9 @@ impl Texts {
     }
 }
 
-/// Year, month (from 0) and day in UTC of a time since 1970 (Hinnant, "chrono-compatible
+/// Year, month and day in UTC of a time since 1970 (Hinnant, "chrono-compatible
 /// low-level date algorithms", civil_from_days).
-fn day_of(secs: i64) -> (i64, usize, i64) {
+fn day_of(secs: i64) -> (i16, i8, i8) {
     let z = secs.div_euclid(86_400) + 719_468;
     let era = z.div_euclid(146_097);
     let doe = z.rem_euclid(146_097);
@@ -238,9 +149,13 @@ fn day_of(secs: i64) -> (i64, usize, i64) {
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
     let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 2 } else { mp - 10 };
-    let year = yoe + era * 400 + i64::from(month < 2);
-    (year, usize::try_from(month).unwrap_or(0), day)
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month < 3);
+    (
+        i16::try_from(year).unwrap_or(i16::MAX),
+        i8::try_from(month).unwrap_or(1),
+        i8::try_from(day).unwrap_or(1),
+    )
 }
 
 /// A name without line breaks, so that it stays within its sentence.
@@ -319,10 +234,10 @@ mod tests {
 
     #[test]
     fn the_end_of_the_link_is_a_date() {
-        assert_eq!(day_of(0), (1970, 0, 1));
-        assert_eq!(day_of(951_782_400), (2000, 1, 29));
-        assert_eq!(day_of(1_798_675_200), (2026, 11, 31));
-        assert_eq!(day_of(4_107_542_399), (2100, 1, 28));
+        assert_eq!(day_of(0), (1970, 1, 1));
+        assert_eq!(day_of(951_782_400), (2000, 2, 29));
+        assert_eq!(day_of(1_798_675_200), (2026, 12, 31));
+        assert_eq!(day_of(4_107_542_399), (2100, 2, 28));
         assert!(
             mail("Anna", "de")
                 .email
@@ -377,8 +292,8 @@ mod tests {
 
     #[test]
     fn no_word_about_health() {
-        for locale in ["de", "en"] {
-            let mail = mail("Anna", locale);
+        for locale in Locale::ALL {
+            let mail = mail("Anna", locale.tag());
             let all = format!(
                 "{} {} {}",
                 mail.email.subject, mail.email.text, mail.email.html

@@ -21,7 +21,7 @@ impl Renderer for PageRenderer {
             .cloned()
             .filter_map(named)
             .collect();
-        let first = Locale::from_tag(&page.locale).unwrap_or(Locale::En);
+        let first = Locale::for_patient(&page.locale);
         let locales = first.and_others();
         let expires = Timestamp::from_second(page.expires_at_secs)
             .map_err(|e| e.to_string())?

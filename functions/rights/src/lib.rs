@@ -9,6 +9,7 @@
 
 mod certificate;
 mod erase;
+mod index;
 mod mail;
 mod operator;
 mod package;
@@ -27,8 +28,10 @@ use dermalia_record::{
 use dermalia_report_function::{LinkError, ask_for_later, mark_objects};
 
 pub use certificate::Certificate;
+pub use index::{PackedFile, index};
+pub use mail::confirm_mail;
 pub use operator::{OperatorRequest, Shelf};
-pub use package::{Package, RECIPIENTS};
+pub use package::Package;
 pub use rectify::Correction;
 pub use request::Outcome;
 

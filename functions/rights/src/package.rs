@@ -3,6 +3,7 @@
 
 use std::io::{Cursor, Write};
 
+use dermalia_locale::{CopyTexts, Locale};
 use dermalia_record::audit::{Action, Actor};
 use dermalia_record::{
     Field, ScanKey, ScanRecord, findings_prefix, incoming_archive, incoming_prefix, owner_of,
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::{Rights, RightsError};
+use crate::{PackedFile, Rights, RightsError, index};
 
 /// More objects or entries than any scan has.
 const LISTING: usize = 100_000;
@@ -22,24 +23,6 @@ const MAX_OBJECT_BYTES: u64 = 512 << 20;
 /// All of them together.
 const MAX_PACKAGE_BYTES: u64 = 1 << 30;
 
-/// Who receives data of a scan: processors under Art. 28 GDPR, and the practice.
-pub const RECIPIENTS: [(&str, &str); 5] = [
-    ("The practice", "makes the scan and is the controller"),
-    (
-        "Mosaic Medical UG (Dermalia), Hamburg",
-        "measures the scan and writes the report for the practice",
-    ),
-    (
-        "Amazon Web Services, Frankfurt (eu-central-1)",
-        "storage and computation",
-    ),
-    ("Cloudflare", "delivery of the report; stores nothing of it"),
-    (
-        "Resend",
-        "delivery of the e-mail with the link, if an address was given",
-    ),
-];
-
 /// An archive for the patient.
 #[derive(Debug)]
 pub struct Package {
@@ -47,12 +30,6 @@ pub struct Package {
     pub bytes: Vec<u8>,
     /// How many files are in it, the index not counted.
     pub files: usize,
-}
-
-struct File {
-    name: String,
-    bytes: Vec<u8>,
-    what: &'static str,
 }
 
 impl Rights {
@@ -64,36 +41,37 @@ impl Rights {
     /// When there is no such scan, or a port fails.
     pub async fn access(&self, scan: &ScanKey, actor: Actor) -> Result<Package, RightsError> {
         let record = self.get(scan).await?;
+        let locale = self.locale_of(&record).await?;
+        let texts = &locale.messages().copies;
         let mut files = vec![
-            File {
+            PackedFile {
                 name: "record.json".to_owned(),
                 bytes: pretty(&self.held(&record).await?),
-                what: "what is stored about the scan, with name and e-mail address",
+                what: texts.record,
             },
-            File {
+            PackedFile {
                 name: "accesses.json".to_owned(),
                 bytes: pretty(&self.accesses(&record).await?),
-                what: "when the report was opened and used, from which network and browser",
+                what: texts.accesses,
             },
-            File {
+            PackedFile {
                 name: "recipients.json".to_owned(),
-                bytes: pretty(&recipients()),
-                what: "who receives data of the scan",
+                bytes: pretty(&recipients(texts)),
+                what: texts.recipients,
             },
         ];
         let log = self.audit.about(&scan.practice, &scan.scan).await?;
-        files.push(File {
+        files.push(PackedFile {
             name: "audit.json".to_owned(),
             bytes: pretty(&serde_json::to_value(log).unwrap_or_default()),
-            what: "what was asked for and done so far",
+            what: texts.audit,
         });
-        let bundle = "a file of the raw scan, as the scanner sent it or as it is kept";
         let folders = [
-            (findings_prefix(scan), "findings", "measured on the scan"),
-            (incoming_prefix(scan), "incoming", bundle),
+            (findings_prefix(scan), "findings", texts.findings),
+            (incoming_prefix(scan), "incoming", texts.raw_file),
         ];
         for (prefix, folder, what) in folders {
-            self.pack(&prefix, folder, what, &mut files).await?;
+            self.pack(&prefix, folder, what, texts, &mut files).await?;
         }
         if let Some(archive) = self
             .ports
@@ -101,23 +79,18 @@ impl Rights {
             .get(&incoming_archive(scan), MAX_OBJECT_BYTES)
             .await?
         {
-            files.push(File {
+            files.push(PackedFile {
                 name: "incoming/bundle.zip".to_owned(),
                 bytes: archive.bytes,
-                what: bundle,
+                what: texts.raw_file,
             });
         }
         if let Some(report) = record.report_id {
             let prefix = report_prefix(report);
-            self.pack(
-                &prefix,
-                "report",
-                "the report, as the link shows it",
-                &mut files,
-            )
-            .await?;
+            self.pack(&prefix, "report", texts.report, texts, &mut files)
+                .await?;
         }
-        let package = archive("Your data", "Ihre Daten", &record, files)?;
+        let package = archive(locale, texts.access_title, &record, files)?;
         self.tell_given("access", &record, actor, Action::AccessGiven)
             .await?;
         Ok(package)
@@ -136,15 +109,17 @@ impl Rights {
                 expected: "expected one with findings",
             });
         };
+        let locale = self.locale_of(&record).await?;
+        let texts = &locale.messages().copies;
         let mut files = Vec::new();
         let prefix = dermalia_record::run_prefix(scan, run);
-        self.pack(&prefix, "findings", "measured on the scan", &mut files)
+        self.pack(&prefix, "findings", texts.findings, texts, &mut files)
             .await?;
         if let Some(report) = record.report_id {
             let mut report_files = Vec::new();
             let prefix = report_prefix(report);
-            let what = "the same for other systems";
-            self.pack(&prefix, "report", what, &mut report_files)
+            let what = texts.for_other_systems;
+            self.pack(&prefix, "report", what, texts, &mut report_files)
                 .await?;
             // The data, not the page made for reading; what is in the findings is not
             // packed twice.
@@ -153,12 +128,7 @@ impl Rights {
             });
             files.extend(report_files);
         }
-        let package = archive(
-            "Data to take with you",
-            "Daten zum Mitnehmen",
-            &record,
-            files,
-        )?;
+        let package = archive(locale, texts.portability_title, &record, files)?;
         self.tell_given("portability", &record, actor, Action::PortabilityGiven)
             .await?;
         Ok(package)
@@ -175,6 +145,16 @@ impl Rights {
         let day = self.ports.clock.now_secs().div_euclid(86_400);
         let operation = format!("{}/{day}", dermalia_expire::operation(name, record));
         self.tell(record, operation, actor, action).await
+    }
+
+    /// The language of the scan's report.
+    async fn locale_of(&self, record: &ScanRecord) -> Result<Locale, RightsError> {
+        let terms = self
+            .ports
+            .terms(&self.settings, &record.key.practice)
+            .await?;
+        let tag = record.locale.as_deref().unwrap_or(&terms.locale);
+        Ok(Locale::for_patient(tag))
     }
 
     async fn held(&self, record: &ScanRecord) -> Result<Value, RightsError> {
@@ -222,7 +202,8 @@ impl Rights {
         prefix: &str,
         folder: &str,
         what: &'static str,
-        files: &mut Vec<File>,
+        texts: &CopyTexts,
+        files: &mut Vec<PackedFile>,
     ) -> Result<(), RightsError> {
         let listing = self.ports.objects.list(prefix, LISTING).await?;
         let mut total: u64 = files.iter().map(|f| f.bytes.len() as u64).sum();
@@ -239,22 +220,19 @@ impl Rights {
                 .await?;
             let Some(found) = found else { continue };
             let is_raw = owner_of(&object.key).is_some_and(|(_, is_raw)| is_raw);
-            files.push(File {
+            files.push(PackedFile {
                 name: format!("{folder}/{}", &object.key[prefix.len()..]),
                 bytes: found.bytes,
-                what: if is_raw {
-                    "a file of the raw scan, as the scanner sent it or as it is kept"
-                } else {
-                    what
-                },
+                what: if is_raw { texts.raw_file } else { what },
             });
         }
         Ok(())
     }
 }
 
-fn recipients() -> Value {
-    RECIPIENTS
+fn recipients(texts: &CopyTexts) -> Value {
+    texts
+        .recipient_list
         .iter()
         .map(|(who, what)| json!({ "recipient": who, "purpose": what }))
         .collect()
@@ -271,16 +249,16 @@ fn time(secs: i64) -> String {
 }
 
 fn archive(
+    locale: Locale,
     title: &str,
-    german: &str,
     record: &ScanRecord,
-    files: Vec<File>,
+    files: Vec<PackedFile>,
 ) -> Result<Package, RightsError> {
     let failed = |e: &dyn std::fmt::Display| RightsError::Package(e.to_string());
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     // No time of packing in it: the same data give the same archive.
     let options = SimpleFileOptions::default();
-    let index = index(title, german, record, &files);
+    let index = index(locale, title, record, &files);
     let named = std::iter::once(("index.html", index.as_bytes()))
         .chain(files.iter().map(|f| (f.name.as_str(), f.bytes.as_slice())));
     for (name, bytes) in named {
@@ -292,47 +270,4 @@ fn archive(
         bytes,
         files: files.len(),
     })
-}
-
-fn index(title: &str, german: &str, record: &ScanRecord, files: &[File]) -> String {
-    let mut rows = String::new();
-    for file in files {
-        let name = escape(&file.name);
-        rows.push_str(&format!(
-            "<tr><td><a href=\"{name}\">{name}</a></td><td>{}</td><td>{}</td></tr>\n",
-            file.bytes.len(),
-            file.what
-        ));
-    }
-    let recipients: String = RECIPIENTS
-        .iter()
-        .map(|(who, what)| format!("<li>{}: {}</li>\n", escape(who), escape(what)))
-        .collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\n\
-         <style>body{{font-family:sans-serif;max-width:60rem;margin:2rem auto;line-height:1.5}}\
-         td,th{{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}}</style></head>\n\
-         <body><h1>{title} / <span lang=\"de\">{german}</span></h1>\n\
-         <p>Scan {scan} of the practice {practice}, made {captured}, kept until {until}.</p>\n\
-         <p lang=\"de\">Scan {scan} der Praxis {practice}, aufgenommen {captured}, \
-         gespeichert bis {until}.</p>\n\
-         <h2>Files / <span lang=\"de\">Dateien</span></h2>\n\
-         <table><tr><th>File</th><th>Bytes</th><th>What it is</th></tr>\n{rows}</table>\n\
-         <h2>Recipients / <span lang=\"de\">Empfänger</span></h2>\n<ul>\n{recipients}</ul>\n\
-         <h2>Your rights / <span lang=\"de\">Ihre Rechte</span></h2>\n\
-         <p>Access, rectification, erasure, restriction, portability and objection (Art. 15 \
-         to 21 GDPR): ask your practice, or kontakt@dermalia.de. Complaints: your data \
-         protection authority, for example the Hamburg Commissioner.</p>\n</body></html>\n",
-        scan = escape(record.key.scan.as_str()),
-        practice = escape(record.key.practice.as_str()),
-        captured = escape(record.captured_at.as_deref().unwrap_or("-")),
-        until = time(record.expires_at_secs),
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

@@ -4,13 +4,13 @@ use crate::claims::Claims;
 use crate::code::{Code, CodeHash};
 use crate::forms::{Complaint, Wish, code_page, wish_page, wish_taken};
 use crate::host::Host;
-use crate::language::Language;
 use crate::message::{AccessMessage, ReaderRequest, RequestMessage, UsageEvent};
 use crate::problem::{Problem, problem_page};
 use crate::reply::{Answer, Count, Message, Next, RETRY_AFTER_SECS, Reply};
 use crate::request::Event;
 use crate::tally::{Allowance, Counted};
 use crate::token::Token;
+use dermalia_locale::Locale;
 
 /// What is done, once the report is known to exist and its links to be of the
 /// link's epoch.
@@ -31,7 +31,7 @@ pub(crate) enum Act {
 pub(crate) struct Actor {
     pub(crate) claims: Claims,
     pub(crate) token: Token,
-    pub(crate) language: Language,
+    pub(crate) locale: Locale,
     pub(crate) is_head: bool,
 }
 
@@ -50,11 +50,11 @@ enum Purpose {
 
 impl Actor {
     pub(crate) fn reply(&self, answer: Answer) -> Next {
-        Next::Reply(Reply::new(answer, self.language))
+        Next::Reply(Reply::new(answer, self.locale))
     }
 
     pub(crate) fn problem(&self, problem: Problem) -> Next {
-        self.reply(problem_page(problem, self.language, self.is_head))
+        self.reply(problem_page(problem, self.locale, self.is_head))
     }
 
     pub(crate) fn fault(&self) -> Next {
@@ -62,12 +62,7 @@ impl Actor {
     }
 
     pub(crate) fn ask_for_code(&self, complaint: Option<Complaint>) -> Next {
-        self.reply(code_page(
-            &self.token,
-            self.language,
-            complaint,
-            self.is_head,
-        ))
+        self.reply(code_page(&self.token, self.locale, complaint, self.is_head))
     }
 
     /// `code` is the hash of the report's code, if it has one; `usage_is_off`
@@ -88,7 +83,7 @@ impl Actor {
                     action: event.action,
                     subject: event.subject.clone(),
                 });
-                let reply = Reply::new(Answer::taken(), self.language);
+                let reply = Reply::new(Answer::taken(), self.locale);
                 Next::Reply(reply.with_message(Message::Access(message)))
             }
             Act::Unlock(typed) => match (code, typed) {
@@ -103,7 +98,7 @@ impl Actor {
                 ),
             },
             Act::ShowWish(wish) => {
-                self.reply(wish_page(*wish, &self.token, self.language, self.is_head))
+                self.reply(wish_page(*wish, &self.token, self.locale, self.is_head))
             }
             Act::TakeWish(wish) => self.count(
                 Allowance::requests(wish.name(), &self.claims, now_secs),
@@ -146,7 +141,7 @@ impl Counting {
                         let session = &host.session;
                         let cookie = session.set_cookie(&actor.claims, &hash.to_string(), now_secs);
                         answer.headers.push(("set-cookie", cookie));
-                        let mut reply = Reply::new(answer, actor.language);
+                        let mut reply = Reply::new(answer, actor.locale);
                         // Only wrong codes count.
                         reply.give_back = Some(allowance);
                         Next::Reply(reply)
@@ -165,7 +160,7 @@ impl Counting {
                     at_secs: now_secs,
                     report_id: actor.claims.report_id,
                     epoch: actor.claims.epoch,
-                    language: actor.language,
+                    language: actor.locale,
                 };
                 let message = match wish {
                     Wish::Renew => RequestMessage::Renew(request),
@@ -173,9 +168,9 @@ impl Counting {
                     Wish::Confirm => RequestMessage::EraseConfirmed(request),
                     Wish::Object => RequestMessage::Object(request),
                 };
-                let answer = wish_taken(wish, &actor.token, actor.language);
+                let answer = wish_taken(wish, &actor.token, actor.locale);
                 let mut reply =
-                    Reply::new(answer, actor.language).with_message(Message::Request(message));
+                    Reply::new(answer, actor.locale).with_message(Message::Request(message));
                 reply.granted = Some(allowance);
                 Next::Reply(reply)
             }

@@ -207,7 +207,7 @@ impl Fetch {
             }
             Purpose::Serve(serving) => {
                 let answer = self.serve(serving, stored, part);
-                let reply = Reply::new(answer, actor.language);
+                let reply = Reply::new(answer, actor.locale);
                 let Some(visitor) = serving.visitor.filter(|_| !actor.is_head && part.is_none())
                 else {
                     return Next::Reply(reply);

@@ -36,7 +36,6 @@ mod forms;
 mod headers;
 mod host;
 mod keys;
-mod language;
 mod memory;
 mod message;
 mod pages;
@@ -54,6 +53,7 @@ mod visitor;
 pub use asset::{ASSET_PREFIX, Asset, PAGE_OBJECT};
 pub use claims::{Claims, Flags, InvalidReportId, ReportId};
 pub use code::{Code, CodeHash, HashFailed, InvalidCode, InvalidCodeHash};
+pub use dermalia_locale::Locale;
 pub use fetch::{Fetch, Origin, Stored};
 pub use headers::{
     InlineHashes, META_CODE, META_EPOCH, META_RENEWAL, META_SCRIPT_SHA256, META_STYLE_SHA256,
@@ -61,7 +61,6 @@ pub use headers::{
 };
 pub use host::Host;
 pub use keys::{InvalidKey, KeyId, KeySet, PublicKey, SigningKey};
-pub use language::Language;
 pub use memory::Memory;
 pub use message::{
     AccessMessage, AccessRecord, Action, InvalidMessage, InvalidSubject, ReaderRequest,

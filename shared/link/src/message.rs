@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::claims::ReportId;
-use crate::language::Language;
 use crate::visitor::{Browser, Device, Network};
+use dermalia_locale::Locale;
 
 /// A message of the queue of accesses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ pub struct ReaderRequest {
     /// links were revoked since: the request is then void.
     pub epoch: u32,
     /// The language in which the reader was answered.
-    pub language: Language,
+    pub language: Locale,
 }
 
 /// What can be done with a report's page.

@@ -1,9 +1,9 @@
 //! What a reader sees who gets no report.
 
 use crate::headers::Caching;
-use crate::language::Language;
 use crate::pages::page;
 use crate::reply::Answer;
+use dermalia_locale::{Locale, ProblemText};
 
 /// Why a request gets a page of ours in place of what it asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,220 +85,51 @@ impl Problem {
         }
     }
 
-    /// Heading, what happened, and what to do about it.
-    fn text(self, language: Language) -> [&'static str; 3] {
-        match language {
-            Language::German => self.german(),
-            Language::English => self.english(),
-        }
-    }
-
-    fn german(self) -> [&'static str; 3] {
+    fn text(self, locale: Locale) -> &'static ProblemText {
+        let pages = locale.pages();
         match self {
-            Self::NotFound => [
-                "Diese Seite gibt es nicht",
-                "Unter dieser Adresse liegt nichts.",
-                "Vielleicht wurde der Link beim Kopieren gekürzt: Bitte öffnen Sie ihn direkt aus \
-                 der E-Mail oder fragen Sie Ihre Praxis.",
-            ],
-            Self::MethodNotAllowed(_) => [
-                "So lässt sich diese Seite nicht aufrufen",
-                "Diese Adresse nimmt eine solche Anfrage nicht an.",
-                "Bitte öffnen Sie den Link in Ihrem Browser.",
-            ],
-            Self::Unreadable | Self::UnknownMediaType => [
-                "Die Anfrage ist nicht lesbar",
-                "Was gesendet wurde, hat nicht die Form, die hier erwartet wird.",
-                "Bitte gehen Sie zurück und versuchen Sie es noch einmal.",
-            ],
-            Self::ForeignPage => [
-                "Diese Anfrage kam von einer fremden Seite",
-                "Zu Ihrem Schutz werden Anfragen nur von den Seiten des Hautberichts angenommen.",
-                "Bitte öffnen Sie den Link aus der E-Mail in Ihrem Browser und versuchen Sie es \
-                 dort noch einmal.",
-            ],
-            Self::LockedOut => [
-                "Dieser Link ist gesperrt",
-                "Der Code wurde fünfmal falsch eingegeben. Zu Ihrem Schutz öffnet dieser Link \
-                 den Bericht nicht mehr.",
-                "Bitte wenden Sie sich an Ihre Praxis: Sie kann Ihnen einen neuen Link senden.",
-            ],
-            Self::AskedBefore(_) => [
-                "Das haben Sie schon angefordert",
-                "Ihre Anfrage liegt uns vor; es braucht keine weitere.",
-                "Bitte sehen Sie in Ihrem Postfach nach, auch im Ordner für Spam. Morgen können \
-                 Sie es noch einmal versuchen.",
-            ],
-            Self::Expired => [
-                "Dieser Link ist abgelaufen",
-                "Zu Ihrem Schutz gilt der Link zu einem Hautbericht nur für begrenzte Zeit.",
-                "Solange der Bericht aufbewahrt wird, können Sie einen neuen Link anfordern, hier \
-                 oder in Ihrer Praxis.",
-            ],
-            Self::ConfirmedTooLate => [
-                "Dieser Link ist abgelaufen",
-                "Die Löschung wurde nicht rechtzeitig bestätigt; es wurde nichts gelöscht.",
-                "Bitte fordern Sie die Löschung noch einmal an, auf der Seite des Berichts oder \
-                 in Ihrer Praxis.",
-            ],
-            Self::Revoked => [
-                "Dieser Link gilt nicht mehr",
-                "Der Link zu diesem Hautbericht wurde gesperrt oder durch einen neuen ersetzt.",
-                "Bitte verwenden Sie den neuesten Link, den Sie erhalten haben, oder wenden Sie \
-                 sich an Ihre Praxis.",
-            ],
-            Self::Removed => [
-                "Dieser Bericht ist gelöscht",
-                "Der Hautbericht wurde auf Wunsch oder nach Ablauf der Aufbewahrungsfrist \
-                 gelöscht.",
-                "Bei Fragen wenden Sie sich bitte an Ihre Praxis.",
-            ],
-            Self::BodyTooLarge => [
-                "Die Anfrage ist zu groß",
-                "Mit dieser Anfrage wurden mehr Daten gesendet, als hier angenommen werden.",
-                "Bitte öffnen Sie den Link in Ihrem Browser.",
-            ],
-            Self::TargetTooLong => [
-                "Die Adresse ist zu lang",
-                "Eine so lange Adresse gibt es hier nicht.",
-                "Bitte öffnen Sie den Link direkt aus der E-Mail.",
-            ],
-            Self::RangeOutside => [
-                "Diesen Teil gibt es nicht",
-                "Der angeforderte Abschnitt liegt außerhalb der Datei.",
-                "Bitte laden Sie die Datei neu.",
-            ],
-            Self::TooManyRequests(_) => [
-                "Bitte einen Moment Geduld",
-                "Diese Adresse wurde in kurzer Zeit sehr oft aufgerufen.",
-                "Bitte versuchen Sie es in einer Minute noch einmal.",
-            ],
-            Self::OriginFailed(_) => [
-                "Der Bericht ist gerade nicht erreichbar",
-                "Der Link ist gültig, aber der Bericht kann im Augenblick nicht geladen werden.",
-                "Bitte versuchen Sie es in einer Minute noch einmal.",
-            ],
-            Self::BeingRenewed(_) => [
-                "Der Bericht wird gerade erneuert",
-                "Der Link ist gültig. Der Bericht wird im Augenblick neu erstellt; meist dauert \
-                 das nur wenige Sekunden.",
-                "Diese Seite lädt sich von selbst neu.",
-            ],
-        }
-    }
-
-    fn english(self) -> [&'static str; 3] {
-        match self {
-            Self::NotFound => [
-                "This page does not exist",
-                "There is nothing at this address.",
-                "Perhaps the link was cut short when it was copied: please open it directly from \
-                 the email, or ask your practice.",
-            ],
-            Self::MethodNotAllowed(_) => [
-                "This page cannot be called in this way",
-                "This address does not take such a request.",
-                "Please open the link in your browser.",
-            ],
-            Self::Unreadable | Self::UnknownMediaType => [
-                "The request cannot be read",
-                "What was sent does not have the form that is expected here.",
-                "Please go back and try again.",
-            ],
-            Self::ForeignPage => [
-                "This request came from another site",
-                "For your protection, requests are taken from the pages of the skin report only.",
-                "Please open the link from the email in your browser and try again there.",
-            ],
-            Self::LockedOut => [
-                "This link is locked",
-                "The code was entered wrongly five times. For your protection, this link no \
-                 longer opens the report.",
-                "Please contact your practice: it can send you a new link.",
-            ],
-            Self::AskedBefore(_) => [
-                "You have asked for this already",
-                "We have your request; no other is needed.",
-                "Please look into your mailbox, and into the spam folder too. You can try again \
-                 tomorrow.",
-            ],
-            Self::Expired => [
-                "This link has expired",
-                "For your protection, the link to a skin report is valid for a limited time only.",
-                "For as long as the report is kept, you can ask for a new link, here or at your \
-                 practice.",
-            ],
-            Self::ConfirmedTooLate => [
-                "This link has expired",
-                "The deletion was not confirmed in time; nothing was deleted.",
-                "Please ask for the deletion again, on the page of the report or at your practice.",
-            ],
-            Self::Revoked => [
-                "This link is no longer valid",
-                "The link to this skin report was revoked or replaced by a new one.",
-                "Please use the latest link that you received, or contact your practice.",
-            ],
-            Self::Removed => [
-                "This report has been deleted",
-                "The skin report was deleted on request or at the end of its retention period.",
-                "If you have questions, please contact your practice.",
-            ],
-            Self::BodyTooLarge => [
-                "The request is too large",
-                "More data was sent with this request than is accepted here.",
-                "Please open the link in your browser.",
-            ],
-            Self::TargetTooLong => [
-                "The address is too long",
-                "There is no address of this length here.",
-                "Please open the link directly from the email.",
-            ],
-            Self::RangeOutside => [
-                "There is no such part",
-                "The requested section lies outside the file.",
-                "Please load the file again.",
-            ],
-            Self::TooManyRequests(_) => [
-                "One moment, please",
-                "This address was called very often within a short time.",
-                "Please try again in a minute.",
-            ],
-            Self::OriginFailed(_) => [
-                "The report cannot be reached at the moment",
-                "The link is valid, but the report cannot be loaded right now.",
-                "Please try again in a minute.",
-            ],
-            Self::BeingRenewed(_) => [
-                "The report is being renewed",
-                "The link is valid. The report is being made anew at the moment, which usually \
-                 takes a few seconds.",
-                "This page reloads by itself.",
-            ],
+            Self::NotFound => &pages.not_found,
+            Self::Unreadable | Self::UnknownMediaType => &pages.unreadable,
+            Self::ForeignPage => &pages.foreign_page,
+            Self::LockedOut => &pages.locked_out,
+            Self::MethodNotAllowed(_) => &pages.method_not_allowed,
+            Self::Expired => &pages.expired,
+            Self::ConfirmedTooLate => &pages.confirmed_too_late,
+            Self::Revoked => &pages.revoked,
+            Self::Removed => &pages.removed,
+            Self::BodyTooLarge => &pages.body_too_large,
+            Self::TargetTooLong => &pages.target_too_long,
+            Self::RangeOutside => &pages.range_outside,
+            Self::TooManyRequests(_) => &pages.too_many_requests,
+            Self::AskedBefore(_) => &pages.asked_before,
+            Self::OriginFailed(_) => &pages.origin_failed,
+            Self::BeingRenewed(_) => &pages.being_renewed,
         }
     }
 }
 
 /// The answer that explains `problem`; without its body to a HEAD.
 #[must_use]
-pub fn problem_page(problem: Problem, language: Language, is_head: bool) -> Answer {
-    problem_page_with(problem, language, is_head, "")
+pub fn problem_page(problem: Problem, locale: Locale, is_head: bool) -> Answer {
+    problem_page_with(problem, locale, is_head, "")
 }
 
 /// The same with a form below.
 pub(crate) fn problem_page_with(
     problem: Problem,
-    language: Language,
+    locale: Locale,
     is_head: bool,
     form: &str,
 ) -> Answer {
-    let [heading, reason, advice] = problem.text(language);
+    let text = problem.text(locale);
     let main = format!(
-        "<h1>{heading}</h1>\n<div class=\"card\"><p>{reason}</p><p>{advice}</p></div>\n{form}"
+        "<h1>{}</h1>\n<div class=\"card\"><p>{}</p><p>{}</p></div>\n{form}",
+        text.heading, text.what_happened, text.what_to_do
     );
     let mut answer = page(
         problem.status(),
-        language,
-        heading,
+        locale,
+        text.heading,
         &main,
         Caching::Never,
         is_head,

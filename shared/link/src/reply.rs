@@ -1,11 +1,11 @@
 //! What leaves: the answer, and what goes with it.
 
 use crate::headers::{self, Caching, FILE_POLICY};
-use crate::language::Language;
 use crate::message::{AccessMessage, RequestMessage};
 use crate::problem::{Problem, problem_page};
 use crate::tally::{Allowance, Counted};
 use crate::token::Token;
+use dermalia_locale::Locale;
 
 /// A header: its name in lower case, and its value.
 pub type Header = (&'static str, String);
@@ -56,7 +56,7 @@ pub struct Reply {
     pub give_back: Option<Allowance>,
     /// What the message was granted from.
     pub(crate) granted: Option<Allowance>,
-    pub(crate) language: Language,
+    pub(crate) locale: Locale,
 }
 
 /// A message, by its queue.
@@ -90,13 +90,13 @@ impl Message {
 }
 
 impl Reply {
-    pub(crate) fn new(answer: Answer, language: Language) -> Self {
+    pub(crate) fn new(answer: Answer, locale: Locale) -> Self {
         Self {
             answer,
             message: None,
             give_back: None,
             granted: None,
-            language,
+            locale,
         }
     }
 
@@ -113,11 +113,11 @@ impl Reply {
     pub fn not_taken(self) -> Self {
         let problem = Problem::OriginFailed(RETRY_AFTER_SECS);
         Self {
-            answer: problem_page(problem, self.language, false),
+            answer: problem_page(problem, self.locale, false),
             message: None,
             give_back: self.granted,
             granted: None,
-            language: self.language,
+            locale: self.locale,
         }
     }
 }

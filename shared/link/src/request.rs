@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::code::Code;
-use crate::language::Language;
 use crate::message::{Action, Subject};
 use crate::visitor::{Browser, Device, Network, classes_of};
+use dermalia_locale::Locale;
 
 /// The longest body that is read. A host that meets a longer one reads one
 /// byte more than this and no further.
@@ -77,12 +77,11 @@ impl Request<'_> {
         self.method == "HEAD"
     }
 
-    pub(crate) fn language(&self) -> Language {
-        match self.query {
-            Some("lang=de") => Language::German,
-            Some("lang=en") => Language::English,
-            _ => Language::preferred(self.accept_language),
-        }
+    pub(crate) fn locale(&self) -> Locale {
+        let asked = self.query.and_then(|query| query.strip_prefix("lang="));
+        asked
+            .and_then(Locale::from_tag)
+            .unwrap_or_else(|| Locale::preferred(self.accept_language))
     }
 
     /// Whether the body is longer than any of ours.

@@ -63,7 +63,7 @@ pub fn route_again(
     memory: &mut Memory,
 ) -> Decision {
     decide(request, host, now_secs, memory).unwrap_or_else(|problem| {
-        Decision::Answer(problem_page(problem, request.language(), request.is_head()))
+        Decision::Answer(problem_page(problem, request.locale(), request.is_head()))
     })
 }
 
@@ -81,11 +81,11 @@ fn decide(
     if request.is_oversize() {
         return Err(Problem::BodyTooLarge);
     }
-    let (language, is_head) = (request.language(), request.is_head());
+    let (locale, is_head) = (request.locale(), request.is_head());
     let (token, target) = match route {
         Route::Health => return Ok(Decision::Answer(health(is_head))),
-        Route::Privacy => return Ok(Decision::Answer(pages::privacy(language, is_head))),
-        Route::Security => return Ok(Decision::Answer(pages::security(language, is_head))),
+        Route::Privacy => return Ok(Decision::Answer(pages::privacy(locale, is_head))),
+        Route::Security => return Ok(Decision::Answer(pages::security(locale, is_head))),
         Route::Report { token, target } => (token, target),
     };
     let verdict = verify_once(token, &host.keys, now_secs, memory);
@@ -105,7 +105,7 @@ fn decide(
     let actor = Actor {
         claims,
         token: Token::genuine(token),
-        language,
+        locale,
         is_head,
     };
     let act = |act| Ok(Decision::Fetch(Fetch::of_act(request, actor.clone(), act)));
@@ -118,7 +118,7 @@ fn decide(
         _ if claims.flags == Flags::CONFIRM_ERASURE && !is_live => Err(Problem::ConfirmedTooLate),
         _ if !is_live => Ok(Decision::Answer(expired_page(
             &actor.token,
-            language,
+            locale,
             is_head,
         ))),
         Target::File(asset) => Ok(Decision::Fetch(Fetch::of_asset(request, actor, &asset))),

@@ -9,8 +9,8 @@ mod desk;
 
 use dermalia_link::{
     AccessMessage, Action, Allowance, Answer, Body, Browser, Claims, Code, CodeHash, Count,
-    Counted, Decision, Device, Flags, Language, MAX_BODY_BYTES, Message, Next, Origin,
-    ReaderRequest, Reply, Request, RequestMessage, SESSION_COOKIE, Stored, Tally, UsageEvent,
+    Counted, Decision, Device, Flags, Locale, MAX_BODY_BYTES, Message, Next, Origin, ReaderRequest,
+    Reply, Request, RequestMessage, SESSION_COOKIE, Stored, Tally, UsageEvent,
 };
 use desk::{
     NOW, after, answer, assert_guarded, claims, decide, fetch, host, key, live, reply, report_id,
@@ -282,7 +282,7 @@ fn an_expired_link_asks_for_a_new_one_once_it_is_counted() {
         at_secs: NOW,
         report_id: report_id(),
         epoch: 5,
-        language: Language::English,
+        language: Locale::En,
     });
     assert_eq!(reply.message, Some(Message::Request(expected)));
     let lost = reply.not_taken();

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the finding")]
 
 use dermalia_link::{
-    AccessMessage, AccessRecord, Action, Browser, Device, Language, Network, ReaderRequest,
-    ReportId, RequestMessage, Subject, UsageEvent, classes_of,
+    AccessMessage, AccessRecord, Action, Browser, Device, Locale, Network, ReaderRequest, ReportId,
+    RequestMessage, Subject, UsageEvent, classes_of,
 };
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ fn request() -> ReaderRequest {
         at_secs: 1_780_000_000,
         report_id: report_id(),
         epoch: 3,
-        language: Language::German,
+        language: Locale::De,
     }
 }
 

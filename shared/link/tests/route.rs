@@ -8,7 +8,7 @@
 mod desk;
 
 use dermalia_link::{
-    ASSET_PREFIX, Body, ByteRange, Decision, InlineHashes, Language, Origin, Problem, RangeRequest,
+    ASSET_PREFIX, Body, ByteRange, Decision, InlineHashes, Locale, Origin, Problem, RangeRequest,
     Request, Stored, problem_page, route,
 };
 use desk::{
@@ -276,7 +276,7 @@ fn metadata_cannot_widen_the_policy() {
 
 #[test]
 fn our_own_pages_carry_the_hash_of_their_style() {
-    let answer = problem_page(Problem::NotFound, Language::German, false);
+    let answer = problem_page(Problem::NotFound, Locale::De, false);
     let Body::Text(html) = &answer.body else {
         panic!("no page")
     };
@@ -574,26 +574,6 @@ fn head_has_the_headers_of_get_and_no_body() {
     let head = after(&fetch(ask("HEAD", &target)), &Origin::Whole(stored()));
     assert_eq!((head.status, &head.headers), (full.status, &full.headers));
     assert_eq!(head.body, Body::Empty);
-}
-
-#[test]
-fn languages_are_ranked() {
-    for (header, language) in [
-        ("", Language::German),
-        ("fr", Language::German),
-        ("en", Language::English),
-        ("EN-us", Language::English),
-        ("de, en", Language::German),
-        ("en, de", Language::English),
-        ("de;q=0.5, en;q=0.51", Language::English),
-        ("en;q=0, de;q=0.001", Language::German),
-        ("en;q=0", Language::German),
-        ("fr, en;q=0.3", Language::English),
-        ("en;q=abc, de;q=0.1", Language::German),
-        ("eng", Language::German),
-    ] {
-        assert_eq!(Language::preferred(Some(header)), language, "{header}");
-    }
 }
 
 proptest! {

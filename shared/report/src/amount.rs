@@ -2,7 +2,7 @@
 
 use dermalia_findings::{Measure, MeasureName, Source};
 
-use crate::locale::Messages;
+use dermalia_locale::Messages;
 
 /// Joins a number to its unit, so that no line breaks between them.
 pub(crate) const NO_BREAK: char = '\u{a0}';
@@ -147,7 +147,7 @@ pub(crate) fn listing(messages: &Messages, items: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Locale;
+    use dermalia_locale::Locale;
 
     #[test]
     fn numbers_follow_the_language() {

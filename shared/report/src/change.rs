@@ -5,7 +5,7 @@ use dermalia_findings::scatter::Verdict;
 use dermalia_findings::{Comparison, Findings, MeasureName, Region, compared};
 use serde_json::{Value, json};
 
-use crate::Locale;
+use dermalia_locale::Locale;
 
 /// The measures that a comparison shows, where both scans carry them. Levels of colour depend
 /// on the exposure and are not among them.

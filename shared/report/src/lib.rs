@@ -13,7 +13,6 @@ mod data_copy;
 mod dicom;
 mod fhir;
 mod glb;
-mod locale;
 mod page;
 pub mod pictures;
 mod reason;
@@ -24,8 +23,8 @@ pub use artifact::{
     findings_json, read_findings, render_artifacts, render_report, render_report_printed,
 };
 pub use data_copy::data_copy;
+pub use dermalia_locale::Locale;
 pub use dicom::{DicomError, DicomInput, dicom};
 pub use fhir::{FhirInput, fhir_bundle};
 pub use glb::{ModelError, write_glb};
-pub use locale::Locale;
 pub use page::{Assets, Picture, PracticeView, ReportInput, STYLE, Sheet, render_html};

@@ -11,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Request as HttpRequest, Response, Stat
 use data_encoding::HEXLOWER;
 use dermalia_embedded::{DirectoryObjects, QueuePolicy, SqliteQueue, SqliteTallies};
 use dermalia_link::{
-    AccessMessage, Answer, Body, Count, Decision, Fetch, Host, KeySet, Language, MAX_BODY_BYTES,
+    AccessMessage, Answer, Body, Count, Decision, Fetch, Host, KeySet, Locale, MAX_BODY_BYTES,
     META_CODE, META_EPOCH, META_RENEWAL, META_SCRIPT_SHA256, META_STYLE_SHA256, META_UNTIL,
     META_USAGE, Message, Next, Origin, Problem, Reply, Request, SessionKey, Stored, problem_page,
     route,
@@ -96,10 +96,10 @@ impl LinkServer {
             user_agent: text(header::USER_AGENT),
             address: address.as_deref(),
         };
-        let language = Language::preferred(request.accept_language);
+        let locale = Locale::preferred(request.accept_language);
         let outcome = match route(&request, &self.host, self.now_secs()) {
             Decision::Answer(answer) => Outcome::of(answer),
-            Decision::Fetch(fetch) => self.from_origin(&fetch, language).await,
+            Decision::Fetch(fetch) => self.from_origin(&fetch, locale).await,
         };
         respond(outcome)
     }
@@ -108,7 +108,7 @@ impl LinkServer {
         u64::try_from(self.ports.clock.now_secs()).unwrap_or(0)
     }
 
-    async fn from_origin(self: &Arc<Self>, fetch: &Fetch, language: Language) -> Outcome {
+    async fn from_origin(self: &Arc<Self>, fetch: &Fetch, locale: Locale) -> Outcome {
         let found = match self.objects.open_content(&fetch.key).await {
             Ok(found) => found,
             Err(error) => {
@@ -144,7 +144,7 @@ impl LinkServer {
         });
         match read.await {
             Ok(Ok(content)) => Outcome { content, ..outcome },
-            _ => fault(language),
+            _ => fault(locale),
         }
     }
 
@@ -246,10 +246,10 @@ impl Outcome {
 /// When to come again after a fault of this machine.
 const FAULT_RETRY_SECS: u32 = 30;
 
-fn fault(language: Language) -> Outcome {
+fn fault(locale: Locale) -> Outcome {
     Outcome::of(problem_page(
         Problem::OriginFailed(FAULT_RETRY_SECS),
-        language,
+        locale,
         false,
     ))
 }

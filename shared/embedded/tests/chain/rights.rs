@@ -1,7 +1,7 @@
 //! The rights of patients: through the report's buttons, and with every call failing.
 
 use dermalia_embedded::fault::{Faults, Then, When};
-use dermalia_link::{Flags, Language, ReaderRequest, RequestMessage, verify};
+use dermalia_link::{Flags, Locale, ReaderRequest, RequestMessage, verify};
 use dermalia_record::audit::{Action, Actor};
 use dermalia_record::port::{AccessEntry, AccessKind};
 use dermalia_record::{Attempt, Clock, Personal, Phase, ScanRecord};
@@ -36,7 +36,7 @@ fn request(rig: &Rig, record: &ScanRecord) -> ReaderRequest {
         at_secs: u64::try_from(rig.clock.now_secs()).unwrap(),
         report_id: record.report_id.unwrap(),
         epoch: record.epoch.number(),
-        language: Language::German,
+        language: Locale::De,
     }
 }
 

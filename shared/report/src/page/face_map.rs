@@ -4,8 +4,8 @@ use dermalia_findings::Region;
 use maud::{Markup, html};
 
 use super::face_paths::{BROWS, EARS, EYES, HEAD, LIPS, MOUTH, NECK, OVAL, REGIONS, VIEW_BOX};
-use crate::locale::Messages;
 use crate::pictures::palette;
+use dermalia_locale::Messages;
 
 /// How many steps of the palette the drawing uses.
 const STEPS: usize = 7;

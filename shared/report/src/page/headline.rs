@@ -5,8 +5,8 @@ use dermalia_findings::{
 };
 
 use crate::amount;
-use crate::locale::{HydrationBand, Messages, ToneBand};
 use crate::reason;
+use dermalia_locale::{HydrationBand, Messages, ReasonKind, ToneBand};
 
 /// The headline of one parameter.
 pub(super) struct Headline<'a> {
@@ -203,7 +203,7 @@ fn gap(messages: &Messages, face: Option<&RegionFindings>, parameter: Parameter)
         .and_then(|r| reason::parts(r).next());
     match (english, parameter) {
         (Some(english), _) => localised(messages, english),
-        (None, Parameter::Hydration) => (messages.reason)(reason::ReasonKind::NoDeviceValue, &[]),
+        (None, Parameter::Hydration) => (messages.reason)(ReasonKind::NoDeviceValue, &[]),
         (None, _) => localised(messages, ""),
     }
 }

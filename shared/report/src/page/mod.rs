@@ -19,10 +19,10 @@ mod viewer;
 use dermalia_findings::{Findings, Parameter, Region};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::Locale;
 use crate::amount;
-use crate::locale::Messages;
 use crate::pictures::{View, logo_size, still_name};
+use dermalia_locale::Locale;
+use dermalia_locale::Messages;
 use headline::Headline;
 
 pub use sheet::Sheet;
@@ -212,7 +212,7 @@ pub fn render_html(input: &ReportInput<'_>) -> String {
         .collect();
     html! {
         (DOCTYPE)
-        html lang=(m.tag) dir=(m.dir) {
+        html lang=(input.locale.tag()) dir=(m.dir) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -263,11 +263,10 @@ fn header(context: &Context<'_>) -> Markup {
                 nav.languages aria-label=(m.languages) {
                     ul {
                         @for (locale, href) in translations {
-                            @let other = locale.messages();
                             li {
-                                a href=(href) lang=(other.tag) hreflang=(other.tag)
+                                a href=(href) lang=(locale.tag()) hreflang=(locale.tag())
                                     aria-current=[(*locale == context.input.locale).then_some("page")]
-                                    { (other.language) }
+                                    { (locale.messages().language) }
                             }
                         }
                     }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::headline::{leading, valued};
 use super::{Context, face_map, single_regions};
 use crate::amount;
-use crate::locale::Messages;
+use dermalia_locale::Messages;
 
 pub(super) fn section(context: &Context<'_>) -> Markup {
     let m = context.messages;

@@ -10,8 +10,8 @@ use super::parameters::spread;
 use super::{CONTACT, Context, ReportInput, closing, gaps};
 use crate::amount;
 use crate::change;
-use crate::locale::Messages;
 use crate::pictures::{View, logo_size, still_name};
+use dermalia_locale::Messages;
 
 /// Everything a printed report says, in one language, in the order it is read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -152,7 +152,7 @@ impl Sheet {
         ];
         privacy.push(format!("{} {}", closing::kept(&context), m.authority));
         Self {
-            language: m.tag,
+            language: input.locale.tag(),
             dir: m.dir,
             title: m.report_title,
             practice: context.practice().to_owned(),

@@ -1,6 +1,6 @@
 //! What patients, readers and practices ask for.
 
-use dermalia_link::{Language, ReaderRequest, RequestMessage};
+use dermalia_link::{Locale, ReaderRequest, RequestMessage};
 use dermalia_record::audit::Actor;
 use dermalia_record::port::{AccessEntry, AccessKind, Queue, RecordStore};
 use dermalia_record::{Personal, Phase};
@@ -113,7 +113,7 @@ impl World {
             at_secs: u64::try_from(self.now()).unwrap(),
             report_id,
             epoch: record.epoch.number(),
-            language: Language::German,
+            language: Locale::De,
         };
         let message = match self.random.below(4) {
             0 => RequestMessage::Erase(request),

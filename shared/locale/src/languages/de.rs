@@ -2,8 +2,10 @@
 
 use dermalia_findings::{MeasureName, Parameter, Region};
 
-use super::{Change, HydrationBand, MeasureText, Messages, ParameterText, ToneBand, ViewerText};
-use crate::reason::ReasonKind;
+use crate::{
+    Change, CodeForm, ConfirmMail, CopyTexts, Form, HydrationBand, Legal, MailTexts, MeasureText,
+    Messages, PageTexts, ParameterText, ProblemText, ReasonKind, ReportMail, ToneBand, ViewerText,
+};
 
 const MONTHS: [&str; 12] = [
     "Januar",
@@ -20,8 +22,7 @@ const MONTHS: [&str; 12] = [
     "Dezember",
 ];
 
-pub(super) const MESSAGES: Messages = Messages {
-    tag: "de",
+pub(crate) const MESSAGES: Messages = Messages {
     dir: "ltr",
     language: "Deutsch",
     decimal: ',',
@@ -264,6 +265,212 @@ pub(super) const MESSAGES: Messages = Messages {
     footer: "Erstellt mit Dermalia",
 
     data_copy_about: "Kopie Ihrer Messdaten. Jeder Messwert hat Namen, Wert und Einheit; ein Wert null heißt, dass er nicht gemessen werden konnte, und reason sagt (auf Englisch), warum. Längen und Flächen gelten auf der Hautoberfläche.",
+
+    mail: MailTexts {
+        report: ReportMail {
+            subject: "Ihr Bericht ist da",
+            greeting: |name| match name {
+                Some(name) => format!("Guten Tag {name},"),
+                None => "Guten Tag,".to_owned(),
+            },
+            lead: |practice| {
+                format!("{practice} hat Ihren Bericht für Sie bereitgestellt. Über diesen Link öffnen Sie ihn:")
+            },
+            button: "Bericht öffnen",
+            otherwise: "Oder kopieren Sie diese Adresse in Ihren Browser:",
+            validity: |days, until| {
+                format!("Der Link gilt {days} Tage, bis zum {until}. Er ist nur für Sie bestimmt: Wer ihn hat, kann den Bericht lesen.")
+            },
+            questions: "Fragen beantwortet Ihre Praxis.",
+            questions_by_reply: "Fragen beantwortet Ihre Praxis; eine Antwort auf diese E-Mail erreicht sie.",
+        },
+        confirm: ConfirmMail {
+            subject: "Löschung bestätigen",
+            lead: "Über Ihren Bericht wurde darum gebeten, ihn mit allen zugehörigen Daten zu löschen. Wenn Sie das möchten, bestätigen Sie es hier:",
+            button: "Löschung bestätigen",
+            note: "Der Link gilt zwei Tage. Nach der Bestätigung wird sofort gelöscht; das lässt sich nicht rückgängig machen. Wenn Sie nicht darum gebeten haben, brauchen Sie nichts zu tun: Ohne Bestätigung wird nichts gelöscht.",
+        },
+    },
+
+    pages: PageTexts {
+        privacy_title: "Datenschutz",
+        privacy: Legal::Written(PRIVACY),
+        security_title: "Sicherheit",
+        security: Legal::Written(SECURITY),
+        not_found: ProblemText {
+            heading: "Diese Seite gibt es nicht",
+            what_happened: "Unter dieser Adresse liegt nichts.",
+            what_to_do: "Vielleicht wurde der Link beim Kopieren gekürzt: Bitte öffnen Sie ihn direkt aus der E-Mail oder fragen Sie Ihre Praxis.",
+        },
+        method_not_allowed: ProblemText {
+            heading: "So lässt sich diese Seite nicht aufrufen",
+            what_happened: "Diese Adresse nimmt eine solche Anfrage nicht an.",
+            what_to_do: "Bitte öffnen Sie den Link in Ihrem Browser.",
+        },
+        unreadable: ProblemText {
+            heading: "Die Anfrage ist nicht lesbar",
+            what_happened: "Was gesendet wurde, hat nicht die Form, die hier erwartet wird.",
+            what_to_do: "Bitte gehen Sie zurück und versuchen Sie es noch einmal.",
+        },
+        foreign_page: ProblemText {
+            heading: "Diese Anfrage kam von einer fremden Seite",
+            what_happened: "Zu Ihrem Schutz werden Anfragen nur von den Seiten des Hautberichts angenommen.",
+            what_to_do: "Bitte öffnen Sie den Link aus der E-Mail in Ihrem Browser und versuchen Sie es dort noch einmal.",
+        },
+        locked_out: ProblemText {
+            heading: "Dieser Link ist gesperrt",
+            what_happened: "Der Code wurde fünfmal falsch eingegeben. Zu Ihrem Schutz öffnet dieser Link den Bericht nicht mehr.",
+            what_to_do: "Bitte wenden Sie sich an Ihre Praxis: Sie kann Ihnen einen neuen Link senden.",
+        },
+        asked_before: ProblemText {
+            heading: "Das haben Sie schon angefordert",
+            what_happened: "Ihre Anfrage liegt uns vor; es braucht keine weitere.",
+            what_to_do: "Bitte sehen Sie in Ihrem Postfach nach, auch im Ordner für Spam. Morgen können Sie es noch einmal versuchen.",
+        },
+        expired: ProblemText {
+            heading: "Dieser Link ist abgelaufen",
+            what_happened: "Zu Ihrem Schutz gilt der Link zu einem Hautbericht nur für begrenzte Zeit.",
+            what_to_do: "Solange der Bericht aufbewahrt wird, können Sie einen neuen Link anfordern, hier oder in Ihrer Praxis.",
+        },
+        confirmed_too_late: ProblemText {
+            heading: "Dieser Link ist abgelaufen",
+            what_happened: "Die Löschung wurde nicht rechtzeitig bestätigt; es wurde nichts gelöscht.",
+            what_to_do: "Bitte fordern Sie die Löschung noch einmal an, auf der Seite des Berichts oder in Ihrer Praxis.",
+        },
+        revoked: ProblemText {
+            heading: "Dieser Link gilt nicht mehr",
+            what_happened: "Der Link zu diesem Hautbericht wurde gesperrt oder durch einen neuen ersetzt.",
+            what_to_do: "Bitte verwenden Sie den neuesten Link, den Sie erhalten haben, oder wenden Sie sich an Ihre Praxis.",
+        },
+        removed: ProblemText {
+            heading: "Dieser Bericht ist gelöscht",
+            what_happened: "Der Hautbericht wurde auf Wunsch oder nach Ablauf der Aufbewahrungsfrist gelöscht.",
+            what_to_do: "Bei Fragen wenden Sie sich bitte an Ihre Praxis.",
+        },
+        body_too_large: ProblemText {
+            heading: "Die Anfrage ist zu groß",
+            what_happened: "Mit dieser Anfrage wurden mehr Daten gesendet, als hier angenommen werden.",
+            what_to_do: "Bitte öffnen Sie den Link in Ihrem Browser.",
+        },
+        target_too_long: ProblemText {
+            heading: "Die Adresse ist zu lang",
+            what_happened: "Eine so lange Adresse gibt es hier nicht.",
+            what_to_do: "Bitte öffnen Sie den Link direkt aus der E-Mail.",
+        },
+        range_outside: ProblemText {
+            heading: "Diesen Teil gibt es nicht",
+            what_happened: "Der angeforderte Abschnitt liegt außerhalb der Datei.",
+            what_to_do: "Bitte laden Sie die Datei neu.",
+        },
+        too_many_requests: ProblemText {
+            heading: "Bitte einen Moment Geduld",
+            what_happened: "Diese Adresse wurde in kurzer Zeit sehr oft aufgerufen.",
+            what_to_do: "Bitte versuchen Sie es in einer Minute noch einmal.",
+        },
+        origin_failed: ProblemText {
+            heading: "Der Bericht ist gerade nicht erreichbar",
+            what_happened: "Der Link ist gültig, aber der Bericht kann im Augenblick nicht geladen werden.",
+            what_to_do: "Bitte versuchen Sie es in einer Minute noch einmal.",
+        },
+        being_renewed: ProblemText {
+            heading: "Der Bericht wird gerade erneuert",
+            what_happened: "Der Link ist gültig. Der Bericht wird im Augenblick neu erstellt; meist dauert das nur wenige Sekunden.",
+            what_to_do: "Diese Seite lädt sich von selbst neu.",
+        },
+        renew: Form {
+            title: "Neuen Link anfordern",
+            paragraphs: &[
+                "Der neue Link geht per E-Mail an die Adresse, die in Ihrer Praxis hinterlegt ist. Eine andere Adresse ist hier nicht möglich.",
+            ],
+            button: "Neuen Link senden",
+            done_title: "Ihr neuer Link ist unterwegs",
+            done: &[
+                "Wenn in Ihrer Praxis eine E-Mail-Adresse hinterlegt ist, geht der neue Link in den nächsten Minuten dorthin.",
+                "Sehen Sie bitte auch im Ordner für Spam nach. Kommt nichts an, wenden Sie sich an Ihre Praxis.",
+            ],
+        },
+        erase: Form {
+            title: "Hautbericht löschen",
+            paragraphs: &[
+                "Sie können verlangen, dass der Bericht und der Scan, aus dem er entstanden ist, gelöscht werden (Art.&nbsp;17 DSGVO).",
+                "Damit das niemand anderes für Sie tut, senden wir eine E-Mail an die Adresse, die in Ihrer Praxis hinterlegt ist. Erst wenn Sie den Link darin öffnen und bestätigen, wird gelöscht.",
+                "Ist dort keine Adresse hinterlegt, wenden Sie sich bitte an Ihre Praxis.",
+            ],
+            button: "Löschung anfordern",
+            done_title: "Bitte bestätigen Sie die Löschung",
+            done: &[
+                "Wenn in Ihrer Praxis eine E-Mail-Adresse hinterlegt ist, geht in den nächsten Minuten eine E-Mail dorthin.",
+                "Öffnen Sie den Link darin und bestätigen Sie die Löschung. Bis dahin bleibt der Bericht, wie er ist.",
+            ],
+        },
+        confirm: Form {
+            title: "Löschung bestätigen",
+            paragraphs: &[
+                "Der Hautbericht und der Scan, aus dem er entstanden ist, werden endgültig gelöscht. Das lässt sich nicht rückgängig machen.",
+                "Möchten Sie ihn behalten, laden Sie ihn vorher herunter oder schließen Sie diese Seite: Dann geschieht nichts.",
+            ],
+            button: "Endgültig löschen",
+            done_title: "Der Bericht wird gelöscht",
+            done: &[
+                "Ihre Bestätigung ist eingegangen, die Löschung beginnt sofort. Danach öffnet kein Link mehr den Bericht.",
+            ],
+        },
+        object: Form {
+            title: "Der Aufzeichnung der Nutzung widersprechen",
+            paragraphs: &[
+                "Um die Seite zu verbessern, halten wir fest, welche Teile des Berichts geöffnet werden, ohne Ihren Namen und ohne Ihre Adresse.",
+                "Sie können dem widersprechen (Art.&nbsp;21 DSGVO). Der Bericht bleibt, wie er ist.",
+            ],
+            button: "Widersprechen",
+            done_title: "Ihr Widerspruch ist eingegangen",
+            done: &[
+                "In wenigen Minuten wird nicht mehr festgehalten, welche Teile dieses Berichts geöffnet werden.",
+            ],
+        },
+        back: "Zurück zum Bericht",
+        code: CodeForm {
+            title: "Bitte geben Sie Ihren Code ein",
+            intro: "Dieser Bericht ist zusätzlich durch einen Code geschützt. Sie haben ihn in Ihrer Praxis erhalten.",
+            label: "Code",
+            hint: "Sechs Ziffern",
+            send: "Bericht öffnen",
+            no_code: "Bitte geben Sie sechs Ziffern ein.",
+            wrong: |left| match left {
+                1 => "Der Code stimmt nicht. Ein Versuch ist noch möglich.".to_owned(),
+                left => format!("Der Code stimmt nicht. Es sind noch {left} Versuche möglich."),
+            },
+        },
+    },
+
+    copies: CopyTexts {
+        access_title: "Ihre Daten",
+        portability_title: "Daten zum Mitnehmen",
+        about: |scan, practice, captured, until| {
+            format!("Aufnahme {scan} der Praxis {practice} vom {captured}, gespeichert bis zum {until}.")
+        },
+        files_title: "Dateien",
+        file_column: "Datei",
+        bytes_column: "Bytes",
+        what_column: "Was sie enthält",
+        record: "was über die Aufnahme gespeichert ist, mit Name und E-Mail-Adresse",
+        accesses: "wann der Bericht geöffnet und benutzt wurde, aus welchem Netz und mit welchem Browser",
+        recipients: "wer Daten der Aufnahme erhält",
+        audit: "was bisher verlangt und getan wurde",
+        raw_file: "eine Datei der rohen Aufnahme, wie der Scanner sie gesendet hat oder wie sie aufbewahrt wird",
+        findings: "auf der Aufnahme gemessen",
+        report: "der Bericht, wie der Link ihn zeigt",
+        for_other_systems: "dasselbe für andere Systeme",
+        recipients_title: "Empfänger",
+        recipient_list: [
+            ("Die Praxis", "macht die Aufnahme und ist verantwortlich"),
+            ("Mosaic Medical UG (Dermalia), Hamburg", "vermisst die Aufnahme und schreibt den Bericht für die Praxis"),
+            ("Amazon Web Services, Frankfurt (eu-central-1)", "Speicherung und Berechnung"),
+            ("Cloudflare", "Auslieferung des Berichts; speichert nichts davon"),
+            ("Resend", "Zustellung der E-Mail mit dem Link, falls eine Adresse angegeben wurde"),
+        ],
+        rights_title: "Ihre Rechte",
+        rights: "Auskunft, Berichtigung, Löschung, Einschränkung, Datenübertragbarkeit und Widerspruch (Art. 15 bis 21 DSGVO): Wenden Sie sich an Ihre Praxis oder an kontakt@dermalia.de. Beschwerden nimmt Ihre Datenschutzaufsicht entgegen, zum Beispiel der Hamburgische Beauftragte für Datenschutz und Informationsfreiheit.",
+    },
 };
 
 const fn parameter(parameter: Parameter) -> ParameterText {
@@ -409,3 +616,34 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
         ReasonKind::Other => "Die Aufnahme gibt dies nicht oder nur eingeschränkt her; die genaue technische Angabe steht in der Kopie Ihrer Messdaten.".to_owned(),
     }
 }
+
+const PRIVACY: &str = r#"<h1>Datenschutz</h1>
+<p>Wie wir mit den Daten umgehen, aus denen Ihr Hautbericht entsteht.</p>
+<h2>Verantwortlich</h2>
+<p>Mosaic Medical UG (haftungsbeschränkt)<br>Stubbenhof 16, 21147 Hamburg<br><a href="mailto:kontakt@dermalia.de">kontakt@dermalia.de</a></p>
+<h2>Welche Daten wir verarbeiten</h2>
+<p>Nur, was technisch nötig ist:</p>
+<ul>
+<li>die Kennung des Scans und der Praxis,</li>
+<li>das 3D-Modell und die Aufnahmen der Hautoberfläche,</li>
+<li>die daraus gemessenen Werte (Falten, Poren, Pigmentierung, Rötung, Feuchtigkeit),</li>
+<li>Vorname und E-Mail-Adresse, wenn Sie diese für die Zustellung angegeben haben.</li>
+</ul>
+<p>Nicht verarbeitet werden Geburtsdatum, Anschrift, Versicherungsnummer, Diagnosen, frühere Behandlungen und andere Inhalte der Patientenakte.</p>
+<h2>Wenn Sie den Bericht öffnen</h2>
+<p>Verarbeitet werden höchstens der Zeitpunkt, eine gekürzte IP-Adresse, die Art des Browsers und des Geräts und die Nutzung der Seite. Die Seite lädt nichts von Dritten, setzt keine Werbe-Cookies und enthält keine Werbenetze.</p>
+<h2>Rechtsgrundlage</h2>
+<p>Art.&nbsp;6 Abs.&nbsp;1 Buchst.&nbsp;b und Art.&nbsp;9 Abs.&nbsp;2 Buchst.&nbsp;h DSGVO. Wir arbeiten im Auftrag Ihrer Praxis. Die Liste unserer Auftragsverarbeiter erhalten Sie auf Anfrage an <a href="mailto:kontakt@dermalia.de">kontakt@dermalia.de</a>.</p>
+<h2>Wie lange</h2>
+<p>So lange, wie es mit der Praxis vereinbart ist, ohne andere Vereinbarung 24&nbsp;Monate ab dem Tag des Scans. Danach werden die Daten selbsttätig gelöscht. Der Link zum Bericht läuft schon früher ab.</p>
+<h2>Ihre Rechte</h2>
+<p>Sie haben jederzeit das Recht auf Auskunft (Art.&nbsp;15), Berichtigung (Art.&nbsp;16), Löschung (Art.&nbsp;17), Einschränkung (Art.&nbsp;18), Datenübertragbarkeit (Art.&nbsp;20) und Widerspruch (Art.&nbsp;21 DSGVO) und können sich bei der zuständigen Aufsichtsbehörde beschweren. Schreiben Sie dafür an <a href="mailto:kontakt@dermalia.de">kontakt@dermalia.de</a>.</p>"#;
+
+const SECURITY: &str = r#"<h1>Sicherheit</h1>
+<p>Wie Ihr Bericht geschützt ist.</p>
+<h2>Der Link</h2>
+<p>Jeder Link ist elektronisch unterschrieben, gilt für genau einen Bericht und läuft ab. Er lässt sich nicht erraten und nicht verändern. Ihre Praxis kann ihn jederzeit sperren; die Sperre wirkt sofort. Wer den Link kennt, kann den Bericht lesen: Geben Sie ihn nur an Menschen weiter, denen Sie den Bericht zeigen möchten.</p>
+<h2>Übertragung und Speicherung</h2>
+<p>Der Bericht wird nur verschlüsselt übertragen. Ihr Browser wird angewiesen, ihn nicht zwischenzuspeichern, und Suchmaschinen, ihn nicht aufzunehmen. Die Seite lädt nichts von Dritten.</p>
+<h2>Eine Schwachstelle melden</h2>
+<p>Bitte schreiben Sie an <a href="mailto:kontakt@dermalia.de">kontakt@dermalia.de</a>.</p>"#;

@@ -1,58 +1,35 @@
 //! Which of our languages a reader prefers.
 
-use serde::{Deserialize, Serialize};
-
-/// A language in which the edge's own pages exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Language {
-    /// German, the default.
-    #[serde(rename = "de")]
-    German,
-    /// English.
-    #[serde(rename = "en")]
-    English,
-}
+use crate::Locale;
 
 /// No browser sends more; the rest of a longer list is not read.
 const MAX_RANGES: usize = 32;
 
-impl Language {
+impl Locale {
     /// The language of ours that an `Accept-Language` header ranks highest
-    /// (RFC 9110, section 12.5.4); German where it names neither, or both
-    /// alike and German first.
+    /// (RFC 9110, section 12.5.4), the first named where several rank alike; the product's
+    /// first one where it names none of them.
     #[must_use]
     pub fn preferred(accept_language: Option<&str>) -> Self {
-        let mut best = (0, Self::German);
+        let mut best = (0, Self::ALL[0]);
         for range in accept_language
             .unwrap_or_default()
             .split(',')
             .take(MAX_RANGES)
         {
             let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let tag = tag.trim();
-            let primary = tag.split('-').next().unwrap_or_default();
-            let language = if primary.eq_ignore_ascii_case("de") || tag == "*" {
-                Self::German
-            } else if primary.eq_ignore_ascii_case("en") {
-                Self::English
-            } else {
-                continue;
+            let locale = match tag.trim() {
+                "*" => Some(Self::ALL[0]),
+                tag => Self::from_tag(tag),
             };
             let weight = weight_in_thousandths(parameters);
-            if weight > best.0 {
-                best = (weight, language);
+            if let Some(locale) = locale
+                && weight > best.0
+            {
+                best = (weight, locale);
             }
         }
         best.1
-    }
-
-    /// The tag for `lang` and `Content-Language`.
-    #[must_use]
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::German => "de",
-            Self::English => "en",
-        }
     }
 }
 
@@ -71,5 +48,33 @@ fn weight_in_thousandths(parameters: &str) -> u32 {
         "1" if digits_only => 1000,
         "0" if digits_only && fraction.len() <= 3 => format!("{fraction:0<3}").parse().unwrap_or(0),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_are_ranked() {
+        for (header, locale) in [
+            ("", Locale::De),
+            ("fr", Locale::De),
+            ("en", Locale::En),
+            ("EN-us", Locale::En),
+            ("de, en", Locale::De),
+            ("en, de", Locale::En),
+            ("*, en", Locale::De),
+            ("en;q=0.5, *", Locale::De),
+            ("de;q=0.5, en;q=0.51", Locale::En),
+            ("en;q=0, de;q=0.001", Locale::De),
+            ("en;q=0", Locale::De),
+            ("fr, en;q=0.3", Locale::En),
+            ("en;q=abc, de;q=0.1", Locale::De),
+            ("eng", Locale::De),
+        ] {
+            assert_eq!(Locale::preferred(Some(header)), locale, "{header}");
+        }
+        assert_eq!(Locale::preferred(None), Locale::De);
     }
 }

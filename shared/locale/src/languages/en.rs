@@ -2,8 +2,10 @@
 
 use dermalia_findings::{MeasureName, Parameter, Region};
 
-use super::{Change, HydrationBand, MeasureText, Messages, ParameterText, ToneBand, ViewerText};
-use crate::reason::ReasonKind;
+use crate::{
+    Change, CodeForm, ConfirmMail, CopyTexts, Form, HydrationBand, Legal, MailTexts, MeasureText,
+    Messages, PageTexts, ParameterText, ProblemText, ReasonKind, ReportMail, ToneBand, ViewerText,
+};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -20,8 +22,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-pub(super) const MESSAGES: Messages = Messages {
-    tag: "en",
+pub(crate) const MESSAGES: Messages = Messages {
     dir: "ltr",
     language: "English",
     decimal: '.',
@@ -262,6 +263,210 @@ pub(super) const MESSAGES: Messages = Messages {
     footer: "Made with Dermalia",
 
     data_copy_about: "Copy of your measured data. Each measure has a name, a value and a unit; a value of null means that it could not be measured, and reason says why. Lengths and areas are on the surface of the skin.",
+
+    mail: MailTexts {
+        report: ReportMail {
+            subject: "Your report is ready",
+            greeting: |name| match name {
+                Some(name) => format!("Hello {name},"),
+                None => "Hello,".to_owned(),
+            },
+            lead: |practice| format!("{practice} has prepared your report. This link opens it:"),
+            button: "Open the report",
+            otherwise: "Or copy this address into your browser:",
+            validity: |days, until| {
+                format!("The link works for {days} days, until {until}. It is meant for you alone: whoever has it can read the report.")
+            },
+            questions: "Your practice answers questions.",
+            questions_by_reply: "Your practice answers questions; a reply to this e-mail reaches it.",
+        },
+        confirm: ConfirmMail {
+            subject: "Confirm the erasure",
+            lead: "Somebody with the link to your report has asked to erase it with all data that belong to it. If you want that, confirm it here:",
+            button: "Confirm the erasure",
+            note: "The link works for two days. Once confirmed, the erasure is done at once and cannot be undone. If you have not asked for it, you need not do anything: without confirmation nothing is erased.",
+        },
+    },
+
+    pages: PageTexts {
+        privacy_title: "Privacy",
+        privacy: Legal::Written(PRIVACY),
+        security_title: "Security",
+        security: Legal::Written(SECURITY),
+        not_found: ProblemText {
+            heading: "This page does not exist",
+            what_happened: "There is nothing at this address.",
+            what_to_do: "Perhaps the link was cut short when it was copied: please open it directly from the email, or ask your practice.",
+        },
+        method_not_allowed: ProblemText {
+            heading: "This page cannot be called in this way",
+            what_happened: "This address does not take such a request.",
+            what_to_do: "Please open the link in your browser.",
+        },
+        unreadable: ProblemText {
+            heading: "The request cannot be read",
+            what_happened: "What was sent does not have the form that is expected here.",
+            what_to_do: "Please go back and try again.",
+        },
+        foreign_page: ProblemText {
+            heading: "This request came from another site",
+            what_happened: "For your protection, requests are taken from the pages of the skin report only.",
+            what_to_do: "Please open the link from the email in your browser and try again there.",
+        },
+        locked_out: ProblemText {
+            heading: "This link is locked",
+            what_happened: "The code was entered wrongly five times. For your protection, this link no longer opens the report.",
+            what_to_do: "Please contact your practice: it can send you a new link.",
+        },
+        asked_before: ProblemText {
+            heading: "You have asked for this already",
+            what_happened: "We have your request; no other is needed.",
+            what_to_do: "Please look into your mailbox, and into the spam folder too. You can try again tomorrow.",
+        },
+        expired: ProblemText {
+            heading: "This link has expired",
+            what_happened: "For your protection, the link to a skin report is valid for a limited time only.",
+            what_to_do: "For as long as the report is kept, you can ask for a new link, here or at your practice.",
+        },
+        confirmed_too_late: ProblemText {
+            heading: "This link has expired",
+            what_happened: "The deletion was not confirmed in time; nothing was deleted.",
+            what_to_do: "Please ask for the deletion again, on the page of the report or at your practice.",
+        },
+        revoked: ProblemText {
+            heading: "This link is no longer valid",
+            what_happened: "The link to this skin report was revoked or replaced by a new one.",
+            what_to_do: "Please use the latest link that you received, or contact your practice.",
+        },
+        removed: ProblemText {
+            heading: "This report has been deleted",
+            what_happened: "The skin report was deleted on request or at the end of its retention period.",
+            what_to_do: "If you have questions, please contact your practice.",
+        },
+        body_too_large: ProblemText {
+            heading: "The request is too large",
+            what_happened: "More data was sent with this request than is accepted here.",
+            what_to_do: "Please open the link in your browser.",
+        },
+        target_too_long: ProblemText {
+            heading: "The address is too long",
+            what_happened: "There is no address of this length here.",
+            what_to_do: "Please open the link directly from the email.",
+        },
+        range_outside: ProblemText {
+            heading: "There is no such part",
+            what_happened: "The requested section lies outside the file.",
+            what_to_do: "Please load the file again.",
+        },
+        too_many_requests: ProblemText {
+            heading: "One moment, please",
+            what_happened: "This address was called very often within a short time.",
+            what_to_do: "Please try again in a minute.",
+        },
+        origin_failed: ProblemText {
+            heading: "The report cannot be reached at the moment",
+            what_happened: "The link is valid, but the report cannot be loaded right now.",
+            what_to_do: "Please try again in a minute.",
+        },
+        being_renewed: ProblemText {
+            heading: "The report is being renewed",
+            what_happened: "The link is valid. The report is being made anew at the moment, which usually takes a few seconds.",
+            what_to_do: "This page reloads by itself.",
+        },
+        renew: Form {
+            title: "Ask for a new link",
+            paragraphs: &[
+                "The new link is sent by email to the address that your practice has on file. No other address is possible here.",
+            ],
+            button: "Send a new link",
+            done_title: "Your new link is on its way",
+            done: &[
+                "If your practice has an email address on file, the new link will reach it in the next few minutes.",
+                "Please look into the spam folder too. If nothing arrives, contact your practice.",
+            ],
+        },
+        erase: Form {
+            title: "Delete the skin report",
+            paragraphs: &[
+                "You can demand that the report, and the scan from which it was made, be deleted (Art.&nbsp;17 GDPR).",
+                "So that nobody else can do this for you, we send an email to the address that your practice has on file. Only when you open the link in it and confirm will anything be deleted.",
+                "If there is no address on file, please contact your practice.",
+            ],
+            button: "Ask for deletion",
+            done_title: "Please confirm the deletion",
+            done: &[
+                "If your practice has an email address on file, an email will reach it in the next few minutes.",
+                "Open the link in it and confirm the deletion. Until then the report stays as it is.",
+            ],
+        },
+        confirm: Form {
+            title: "Confirm the deletion",
+            paragraphs: &[
+                "The skin report, and the scan from which it was made, will be deleted for good. This cannot be undone.",
+                "If you want to keep it, download it first, or close this page: then nothing happens.",
+            ],
+            button: "Delete for good",
+            done_title: "The report is being deleted",
+            done: &[
+                "We have your confirmation, and the deletion begins at once. After it, no link opens the report any more.",
+            ],
+        },
+        object: Form {
+            title: "Object to the recording of usage",
+            paragraphs: &[
+                "To improve the page, we record which parts of the report are opened, without your name and without your address.",
+                "You can object to this (Art.&nbsp;21 GDPR). The report stays as it is.",
+            ],
+            button: "Object",
+            done_title: "We have your objection",
+            done: &[
+                "In a few minutes it will no longer be recorded which parts of this report are opened.",
+            ],
+        },
+        back: "Back to the report",
+        code: CodeForm {
+            title: "Please enter your code",
+            intro: "This report is protected by a code as well. You received it at your practice.",
+            label: "Code",
+            hint: "Six digits",
+            send: "Open the report",
+            no_code: "Please enter six digits.",
+            wrong: |left| match left {
+                1 => "The code is not right. One try is left.".to_owned(),
+                left => format!("The code is not right. {left} tries are left."),
+            },
+        },
+    },
+
+    copies: CopyTexts {
+        access_title: "Your data",
+        portability_title: "Data to take with you",
+        about: |scan, practice, captured, until| {
+            format!("Scan {scan} of the practice {practice}, made on {captured}, kept until {until}.")
+        },
+        files_title: "Files",
+        file_column: "File",
+        bytes_column: "Bytes",
+        what_column: "What it is",
+        record: "what is stored about the scan, with name and e-mail address",
+        accesses: "when the report was opened and used, from which network and browser",
+        recipients: "who receives data of the scan",
+        audit: "what was asked for and done so far",
+        raw_file: "a file of the raw scan, as the scanner sent it or as it is kept",
+        findings: "measured on the scan",
+        report: "the report, as the link shows it",
+        for_other_systems: "the same for other systems",
+        recipients_title: "Recipients",
+        recipient_list: [
+            ("The practice", "makes the scan and is the controller"),
+            ("Mosaic Medical UG (Dermalia), Hamburg", "measures the scan and writes the report for the practice"),
+            ("Amazon Web Services, Frankfurt (eu-central-1)", "storage and computation"),
+            ("Cloudflare", "delivery of the report; stores nothing of it"),
+            ("Resend", "delivery of the e-mail with the link, if an address was given"),
+        ],
+        rights_title: "Your rights",
+        rights: "Access, rectification, erasure, restriction, portability and objection (Art. 15 to 21 GDPR): ask your practice, or kontakt@dermalia.de. Complaints: your data protection authority, for example the Hamburg Commissioner.",
+    },
 };
 
 const fn parameter(parameter: Parameter) -> ParameterText {
@@ -407,3 +612,34 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
         ReasonKind::Other => "The scan does not carry this, or not fully; the exact technical statement is in the copy of your data.".to_owned(),
     }
 }
+
+const PRIVACY: &str = r#"<h1>Privacy</h1>
+<p>How we handle the data that your skin report is made of.</p>
+<h2>Controller</h2>
+<p>Mosaic Medical UG (haftungsbeschränkt)<br>Stubbenhof 16, 21147 Hamburg, Germany<br><a href="mailto:kontakt@dermalia.de">kontakt@dermalia.de</a></p>
+<h2>Which data we process</h2>
+<p>Only what is technically needed:</p>
+<ul>
+<li>the identifiers of the scan and of the practice,</li>
+<li>the 3D model and the images of the skin surface,</li>
+<li>the values measured from them (wrinkles, pores, pigmentation, redness, hydration),</li>
+<li>first name and email address, if you gave them for delivery.</li>
+</ul>
+<p>We do not process date of birth, address, insurance number, diagnoses, prior treatments or other content of the medical record.</p>
+<h2>When you open the report</h2>
+<p>At most the time, a shortened IP address, the type of browser and device, and the use of the page are processed. The page loads nothing from third parties, sets no advertising cookies and contains no ad networks.</p>
+<h2>Legal basis</h2>
+<p>Art.&nbsp;6 (1) (b) and Art.&nbsp;9 (2) (h) GDPR. We work on behalf of your practice. The list of our processors is available on request from <a href="mailto:kontakt@dermalia.de">kontakt@dermalia.de</a>.</p>
+<h2>How long</h2>
+<p>As long as agreed with the practice; unless agreed otherwise, 24&nbsp;months from the day of the scan. The data are then deleted automatically. The link to the report expires earlier.</p>
+<h2>Your rights</h2>
+<p>You have the right at any time to information (Art.&nbsp;15), rectification (Art.&nbsp;16), deletion (Art.&nbsp;17), restriction (Art.&nbsp;18), data portability (Art.&nbsp;20) and objection (Art.&nbsp;21 GDPR), and you can lodge a complaint with the supervisory authority. Please write to <a href="mailto:kontakt@dermalia.de">kontakt@dermalia.de</a>.</p>"#;
+
+const SECURITY: &str = r#"<h1>Security</h1>
+<p>How your report is protected.</p>
+<h2>The link</h2>
+<p>Each link is electronically signed, opens exactly one report and expires. It cannot be guessed or altered. Your practice can revoke it at any time, with immediate effect. Anyone who knows the link can read the report: pass it on only to people to whom you want to show it.</p>
+<h2>Transport and storage</h2>
+<p>The report is only sent encrypted. Your browser is told not to keep a copy, and search engines not to list it. The page loads nothing from third parties.</p>
+<h2>Reporting a vulnerability</h2>
+<p>Please write to <a href="mailto:kontakt@dermalia.de">kontakt@dermalia.de</a>.</p>"#;
