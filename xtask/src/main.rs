@@ -6,6 +6,7 @@ mod cache;
 mod command;
 mod edge;
 mod interop;
+mod language;
 mod models;
 mod npm;
 mod parts;

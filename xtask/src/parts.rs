@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{aws, browser, cache, command, edge, interop, references, wasm};
+use crate::{aws, browser, cache, command, edge, interop, language, references, wasm};
 
 struct Part {
     name: &'static str,
@@ -38,6 +38,11 @@ const PARTS: &[Part] = &[
         name: "test",
         about: "unit, property, golden and end-to-end tests",
         run: test,
+    },
+    Part {
+        name: "language",
+        about: "a third language from one file, on every surface",
+        run: language::test,
     },
     Part {
         name: "references",

@@ -1,5 +1,7 @@
 //! What a reader does to a report, beyond reading it.
 
+use dermalia_locale::Locale;
+
 use crate::claims::Claims;
 use crate::code::{Code, CodeHash};
 use crate::forms::{Complaint, Wish, code_page, wish_page, wish_taken};
@@ -10,7 +12,6 @@ use crate::reply::{Answer, Count, Message, Next, RETRY_AFTER_SECS, Reply};
 use crate::request::Event;
 use crate::tally::{Allowance, Counted};
 use crate::token::Token;
-use dermalia_locale::Locale;
 
 /// What is done, once the report is known to exist and its links to be of the
 /// link's epoch.

@@ -1,12 +1,13 @@
 //! Pages on which a reader asks for something: plain forms that work without
 //! a script, and what they are told afterwards.
 
+use dermalia_locale::{CodeForm, Form, Locale};
+
 use crate::headers::Caching;
 use crate::pages::page;
 use crate::problem::{Problem, problem_page_with};
 use crate::reply::Answer;
 use crate::token::Token;
-use dermalia_locale::{CodeForm, Form, Locale};
 
 /// What a reader can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

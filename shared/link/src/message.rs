@@ -9,12 +9,12 @@
 //! - [`RequestMessage`]: what a reader asked for. The edge answers the reader
 //!   only after the queue has taken it.
 
+use dermalia_locale::Locale;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::claims::ReportId;
 use crate::visitor::{Browser, Device, Network};
-use dermalia_locale::Locale;
 
 /// A message of the queue of accesses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

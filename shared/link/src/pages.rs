@@ -1,8 +1,9 @@
 //! The edge's own pages: their common shape, and the public ones.
 
+use dermalia_locale::{Legal, Locale, PageTexts};
+
 use crate::headers::{self, Caching, InlineHashes};
 use crate::reply::Answer;
-use dermalia_locale::{Legal, Locale, PageTexts};
 
 const STYLE: &str = include_str!("../pages/style.css");
 

@@ -1,9 +1,10 @@
 //! What a reader sees who gets no report.
 
+use dermalia_locale::{Locale, ProblemText};
+
 use crate::headers::Caching;
 use crate::pages::page;
 use crate::reply::Answer;
-use dermalia_locale::{Locale, ProblemText};
 
 /// Why a request gets a page of ours in place of what it asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

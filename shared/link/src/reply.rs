@@ -1,11 +1,12 @@
 //! What leaves: the answer, and what goes with it.
 
+use dermalia_locale::Locale;
+
 use crate::headers::{self, Caching, FILE_POLICY};
 use crate::message::{AccessMessage, RequestMessage};
 use crate::problem::{Problem, problem_page};
 use crate::tally::{Allowance, Counted};
 use crate::token::Token;
-use dermalia_locale::Locale;
 
 /// A header: its name in lower case, and its value.
 pub type Header = (&'static str, String);

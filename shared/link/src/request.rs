@@ -1,11 +1,11 @@
 //! What of a request decides its answer, and what a body may say.
 
+use dermalia_locale::Locale;
 use serde::Deserialize;
 
 use crate::code::Code;
 use crate::message::{Action, Subject};
 use crate::visitor::{Browser, Device, Network, classes_of};
-use dermalia_locale::Locale;
 
 /// The longest body that is read. A host that meets a longer one reads one
 /// byte more than this and no further.

@@ -1,7 +1,6 @@
 //! Numbers, units and dates as a language writes them.
 
 use dermalia_findings::{Measure, MeasureName, Source};
-
 use dermalia_locale::Messages;
 
 /// Joins a number to its unit, so that no line breaks between them.

@@ -3,9 +3,8 @@
 
 use dermalia_findings::scatter::Verdict;
 use dermalia_findings::{Comparison, Findings, MeasureName, Region, compared};
-use serde_json::{Value, json};
-
 use dermalia_locale::Locale;
+use serde_json::{Value, json};
 
 /// The measures that a comparison shows, where both scans carry them. Levels of colour depend
 /// on the exposure and are not among them.

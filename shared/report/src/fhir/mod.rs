@@ -12,12 +12,12 @@
 mod resources;
 
 use dermalia_findings::{Confidence, Findings, Measure, MeasureName, Parameter, Region, Source};
+use dermalia_locale::Messages;
 use sha2::{Digest, Sha256};
 
 use crate::page::{Picture, PracticeView};
 use crate::pictures::View;
 use crate::{Locale, change, reason};
-use dermalia_locale::Messages;
 use resources::{
     Annotation, Attachment, BodyStructure, Bundle, Coding, Concept, Device, DeviceName,
     DiagnosticReport, DocumentContent, DocumentReference, Entry, Extension, ExtensionValue,

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::sheet::each_once;
 use super::{CONTACT, Context, single_regions};
+use dermalia_locale::Messages;
+
 use crate::amount;
 use crate::change;
-use dermalia_locale::Messages;
 
 /// A value in the measure's unit, as number and unit.
 fn told(m: &Messages, compared: &Comparison<'_>, value: f64) -> (String, String) {

@@ -1,11 +1,11 @@
 //! The face as a drawing with thirteen regions.
 
 use dermalia_findings::Region;
+use dermalia_locale::Messages;
 use maud::{Markup, html};
 
 use super::face_paths::{BROWS, EARS, EYES, HEAD, LIPS, MOUTH, NECK, OVAL, REGIONS, VIEW_BOX};
 use crate::pictures::palette;
-use dermalia_locale::Messages;
 
 /// How many steps of the palette the drawing uses.
 const STEPS: usize = 7;

@@ -3,10 +3,10 @@
 use dermalia_findings::{
     Confidence, Findings, Measure, MeasureName, Parameter, Region, RegionFindings, Source,
 };
+use dermalia_locale::{HydrationBand, Messages, ReasonKind, ToneBand};
 
 use crate::amount;
 use crate::reason;
-use dermalia_locale::{HydrationBand, Messages, ReasonKind, ToneBand};
 
 /// The headline of one parameter.
 pub(super) struct Headline<'a> {

@@ -17,12 +17,11 @@ mod usage;
 mod viewer;
 
 use dermalia_findings::{Findings, Parameter, Region};
+use dermalia_locale::{Locale, Messages};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::amount;
 use crate::pictures::{View, logo_size, still_name};
-use dermalia_locale::Locale;
-use dermalia_locale::Messages;
 use headline::Headline;
 
 pub use sheet::Sheet;

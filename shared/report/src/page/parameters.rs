@@ -5,9 +5,10 @@ use maud::{Markup, html};
 
 use super::headline::{Headline, reservations, value, valued};
 use super::{Context, badge, face_map, picture_element, single_regions};
+use dermalia_locale::Messages;
+
 use crate::amount;
 use crate::pictures::View;
-use dermalia_locale::Messages;
 
 pub(super) fn section<'a>(context: &Context<'a>, headline: &Headline<'a>) -> Markup {
     let m = context.messages;

@@ -1,12 +1,12 @@
 //! The face to choose from, and a card a region.
 
 use dermalia_findings::{Parameter, RegionFindings};
+use dermalia_locale::Messages;
 use maud::{Markup, html};
 
 use super::headline::{leading, valued};
 use super::{Context, face_map, single_regions};
 use crate::amount;
-use dermalia_locale::Messages;
 
 pub(super) fn section(context: &Context<'_>) -> Markup {
     let m = context.messages;

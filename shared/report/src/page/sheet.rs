@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::headline::{Headline, localised, reservations, valued};
 use super::parameters::spread;
 use super::{CONTACT, Context, ReportInput, closing, gaps};
+use dermalia_locale::Messages;
+
 use crate::amount;
 use crate::change;
 use crate::pictures::{View, logo_size, still_name};
-use dermalia_locale::Messages;
 
 /// Everything a printed report says, in one language, in the order it is read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
