@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{command, npm};
+use crate::{command, debian, npm};
 
 /// Names under which Chromium is installed.
 const BROWSERS: [&str; 4] = [
@@ -52,25 +52,9 @@ fn browser() -> Result<PathBuf> {
     if let Some(browser) = installed() {
         return Ok(browser);
     }
-    if command::exists("apt-get") {
-        let apt = |args: &[&str]| {
-            command::run(
-                Command::new("apt-get")
-                    .args(args)
-                    .env("DEBIAN_FRONTEND", "noninteractive"),
-            )
-        };
-        apt(&["update", "--quiet"])?;
-        apt(&[
-            "install",
-            "--yes",
-            "--quiet",
-            "--no-install-recommends",
-            "chromium",
-        ])?;
-        if let Some(browser) = installed() {
-            return Ok(browser);
-        }
+    debian::install(&["chromium"])?;
+    if let Some(browser) = installed() {
+        return Ok(browser);
     }
     bail!("no Chromium was found: install it, or name it in CHROMIUM_BIN");
 }

@@ -67,8 +67,13 @@ pub(crate) fn target() -> PathBuf {
 
 /// Whether a program of that name can be started.
 pub(crate) fn exists(program: &str) -> bool {
+    answers(program, "--version")
+}
+
+/// The same of a program that tells its version by another option.
+pub(crate) fn answers(program: &str, version: &str) -> bool {
     Command::new(program)
-        .arg("--version")
+        .arg(version)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .status()

@@ -2,15 +2,16 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::{command, npm, python};
+use crate::{command, debian, npm, python};
 
 /// Part of the test command: a synthetic scan through the real program; its FHIR bundle
 /// through two validators, of which each finds what the other does not; its printed report
 /// read back.
 pub(crate) fn test() -> Result<()> {
     let folder = command::root().join("tests/interop");
+    ensure_pdftotext()?;
     npm::packages(&folder)?;
     let python = python::requirements("interop", &folder)?.join("python");
     let program = command::dermalia()?;
@@ -64,4 +65,16 @@ pub(crate) fn test() -> Result<()> {
             .arg("validate_dicom.py")
             .args([scratch.join("report.dcm"), report]),
     )
+}
+
+/// Poppler's reader of PDFs, which Debian has.
+fn ensure_pdftotext() -> Result<()> {
+    if command::answers("pdftotext", "-v") {
+        return Ok(());
+    }
+    debian::install(&["poppler-utils"])?;
+    if !command::answers("pdftotext", "-v") {
+        bail!("no pdftotext was found: install poppler-utils and run the command again");
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ mod aws;
 mod browser;
 mod cache;
 mod command;
+mod debian;
 mod edge;
 mod interop;
 mod language;
