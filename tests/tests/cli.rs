@@ -532,6 +532,7 @@ fn a_wrong_command_line_ends_with_64_and_help_names_every_option() {
         &["analyze", "a", "--out"],
         &["analyze", "a", "--out", "b", "--threads", "0"],
         &["report", "a", "--out", "b", "--locale", "fr"],
+        &["practice", "terms", "p", "--data", "a", "--locale", "fr"],
         &["phantom", "--out", "a", "--size", "9000"],
         &["phantom", "--out", "a", "--tone", "5"],
         &["demo", "--seed", "one"],

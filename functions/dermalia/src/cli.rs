@@ -420,8 +420,8 @@ pub(crate) struct TermsArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) name: Option<String>,
     /// Language of report and e-mail where the patient has named none.
-    #[arg(long, value_name = "TAG")]
-    pub(crate) locale: Option<String>,
+    #[arg(long, value_name = "TAG", value_parser = locale())]
+    pub(crate) locale: Option<Locale>,
     /// Whom patients ask, as shown on the report.
     #[arg(long, value_name = "TEXT")]
     pub(crate) contact: Option<String>,

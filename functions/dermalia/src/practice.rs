@@ -149,8 +149,8 @@ fn set(practice: &mut Practice, terms: &TermsArgs, logo: Option<&Logo>) {
     text(&terms.contact, &mut practice.contact);
     text(&terms.sender, &mut practice.sender);
     text(&terms.reply_to, &mut practice.reply_to);
-    if let Some(locale) = &terms.locale {
-        practice.locale.clone_from(locale);
+    if let Some(locale) = terms.locale {
+        practice.locale = locale.tag().to_owned();
     }
     let number = |given: Option<u16>, kept: &mut u16| *kept = given.unwrap_or(*kept);
     number(terms.retention_months, &mut practice.retention_months);
