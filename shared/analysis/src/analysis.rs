@@ -5,7 +5,6 @@ use dermalia_scan::Scan;
 use dermalia_scan::manifest::Space;
 use dermalia_surface::{Mesh, Vec3};
 
-use crate::atlas::label;
 use crate::preparation::{self, Prepared};
 use crate::structure::{DensityTable, structure};
 use crate::{
@@ -78,12 +77,7 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         since: Instant::now(),
     };
     let mut prepared = prepare(scan, options, &mut clock)?;
-    let mask = masks::colour_mask(&prepared.atlas, &prepared.pictures);
-    for (bits, hidden) in prepared.atlas.labels.iter_mut().zip(mask) {
-        if hidden && *bits & label::REGION != 0 {
-            *bits |= label::COLOUR_MASK;
-        }
-    }
+    masks::hide(&mut prepared.atlas, &prepared.pictures);
     clock.lap("masks");
     if prepared.relief.is_none() && prepared.has_surface {
         prepared.relief = mesh_relief::relief(&prepared.atlas);

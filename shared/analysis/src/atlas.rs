@@ -202,41 +202,62 @@ impl Atlas {
     /// `Region::Face` holds the sum of all.
     #[must_use]
     pub fn region_areas_mm2(&self) -> [[f64; 2]; 14] {
+        let face = Region::Face.index();
+        let mut areas = [[0.0_f64; 2]; 14];
+        for (l, area) in (0..=u8::MAX).zip(self.areas_of_labels_mm2()) {
+            let index = usize::from(l & label::REGION);
+            if !(1..=14).contains(&index) {
+                continue;
+            }
+            let excluded = usize::from(l & label::EXCLUDED != 0);
+            areas[index - 1][excluded] += area;
+            if index - 1 != face {
+                areas[face][excluded] += area;
+            }
+        }
+        areas
+    }
+
+    /// The surface of the pixels of each label in mm2.
+    pub(crate) fn areas_of_labels_mm2(&self) -> [f64; 256] {
         const STRIP_ROWS: usize = 64;
         let strip = (STRIP_ROWS * self.width).max(1);
-        let strips: Vec<[[f64; 2]; 14]> = self
+        let pixels_mm2: Vec<f32> = self.metrics.iter().map(Metric::pixel_area_mm2).collect();
+        let area = |triangle: u32| match pixels_mm2.get(triangle as usize) {
+            Some(area) => f64::from(*area),
+            None => 0.0,
+        };
+        // Sums of strips, added in their order.
+        let strips: Vec<[f64; 256]> = self
             .labels
             .par_chunks(strip)
             .zip(self.triangle.par_chunks(strip))
-            .map(|(labels, triangles)| {
-                let mut areas = [[0.0_f64; 2]; 14];
-                let mut from = 0;
-                // Neighbours of one label and one triangle count together.
-                while from < labels.len() {
-                    let (l, t) = (labels[from], triangles[from]);
-                    let more = labels[from + 1..].iter().zip(&triangles[from + 1..]);
-                    let count = 1 + more.take_while(|m| *m.0 == l && *m.1 == t).count();
-                    let index = usize::from(l & label::REGION);
-                    if let (1..=14, Some(metric)) = (index, self.metrics.get(t as usize)) {
-                        let excluded = usize::from(l & label::EXCLUDED != 0);
-                        areas[index - 1][excluded] +=
-                            count as f64 * f64::from(metric.pixel_area_mm2());
+            .map(|(labels, mut triangles)| {
+                let mut areas = [0.0_f64; 256];
+                for run in labels.chunk_by(|a, b| a == b) {
+                    let own;
+                    (own, triangles) = triangles.split_at(run.len());
+                    if run[0] & label::REGION == 0 {
+                        continue;
                     }
-                    from += count;
+                    // Four sums side by side wait for each other less.
+                    let (fours, rest) = own.as_chunks::<4>();
+                    let mut sums = [0.0_f64; 4];
+                    for four in fours {
+                        for (sum, t) in sums.iter_mut().zip(four) {
+                            *sum += area(*t);
+                        }
+                    }
+                    let rest: f64 = rest.iter().map(|t| area(*t)).sum();
+                    areas[usize::from(run[0])] += (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
                 }
                 areas
             })
             .collect();
-        let face = Region::Face.index();
-        let mut areas = [[0.0_f64; 2]; 14];
+        let mut areas = [0.0_f64; 256];
         for strip in strips {
-            for (region, part) in strip.into_iter().enumerate() {
-                for k in 0..2 {
-                    areas[region][k] += part[k];
-                    if region != face {
-                        areas[face][k] += part[k];
-                    }
-                }
+            for (sum, part) in areas.iter_mut().zip(strip) {
+                *sum += part;
             }
         }
         areas

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::field::{Field, enlarge, gaussian, quantile};
+use crate::field::{Field, quantile};
+use crate::gaussian::{enlarge, gaussian};
 use crate::linear::solve;
 
 /// The side of the blocks that the level is fitted on, in millimetres.
@@ -71,7 +72,7 @@ pub(crate) fn low_pass(field: &Field, plane: &[f32], weight: &[f32], reach_mm: f
 /// lie above. In units of a standard deviation.
 pub(crate) fn noise_below(residual: &[f32], weight: &[f32]) -> f32 {
     // Some hundred thousand cells tell it to a few per mille.
-    let every = residual.len() / 600_000 + 1;
+    let every = residual.len() / 200_000 + 1;
     let mut values: Vec<f32> = (0..residual.len())
         .step_by(every)
         .filter(|&i| weight[i] > 0.5)

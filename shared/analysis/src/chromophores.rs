@@ -204,20 +204,31 @@ pub(crate) fn apply(form: [f64; 3], density: [f32; 3]) -> f32 {
 /// their neighbours (a fifth of that variance is the neighbours' own).
 pub(crate) fn cell_noise(field: &Field) -> [f64; 3] {
     let w = field.width;
-    let full = |i: usize| field.weight[i] > 0.5;
-    let mut off: [Vec<f32>; 3] = Default::default();
-    for y in (1..field.height.saturating_sub(1)).step_by(5) {
-        for i in y * w + 1..(y + 1) * w - 1 {
-            if ![i, i - 1, i + 1, i - w, i + w].iter().all(|&j| full(j)) {
-                continue;
-            }
-            for (k, list) in off.iter_mut().enumerate() {
-                let d = &field.density[k];
-                list.push((d[i] - 0.25 * (d[i - 1] + d[i + 1] + d[i - w] + d[i + w])).abs());
+    let mut noise = [0.0; 3];
+    noise.par_iter_mut().enumerate().for_each(|(k, noise)| {
+        let mut off: Vec<f32> = vec![];
+        for y in (1..field.height.saturating_sub(1)).step_by(5) {
+            let row = |plane: usize, y: usize| {
+                let plane = [&field.weight, &field.density[k]][plane];
+                &plane[y * w..(y + 1) * w]
+            };
+            let [above, own, below] = [y - 1, y, y + 1].map(|y| (row(0, y), row(1, y)));
+            let full = |x: usize| {
+                (own.0[x] > 0.5)
+                    & (own.0[x - 1] > 0.5)
+                    & (own.0[x + 1] > 0.5)
+                    & (above.0[x] > 0.5)
+                    & (below.0[x] > 0.5)
+            };
+            for x in (1..w.saturating_sub(1)).filter(|x| full(*x)) {
+                let d = own.1;
+                let around = d[x - 1] + d[x + 1] + above.1[x] + below.1[x];
+                off.push((d[x] - 0.25 * around).abs());
             }
         }
-    }
-    off.map(|mut v| quantile(&mut v, 0.5).map_or(0.0, |m| 1.4826 * f64::from(m) / 1.118))
+        *noise = quantile(&mut off, 0.5).map_or(0.0, |m| 1.4826 * f64::from(m) / 1.118);
+    });
+    noise
 }
 
 /// Neutral density for each unit of chroma.

@@ -1,9 +1,13 @@
 //! The linear form of density that tells an increment from the skin around it.
 
+use dermalia_surface::in_vectors;
+
 use crate::linear::solve;
 
 /// Shading that is expected anywhere even if the skin around shows none: pits and folds.
 const LEAST_SHADING: f64 = 0.012;
+/// Fewer cells of the skin around do not tell it.
+pub(crate) const LEAST_AROUND: usize = 12;
 /// Noise that is expected in any channel.
 const LEAST_NOISE: f64 = 0.002;
 
@@ -63,6 +67,7 @@ impl Slope {
         })
     }
 
+    #[inline(always)]
     fn value_at(&self, x: f64, y: f64) -> f64 {
         let [x, y] = [x - self.middle[0], y - self.middle[1]];
         self.at[0] + self.at[1] * x + self.at[2] * y
@@ -78,7 +83,7 @@ impl Discriminant {
         inside: &[usize],
         around: &[usize],
     ) -> Option<Self> {
-        if around.len() < 12 || inside.is_empty() {
+        if around.len() < LEAST_AROUND || inside.is_empty() {
             return None;
         }
         let n = inside.len() as f64;
@@ -108,7 +113,7 @@ impl Discriminant {
                 .filter(|(_, off)| **off <= limit)
                 .map(|(i, _)| *i)
                 .collect();
-            if kept.len() >= 12 {
+            if kept.len() >= LEAST_AROUND {
                 ground = Slope::of(planes, w, &kept, middle);
             }
         }
@@ -156,19 +161,22 @@ impl Discriminant {
 
     /// The form over a window.
     pub(crate) fn plane(&self, planes: &[Vec<f32>; 3], w: usize) -> Vec<f32> {
-        let mut out = Vec::with_capacity(planes[0].len());
-        for y in 0..planes[0].len() / w {
-            let rows = [0, 1, 2].map(|k| &planes[k][y * w..(y + 1) * w]);
-            for x in 0..w {
-                let v: f64 = (0..3)
-                    .map(|k| {
-                        let ground = self.ground[k].value_at(x as f64, y as f64);
-                        self.form[k] * (f64::from(rows[k][x]) - ground)
-                    })
-                    .sum();
-                out.push(v as f32);
+        let mut out = vec![0.0; planes[0].len()];
+        let columns: Vec<f64> = (0..w).map(|x| x as f64).collect();
+        in_vectors(|| {
+            for (y, out) in out.chunks_exact_mut(w).enumerate() {
+                let row = |k: usize| &planes[k][y * w..(y + 1) * w];
+                let channels = row(0).iter().zip(row(1)).zip(row(2));
+                for ((o, x), ((r, g), b)) in out.iter_mut().zip(&columns).zip(channels) {
+                    let mut v = 0.0;
+                    for (k, d) in [*r, *g, *b].into_iter().enumerate() {
+                        let ground = self.ground[k].value_at(*x, y as f64);
+                        v += self.form[k] * (f64::from(d) - ground);
+                    }
+                    *o = v as f32;
+                }
             }
-        }
+        });
         out
     }
 }

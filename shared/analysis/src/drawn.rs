@@ -143,8 +143,7 @@ impl Skin {
 
     fn measure(&self) -> (Field, ColourFeatures) {
         let field = self.field();
-        let usable = vec![true; field.len()];
-        let found = colour_features(&field, &usable);
+        let found = colour_features(&field);
         (field, found)
     }
 }

@@ -1,9 +1,13 @@
 //! How far one increment reaches: the surface inside half of its height.
 
-use crate::discriminant::Discriminant;
-use crate::field::{Field, gaussian, quantile, smooth_weighted};
+use dermalia_surface::in_vectors;
+
+use crate::discriminant::{Discriminant, LEAST_AROUND};
+use crate::field::{Field, quantile};
+use crate::gaussian::{gaussian, smooth_weighted};
 use crate::segments::{Basins, NO_BASIN};
 use crate::summit::{Point, height};
+use crate::wide::Wide;
 
 /// One increment above the local skin.
 #[derive(Debug, Clone)]
@@ -31,6 +35,16 @@ impl Increment {
     pub(crate) fn holds(&self, cell: u32) -> bool {
         self.inside.binary_search(&cell).is_ok()
     }
+
+    /// The same in the cells of the field that these are wide cells of.
+    pub(crate) fn finer(&self, wide: &Wide, fine: &Field) -> Self {
+        Self {
+            centre: [0, 1].map(|k| (self.centre[k] + 0.5) * wide.times[k] as f64 - 0.5),
+            inside: wide.finer(&self.inside, fine),
+            around: wide.finer(&self.around, fine),
+            ..*self
+        }
+    }
 }
 
 /// More than a red area of 5 cm across is a difference between parts of the face.
@@ -56,6 +70,16 @@ struct Window {
 impl Window {
     fn cell(&self, field: &Field, i: usize) -> usize {
         (self.y0 + i / self.w) * field.width + self.x0 + i % self.w
+    }
+
+    /// What it holds of a plane of the field.
+    fn of<T: Copy>(&self, field: &Field, plane: &[T]) -> Vec<T> {
+        let mut out = Vec::with_capacity(self.w * self.h);
+        for y in 0..self.h {
+            let first = self.cell(field, y * self.w);
+            out.extend_from_slice(&plane[first..first + self.w]);
+        }
+        out
     }
 
     fn local(&self, field: &Field, cell: usize) -> usize {
@@ -97,44 +121,40 @@ pub(crate) fn measure(
     let (w, h) = (window.w, window.h);
 
     let distance = distances(field, &window, &rough);
-    let around: Vec<u32> = (0..h)
-        .flat_map(|y| {
-            let first = window.cell(field, y * w);
-            (0..w).map(move |x| (y * w + x, first + x))
-        })
-        .filter(|&(i, c)| {
-            (from..to).contains(&distance[i])
-                && weight[c] > 0.5
-                && (basins.basin[c] == own || !core[c])
-        })
-        .map(|(_, c)| c as u32)
-        .collect();
-    let cell_mm = field.cell_mm;
-    let row = |y: usize| {
+    let (mut around, mut outer) = (vec![], vec![]);
+    for y in 0..h {
         let first = window.cell(field, y * w);
-        first..first + w
-    };
-    let mass: Vec<f32> = (0..h)
-        .flat_map(|y| weight[row(y)].iter().copied())
-        .collect();
+        for (x, d) in distance[y * w..(y + 1) * w].iter().enumerate() {
+            let c = first + x;
+            if (from..to).contains(d) && weight[c] > 0.5 && (basins.basin[c] == own || !core[c]) {
+                around.push(c as u32);
+                outer.push(y * w + x);
+            }
+        }
+    }
+    if outer.len() < LEAST_AROUND {
+        return None;
+    }
+    let cell_mm = field.cell_mm;
+    let mass = window.of(field, weight);
     let cell = (cell_mm[0] * cell_mm[1]).sqrt();
     let sigma_mm = (SMOOTH_SHARE[0] * root).max(0.3 * cell);
     let sigma = cell_mm.map(|mm| sigma_mm / mm);
     let bottom = gaussian(&mass, w, h, sigma);
     let planes = [0, 1, 2].map(|k| {
-        let density = (0..h).flat_map(|y| field.density[k][row(y)].iter());
-        let product: Vec<f32> = density.zip(&mass).map(|(d, m)| d * m).collect();
-        let mut top = gaussian(&product, w, h, sigma);
-        for (t, b) in top.iter_mut().zip(&bottom) {
-            *t = if *b > 1e-4 { *t / *b } else { 0.0 };
+        let mut product = window.of(field, &field.density[k]);
+        for (d, m) in product.iter_mut().zip(&mass) {
+            *d *= m;
         }
+        let mut top = gaussian(&product, w, h, sigma);
+        in_vectors(|| {
+            for (t, b) in top.iter_mut().zip(&bottom) {
+                *t = if *b > 1e-4 { *t / *b } else { 0.0 };
+            }
+        });
         top
     });
     let inner: Vec<usize> = rough
-        .iter()
-        .map(|&c| window.local(field, c as usize))
-        .collect();
-    let outer: Vec<usize> = around
         .iter()
         .map(|&c| window.local(field, c as usize))
         .collect();
@@ -165,6 +185,8 @@ pub(crate) fn measure(
     } else {
         1
     };
+    let (splines, rough_splines) = (splines(samples), splines(samples.min(2)));
+    let mut flood = Flood::new(w, h);
     let mut reach = vec![false; w * h];
     for &s in &seeds {
         reach[s] = true;
@@ -175,7 +197,7 @@ pub(crate) fn measure(
     for _ in 0..2 {
         points.clear();
         for i in (0..w * h).filter(|&i| reach[i]) {
-            supersample(&f, w, h, i, samples.min(2), |v, x, y| {
+            supersample(&f, [w, h], i, &rough_splines, |v, x, y| {
                 points.push(Point {
                     value: v - ground,
                     area_mm2: field.area_mm2[window.cell(field, i)],
@@ -189,8 +211,8 @@ pub(crate) fn measure(
             .iter()
             .max_by(|&&a, &&b| f[a].total_cmp(&f[b]).then(b.cmp(&a)))?;
         reach.fill(false);
-        for i in flood_window(w, h, peak, |i| may(i) && f[i] > half) {
-            reach[i] = true;
+        for i in flood.cells(peak, |i| may(i) && f[i] > half) {
+            reach[i as usize] = true;
         }
         grow(&mut reach, w, h, may);
     }
@@ -206,7 +228,7 @@ pub(crate) fn measure(
     for i in (0..w * h).filter(|&i| reach[i]) {
         let c = window.cell(field, i);
         let piece = f64::from(field.area_mm2[c]) / (samples * samples) as f64;
-        supersample(&f, w, h, i, samples, |v, x, y| {
+        supersample(&f, [w, h], i, &splines, |v, x, y| {
             if v > half && piece > 0.0 {
                 let m = piece * f64::from(v - ground);
                 let p = [
@@ -277,48 +299,74 @@ fn spread(values: impl Iterator<Item = f32>) -> f32 {
 /// Undoes a blur to first order; `gain` is half its variance across and down.
 fn sharpen(f: &mut [f32], w: usize, h: usize, gain: [f32; 2]) {
     let source = f.to_vec();
-    for y in 1..h.saturating_sub(1) {
-        for x in 1..w.saturating_sub(1) {
-            let i = y * w + x;
-            let xx = source[i - 1] + source[i + 1] - 2.0 * source[i];
-            let yy = source[i - w] + source[i + w] - 2.0 * source[i];
-            f[i] = source[i] - gain[0] * xx - gain[1] * yy;
+    in_vectors(|| {
+        for y in 1..h.saturating_sub(1) {
+            let row = |y: usize| &source[y * w..(y + 1) * w];
+            let (up, own, down) = (row(y - 1), row(y), row(y + 1));
+            let out = &mut f[y * w..(y + 1) * w];
+            for x in 1..w.saturating_sub(1) {
+                let xx = own[x - 1] + own[x + 1] - 2.0 * own[x];
+                let yy = up[x] + down[x] - 2.0 * own[x];
+                out[x] = own[x] - gain[0] * xx - gain[1] * yy;
+            }
         }
-    }
+    });
 }
 
-/// Calls with value and place of `n` x `n` points of a cell, by Catmull-Rom splines.
+/// Where along a side of a cell a point lies, and what it takes of five cells around.
+struct Spline {
+    at: f32,
+    weights: [f32; 5],
+}
+
+/// The `n` points along a side of a cell, by Catmull-Rom splines.
+fn splines(n: usize) -> Vec<Spline> {
+    (0..n)
+        .map(|k| {
+            let at = (k as f32 + 0.5) / n as f32 - 0.5;
+            let mut weights = [0.0; 5];
+            if at < 0.0 {
+                weights[..4].copy_from_slice(&catmull_rom(at + 1.0));
+            } else {
+                weights[1..].copy_from_slice(&catmull_rom(at));
+            }
+            Spline { at, weights }
+        })
+        .collect()
+}
+
+/// Calls with value and place of the points of a cell.
 fn supersample<F: FnMut(f32, f32, f32)>(
     f: &[f32],
-    w: usize,
-    h: usize,
+    [w, h]: [usize; 2],
     i: usize,
-    n: usize,
+    splines: &[Spline],
     mut take: F,
 ) {
-    let (x, y) = ((i % w) as isize, (i / w) as isize);
-    if n == 1 {
+    let (x, y) = (i % w, i / w);
+    if splines.len() == 1 {
         take(f[i], x as f32, y as f32);
         return;
     }
-    let at = |dx: isize, dy: isize| {
-        let cx = (x + dx).clamp(0, w as isize - 1) as usize;
-        let cy = (y + dy).clamp(0, h as isize - 1) as usize;
-        f[cy * w + cx]
-    };
-    for sy in 0..n {
-        let ty = (sy as f32 + 0.5) / n as f32 - 0.5;
-        for sx in 0..n {
-            let tx = (sx as f32 + 0.5) / n as f32 - 0.5;
-            let (bx, by) = (if tx < 0.0 { -1 } else { 0 }, if ty < 0.0 { -1 } else { 0 });
-            let (wx, wy) = (catmull_rom(tx - bx as f32), catmull_rom(ty - by as f32));
-            let mut v = 0.0;
-            for (k, cy) in wy.iter().enumerate() {
-                for (l, cx) in wx.iter().enumerate() {
-                    v += cy * cx * at(bx + l as isize - 1, by + k as isize - 1);
-                }
+    // Beyond an edge the cell at the edge stands again.
+    let columns = [0, 1, 2, 3, 4].map(|k| (x + k).saturating_sub(2).min(w - 1));
+    let rows = [0, 1, 2, 3, 4].map(|k| (y + k).saturating_sub(2).min(h - 1) * w);
+    // Across first: five rows, one value a point.
+    let mut across = [[0.0_f32; 5]; 4];
+    for (line, spline) in across.iter_mut().zip(splines) {
+        for (v, row) in line.iter_mut().zip(rows) {
+            for (c, column) in spline.weights.iter().zip(columns) {
+                *v += c * f[row + column];
             }
-            take(v, x as f32 + tx, y as f32 + ty);
+        }
+    }
+    for down in splines {
+        for (line, spline) in across.iter().zip(splines) {
+            let mut v = 0.0;
+            for (c, a) in down.weights.iter().zip(line) {
+                v += c * a;
+            }
+            take(v, x as f32 + spline.at, y as f32 + down.at);
         }
     }
 }
@@ -333,14 +381,6 @@ fn catmull_rom(t: f32) -> [f32; 4] {
     ]
 }
 
-/// Cells connected to a start, over the field.
-pub(crate) fn flood<F: Fn(usize) -> bool>(field: &Field, start: usize, inside: F) -> Vec<u32> {
-    let found = flood_window(field.width, field.height, start, inside);
-    let mut cells: Vec<u32> = found.into_iter().map(|i| i as u32).collect();
-    cells.sort_unstable();
-    cells
-}
-
 /// Those of some cells that are connected to a start, in ascending order.
 fn connected(field: &Field, cells: &[u32], start: usize) -> Vec<u32> {
     if cells.is_empty() {
@@ -352,40 +392,63 @@ fn connected(field: &Field, cells: &[u32], start: usize) -> Vec<u32> {
         among[window.local(field, c as usize)] = true;
     }
     let start = window.local(field, start);
-    let found = flood_window(window.w, window.h, start, |i| among[i]);
-    let mut cells: Vec<u32> = found
-        .into_iter()
-        .map(|i| window.cell(field, i) as u32)
-        .collect();
-    cells.sort_unstable();
+    let mut cells = Flood::new(window.w, window.h).cells(start, |i| among[i]);
+    for c in &mut cells {
+        *c = window.cell(field, *c as usize) as u32;
+    }
     cells
 }
 
-/// The same over a plain raster of that width and height, in the order of discovery.
-pub(crate) fn flood_window<F: Fn(usize) -> bool>(
+/// Finds connected cells of a raster, again and again.
+pub(crate) struct Flood {
     w: usize,
     h: usize,
-    start: usize,
-    inside: F,
-) -> Vec<usize> {
-    let mut seen = vec![false; w * h];
-    let mut stack = vec![start];
-    let mut out = vec![start];
-    seen[start] = true;
-    while let Some(i) = stack.pop() {
-        let (x, y) = (i % w, i / w);
-        for ny in y.saturating_sub(1)..=(y + 1).min(h - 1) {
-            for nx in x.saturating_sub(1)..=(x + 1).min(w - 1) {
-                let j = ny * w + nx;
-                if !seen[j] && inside(j) {
-                    seen[j] = true;
-                    stack.push(j);
-                    out.push(j);
+    /// All false between two searches.
+    seen: Vec<bool>,
+    stack: Vec<usize>,
+}
+
+impl Flood {
+    /// Over a raster of that width and height.
+    pub(crate) fn new(w: usize, h: usize) -> Self {
+        Self {
+            w,
+            h,
+            seen: vec![false; w * h],
+            stack: vec![],
+        }
+    }
+
+    /// Cells of the raster.
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Cells connected to a start, in ascending order.
+    pub(crate) fn cells<F: Fn(usize) -> bool>(&mut self, start: usize, inside: F) -> Vec<u32> {
+        let (w, h) = (self.w, self.h);
+        let mut out = vec![start as u32];
+        self.seen[start] = true;
+        self.stack.push(start);
+        while let Some(i) = self.stack.pop() {
+            let (x, y) = (i % w, i / w);
+            for ny in y.saturating_sub(1)..=(y + 1).min(h - 1) {
+                for nx in x.saturating_sub(1)..=(x + 1).min(w - 1) {
+                    let j = ny * w + nx;
+                    if !self.seen[j] && inside(j) {
+                        self.seen[j] = true;
+                        self.stack.push(j);
+                        out.push(j as u32);
+                    }
                 }
             }
         }
+        for &i in &out {
+            self.seen[i as usize] = false;
+        }
+        out.sort_unstable();
+        out
     }
-    out
 }
 
 /// Adds the neighbours of a set, where they may belong to it.
@@ -430,50 +493,74 @@ fn window_around(field: &Field, cells: &[u32], margin_mm: f32) -> Window {
 fn distances(field: &Field, window: &Window, from: &[u32]) -> Vec<f32> {
     let (w, h) = (window.w, window.h);
     let typical = (field.cell_mm[0] * field.cell_mm[1]).max(1e-12);
-    let scale: Vec<f32> = (0..h)
-        .flat_map(|y| {
-            let first = window.cell(field, y * w);
-            field.area_mm2[first..first + w].iter()
-        })
-        .map(|&area| {
-            if area > 0.0 {
-                (area / typical).sqrt()
-            } else {
-                1.0
-            }
-        })
-        .collect();
+    let mut scale = window.of(field, &field.area_mm2);
+    in_vectors(|| {
+        for v in &mut scale {
+            *v = if *v > 0.0 { (*v / typical).sqrt() } else { 1.0 };
+        }
+    });
     let mut d = vec![f32::INFINITY; w * h];
     for &c in from {
         d[window.local(field, c as usize)] = 0.0;
     }
-    let [mx, my] = field.cell_mm;
-    let diagonal = (mx * mx + my * my).sqrt();
-    let steps: [(isize, isize, f32); 4] = [
-        (-1, 0, mx),
-        (-1, -1, diagonal),
-        (0, -1, my),
-        (1, -1, diagonal),
-    ];
-    let mut pass = |x: usize, y: usize, sign: isize| {
-        let i = y * w + x;
-        let (x, y) = (x as isize, y as isize);
-        for (dx, dy, mm) in steps {
-            let (nx, ny) = (x + sign * dx, y + sign * dy);
-            if nx >= 0 && ny >= 0 && nx < w as isize && ny < h as isize {
-                let j = ny as usize * w + nx as usize;
-                let via = d[j] + mm * 0.5 * (scale[i] + scale[j]);
-                if via < d[i] {
-                    d[i] = via;
-                }
-            }
-        }
-    };
+    let mut costs = vec![0.0; w];
     for y in 0..h {
-        (0..w).for_each(|x| pass(x, y, 1));
+        let (before, own) = d.split_at_mut(y * w);
+        let before = y
+            .checked_sub(1)
+            .map(|y| (&before[y * w..], &scale[y * w..]));
+        let (row, row_scale) = (&mut own[..w], &scale[y * w..(y + 1) * w]);
+        in_vectors(|| come_from(before, row, row_scale, field.cell_mm, &mut costs));
+        for x in 1..w {
+            row[x] = shorter(row[x], row[x - 1] + costs[x - 1]);
+        }
     }
     for y in (0..h).rev() {
-        (0..w).rev().for_each(|x| pass(x, y, -1));
+        let (own, after) = d.split_at_mut((y + 1) * w);
+        let after = (y + 1 < h).then(|| (&after[..w], &scale[(y + 1) * w..(y + 2) * w]));
+        let (row, row_scale) = (&mut own[y * w..], &scale[y * w..(y + 1) * w]);
+        in_vectors(|| come_from(after, row, row_scale, field.cell_mm, &mut costs));
+        for x in (1..w).rev() {
+            row[x - 1] = shorter(row[x - 1], row[x] + costs[x - 1]);
+        }
     }
     d
+}
+
+#[inline(always)]
+fn shorter(own: f32, via: f32) -> f32 {
+    if via < own { via } else { own }
+}
+
+/// The distances of a row by way of the row beside it, each given with the scale of its
+/// cells, and the costs of the steps along the row.
+#[inline(always)]
+fn come_from(
+    beside: Option<(&[f32], &[f32])>,
+    own: &mut [f32],
+    scale: &[f32],
+    [mx, my]: [f32; 2],
+    costs: &mut [f32],
+) {
+    let w = own.len();
+    for ((cost, a), b) in costs.iter_mut().zip(scale).zip(&scale[1..]) {
+        *cost = mx * 0.5 * (a + b);
+    }
+    let Some((from, from_scale)) = beside else {
+        return;
+    };
+    let from_scale = &from_scale[..w];
+    let diagonal = (mx * mx + my * my).sqrt();
+    let straight = own.iter_mut().zip(scale).zip(from.iter().zip(from_scale));
+    for ((d, s), (v, t)) in straight {
+        *d = shorter(*d, v + my * 0.5 * (s + t));
+    }
+    let right = (own[1..].iter_mut().zip(&scale[1..])).zip(from.iter().zip(from_scale));
+    for ((d, s), (v, t)) in right {
+        *d = shorter(*d, v + diagonal * 0.5 * (s + t));
+    }
+    let left = (own.iter_mut().zip(scale)).zip(from[1..].iter().zip(&from_scale[1..]));
+    for ((d, s), (v, t)) in left {
+        *d = shorter(*d, v + diagonal * 0.5 * (s + t));
+    }
 }

@@ -4,12 +4,21 @@
 //! density, into cells of about 0.15 mm before anything else happens. That takes the
 //! noise and the cost down by the same factor and leaves sub-cell accuracy.
 
+use std::ops::Range;
+
+use dermalia_surface::in_vectors;
 use rayon::prelude::*;
+
+use crate::gaussian::{add_chunks, smooth_weighted};
 
 /// The side of a cell for spots and red areas, in millimetres.
 pub(crate) const CELL_MM: f32 = 0.15;
 
-/// What a pixel gives to its cell.
+/// The share of a cell that has to be seen.
+const LEAST_WEIGHT: f32 = 0.2;
+
+/// What a drawn pixel gives to its cell.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     /// Optical density in R, G, B.
@@ -69,16 +78,61 @@ impl Extent {
         [0, 1].map(|k| self.size[k].div_ceil(step[k]).max(1))
     }
 
-    /// The place of a point in cells (middles at whole numbers) in the raster, in pixels
-    /// with middles at n + 0.5.
-    pub(crate) fn pixel(&self, x: f64, y: f64) -> [f64; 2] {
-        let step = self.step();
-        [
-            self.origin[0] as f64 + (x + 0.5) * step[0] as f64,
-            self.origin[1] as f64 + (y + 0.5) * step[1] as f64,
-        ]
+    /// The rows of the raster in a row of cells.
+    fn rows(&self, row: usize) -> Range<usize> {
+        let step = self.step()[1];
+        let end = ((row + 1) * step).min(self.size[1]);
+        self.origin[1] + row * step..self.origin[1] + end
+    }
+
+    /// The columns of the raster under some cells.
+    fn columns(&self, cells: &Range<usize>) -> Range<usize> {
+        let step = self.step()[0];
+        let end = (cells.end * step).min(self.size[0]);
+        self.origin[0] + cells.start * step..self.origin[0] + end
+    }
+
+    /// Sums over the cells that are wanted; 0 for all others. `read` writes the values of
+    /// some columns of a row of the raster.
+    pub(crate) fn sums<F>(&self, wanted: &[bool], read: F) -> Vec<f32>
+    where
+        F: Fn(usize, Range<usize>, &mut [f32]) + Sync,
+    {
+        let [width, height] = self.cells();
+        let mut out = vec![0.0_f32; width * height];
+        out.par_chunks_mut(width)
+            .zip(wanted.par_chunks(width))
+            .enumerate()
+            .for_each_init(
+                || vec![0.0_f32; self.size[0]],
+                |line, (row, (out, wanted))| {
+                    let Some(cells) = hull(wanted) else {
+                        return;
+                    };
+                    let columns = self.columns(&cells);
+                    let line = &mut line[..columns.len()];
+                    for y in self.rows(row) {
+                        read(y, columns.clone(), line);
+                        add_chunks(&mut out[cells.clone()], line, self.step()[0]);
+                    }
+                    for (sum, _) in out.iter_mut().zip(wanted).filter(|(_, w)| !**w) {
+                        *sum = 0.0;
+                    }
+                },
+            );
+        out
     }
 }
+
+/// From the first to the last cell of a row that is wanted.
+fn hull(wanted: &[bool]) -> Option<Range<usize>> {
+    let first = wanted.iter().position(|w| *w)?;
+    let last = wanted.iter().rposition(|w| *w)?;
+    Some(first..last + 1)
+}
+
+/// Pixels side by side: density in R, G, B, and 1 where it counts; all 0 where it does not.
+pub(crate) type Line = [Vec<f32>; 4];
 
 impl Field {
     /// Averages the pixels of an extent.
@@ -87,62 +141,79 @@ impl Field {
     where
         F: Fn(usize, usize) -> Option<Sample> + Sync,
     {
-        Self::reduce_some(extent, |_| true, sample)
+        let [width, height] = extent.cells();
+        let wanted = vec![true; width * height];
+        let area_mm2 = extent.sums(&wanted, |y, columns, line| {
+            for (o, x) in line.iter_mut().zip(columns) {
+                *o = sample(x, y).map_or(0.0, |s| s.area_mm2);
+            }
+        });
+        Self::reduce_some(extent, &wanted, area_mm2, |y, columns, line| {
+            for (i, x) in columns.enumerate() {
+                let density = sample(x, y).filter(|s| s.usable).map(|s| s.density);
+                for (k, plane) in line.iter_mut().enumerate() {
+                    plane[i] = density.map_or(0.0, |d| d.get(k).copied().unwrap_or(1.0));
+                }
+            }
+        })
     }
 
-    /// Averages the pixels of the cells that are wanted; all others have neither weight nor
-    /// surface. `sample` gives a pixel of the raster by column and row, or `None` where
-    /// there is no surface.
-    pub(crate) fn reduce_some<W, F>(extent: Extent, wanted: W, sample: F) -> Self
+    /// Averages the pixels of the cells that are wanted; all others have no weight. `read`
+    /// writes the pixels of some columns of a row of the raster. `area_mm2` is the surface
+    /// of each cell.
+    pub(crate) fn reduce_some<F>(
+        extent: Extent,
+        wanted: &[bool],
+        area_mm2: Vec<f32>,
+        read: F,
+    ) -> Self
     where
-        W: Fn(usize) -> bool + Sync,
-        F: Fn(usize, usize) -> Option<Sample> + Sync,
+        F: Fn(usize, Range<usize>, &mut Line) + Sync,
     {
         let step = extent.step();
         let [width, height] = extent.cells();
         let count = width * height;
         let mut weight = vec![0.0; count];
-        let mut area_mm2 = vec![0.0; count];
         let mut density = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
         let [red, green, blue] = &mut density;
+        let full = (step[0] * step[1]) as f32;
         weight
             .par_chunks_mut(width)
-            .zip(area_mm2.par_chunks_mut(width))
             .zip(red.par_chunks_mut(width))
             .zip(green.par_chunks_mut(width))
             .zip(blue.par_chunks_mut(width))
+            .zip(wanted.par_chunks(width))
             .enumerate()
-            .for_each(|(row, ((((weight, area), red), green), blue))| {
-                for column in (0..width).filter(|c| wanted(row * width + c)) {
-                    let (mut sum, mut n, mut surface) = ([0.0_f32; 3], 0_u32, 0.0_f32);
-                    for y in
-                        (row * step[1]..(row + 1) * step[1]).take_while(|&y| y < extent.size[1])
-                    {
-                        for x in (column * step[0]..(column + 1) * step[0])
-                            .take_while(|&x| x < extent.size[0])
-                        {
-                            let Some(s) = sample(extent.origin[0] + x, extent.origin[1] + y) else {
-                                continue;
-                            };
-                            surface += s.area_mm2;
-                            if s.usable {
-                                n += 1;
-                                for k in 0..3 {
-                                    sum[k] += s.density[k];
-                                }
-                            }
+            .for_each_init(
+                || [0; 4].map(|_| vec![0.0_f32; extent.size[0]]),
+                |line: &mut Line, (row, ((((weight, red), green), blue), wanted))| {
+                    let Some(cells) = hull(wanted) else {
+                        return;
+                    };
+                    let columns = extent.columns(&cells);
+                    let mut sums = [red, green, blue, weight].map(|s| &mut s[cells.clone()]);
+                    for y in extent.rows(row) {
+                        read(y, columns.clone(), line);
+                        for (sums, line) in sums.iter_mut().zip(&*line) {
+                            add_chunks(sums, &line[..columns.len()], step[0]);
                         }
                     }
-                    area[column] = surface;
-                    if n > 0 {
-                        let scale = 1.0 / n as f32;
-                        weight[column] = n as f32 / (step[0] * step[1]) as f32;
-                        red[column] = sum[0] * scale;
-                        green[column] = sum[1] * scale;
-                        blue[column] = sum[2] * scale;
-                    }
-                }
-            });
+                    let [red, green, blue, weight] = sums;
+                    let wanted = &wanted[cells];
+                    in_vectors(|| {
+                        let planes = red.iter_mut().zip(green).zip(blue);
+                        for ((w, wanted), ((r, g), b)) in weight.iter_mut().zip(wanted).zip(planes)
+                        {
+                            let counts = *wanted & (*w > 0.0);
+                            let scale = if counts { 1.0 / *w } else { 0.0 };
+                            *r *= scale;
+                            *g *= scale;
+                            *b *= scale;
+                            *w = if counts { *w / full } else { 0.0 };
+                        }
+                    });
+                },
+            );
         Self {
             width,
             height,
@@ -157,6 +228,17 @@ impl Field {
             density,
             noise: [0.0; 3],
         }
+    }
+
+    /// The cells whose colour counts for most.
+    pub(crate) fn usable(&self) -> Vec<bool> {
+        self.weight.iter().map(|w| *w > LEAST_WEIGHT).collect()
+    }
+
+    /// The weight of the cells that are usable.
+    pub(crate) fn weight_of(&self, usable: &[bool]) -> Vec<f32> {
+        let cells = self.weight.iter().zip(usable);
+        cells.map(|(w, u)| if *u { *w } else { 0.0 }).collect()
     }
 
     /// Number of cells.
@@ -184,324 +266,6 @@ impl Field {
         let sigma = [sigma_mm / self.cell_mm[0], sigma_mm / self.cell_mm[1]];
         smooth_weighted(plane, weight, self.width, self.height, sigma)
     }
-}
-
-/// A Gaussian over fixed weights, for many planes.
-#[derive(Debug, Clone)]
-pub(crate) struct Smoother<'a> {
-    weight: &'a [f32],
-    bottom: Vec<f32>,
-    sigma: [f32; 2],
-}
-
-impl<'a> Smoother<'a> {
-    /// A Gaussian of `sigma_mm` over the cells that have weight.
-    pub(crate) fn new(field: &Field, weight: &'a [f32], sigma_mm: f32) -> Self {
-        let sigma = field.cell_mm.map(|mm| sigma_mm / mm);
-        Self {
-            weight,
-            bottom: gaussian(weight, field.width, field.height, sigma),
-            sigma,
-        }
-    }
-
-    /// The smooth plane; 0 where no cell with weight is within reach.
-    pub(crate) fn apply(&self, field: &Field, plane: &[f32]) -> Vec<f32> {
-        let w = field.width;
-        let product = |y: usize, row: &mut [f32]| {
-            let (v, m) = (&plane[y * w..], &self.weight[y * w..]);
-            for ((o, v), m) in row.iter_mut().zip(v).zip(m) {
-                *o = v * m;
-            }
-        };
-        let mut top = gaussian_of(w, field.height, self.sigma, product);
-        normalise(&mut top, &self.bottom, w);
-        top
-    }
-}
-
-/// Half of a normalised Gaussian kernel, from its middle outwards.
-fn kernel(sigma: f32) -> Vec<f32> {
-    if sigma < 0.05 {
-        return vec![1.0];
-    }
-    let radius = (3.2 * sigma).ceil() as usize;
-    let value = |k: usize| {
-        let t = k as f64 / f64::from(sigma);
-        libm::exp(-0.5 * t * t)
-    };
-    let total = 1.0 + 2.0 * (1..=radius).map(value).sum::<f64>();
-    (0..=radius).map(|k| (value(k) / total) as f32).collect()
-}
-
-/// Gaussian filter of a plane, zero beyond its edge.
-pub(crate) fn gaussian(plane: &[f32], width: usize, height: usize, sigma: [f32; 2]) -> Vec<f32> {
-    gaussian_of(width, height, sigma, |y, row| {
-        row.copy_from_slice(&plane[y * width..(y + 1) * width]);
-    })
-}
-
-/// From this many cells on a Gaussian is filtered on blocks of cells.
-const WIDE: f32 = 3.0;
-
-/// Gaussian filter of the plane whose rows `fill` writes.
-pub(crate) fn gaussian_of<F>(width: usize, height: usize, sigma: [f32; 2], fill: F) -> Vec<f32>
-where
-    F: Fn(usize, &mut [f32]) + Sync,
-{
-    if width == 0 || height == 0 {
-        return vec![];
-    }
-    let step = sigma.map(|s| ((s / WIDE) as usize).clamp(1, 16));
-    if step == [1, 1] {
-        return narrow_gaussian(width, height, sigma, &fill);
-    }
-    let (w, h) = (width.div_ceil(step[0]), height.div_ceil(step[1]));
-    let share = 1.0 / (step[0] * step[1]) as f32;
-    let mut blocks = vec![0.0_f32; w * h];
-    blocks.par_chunks_mut(w).enumerate().for_each_init(
-        || vec![0.0_f32; width],
-        |row, (by, out)| {
-            for y in by * step[1]..((by + 1) * step[1]).min(height) {
-                fill(y, row);
-                for (o, cells) in out.iter_mut().zip(row.chunks(step[0])) {
-                    *o += cells.iter().sum::<f32>();
-                }
-            }
-            for o in out {
-                *o *= share;
-            }
-        },
-    );
-    // The mean over blocks and the interpolation between them are a part of the blur.
-    let left = [0, 1].map(|k| {
-        let n = step[k] as f32;
-        (sigma[k] * sigma[k] - 0.25 * (n * n - 1.0)).max(0.0).sqrt() / n
-    });
-    let smooth = gaussian(&blocks, w, h, left);
-    enlarge(&smooth, [w, h], [width, height], step)
-}
-
-/// Brings blocks of cells back to cells, bilinearly.
-pub(crate) fn enlarge(
-    blocks: &[f32],
-    [w, h]: [usize; 2],
-    [width, height]: [usize; 2],
-    step: [usize; 2],
-) -> Vec<f32> {
-    let along = |cell: usize, step: usize, count: usize| {
-        let p = ((cell as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, (count - 1) as f32);
-        let first = (p as usize).min(count.saturating_sub(2));
-        (first, p - first as f32)
-    };
-    let columns: Vec<(usize, f32)> = (0..width).map(|x| along(x, step[0], w)).collect();
-    let (right, below) = (usize::from(w > 1), if h > 1 { w } else { 0 });
-    let mut out = vec![0.0_f32; width * height];
-    out.par_chunks_mut(width)
-        .with_min_len(ROWS)
-        .enumerate()
-        .for_each_init(
-            || vec![0.0_f32; w],
-            |line, (y, out)| {
-                let (by, fy) = along(y, step[1], h);
-                let top = &blocks[by * w..(by + 1) * w];
-                let low = &blocks[by * w + below..by * w + below + w];
-                for ((o, t), l) in line.iter_mut().zip(top).zip(low) {
-                    *o = t + (l - t) * fy;
-                }
-                for (o, &(bx, fx)) in out.iter_mut().zip(&columns) {
-                    *o = line[bx] + (line[bx + right] - line[bx]) * fx;
-                }
-            },
-        );
-    out
-}
-
-/// Rows that one task filters.
-const ROWS: usize = 32;
-/// Columns that stay in the cache while a band of rows is filtered.
-const COLUMNS: usize = 512;
-
-/// The filter itself: along rows, then along columns, leaving out what is zero.
-fn narrow_gaussian<F>(width: usize, height: usize, sigma: [f32; 2], fill: &F) -> Vec<f32>
-where
-    F: Fn(usize, &mut [f32]) + Sync,
-{
-    let (kx, ky) = (kernel(sigma[0]), kernel(sigma[1]));
-    let (rx, ry) = (kx.len() - 1, ky.len() - 1);
-    let mut across = vec![0.0_f32; width * height];
-    // First and last column of each row that is not zero.
-    let mut spans = vec![[0_usize; 2]; height];
-    across
-        .par_chunks_mut(width)
-        .zip(&mut spans)
-        .with_min_len(ROWS)
-        .enumerate()
-        .for_each_init(
-            || vec![0.0_f32; width + 2 * rx],
-            |padded, (y, (out, span))| {
-                let row = &mut padded[rx..rx + width];
-                fill(y, row);
-                let Some(first) = row.iter().position(|v| *v != 0.0) else {
-                    return;
-                };
-                let last = row.iter().rposition(|v| *v != 0.0).unwrap_or(first);
-                *span = [first.saturating_sub(rx), (last + 1 + rx).min(width)];
-                let [from, to] = *span;
-                convolve(&mut out[from..to], &padded[from..to + 2 * rx], &kx);
-            },
-        );
-    let hull = |y: usize| {
-        spans[y.saturating_sub(ry)..(y + ry + 1).min(height)]
-            .iter()
-            .filter(|s| s[1] > s[0])
-            .fold([width, 0], |a, s| [a[0].min(s[0]), a[1].max(s[1])])
-    };
-    let mut down = vec![0.0_f32; width * height];
-    down.par_chunks_mut(width * ROWS)
-        .enumerate()
-        .for_each(|(band, rows)| {
-            let hulls: Vec<[usize; 2]> = (0..rows.len() / width)
-                .map(|y| hull(band * ROWS + y))
-                .collect();
-            for left in (0..width).step_by(COLUMNS) {
-                for ((y, out), [from, to]) in rows.chunks_mut(width).enumerate().zip(&hulls) {
-                    let y = band * ROWS + y;
-                    let (from, to) = ((*from).max(left), (*to).min(left + COLUMNS));
-                    if from >= to {
-                        continue;
-                    }
-                    let out = &mut out[from..to];
-                    let taps = |k: usize| {
-                        let row = |y: usize| &across[y * width + from..y * width + to];
-                        [
-                            (y >= k).then(|| row(y - k)),
-                            (y + k < height).then(|| row(y + k)),
-                        ]
-                    };
-                    down_block(out, &ky, taps);
-                }
-            }
-        });
-    down
-}
-
-/// A row of a filter along columns: `taps` gives the rows that far above and below, where
-/// there are any. Sums stay in registers while the kernel passes.
-fn down_block<'a>(out: &mut [f32], kernel: &[f32], taps: impl Fn(usize) -> [Option<&'a [f32]>; 2]) {
-    const LANES: usize = 16;
-    let rows: Vec<(f32, [Option<&[f32]>; 2])> = kernel
-        .iter()
-        .enumerate()
-        .map(|(k, &c)| (c, taps(k)))
-        .collect();
-    let Some((&(own, [Some(middle), _]), rest)) = rows.split_first() else {
-        return;
-    };
-    let mut at = 0;
-    let mut blocks = out.chunks_exact_mut(LANES);
-    for out in &mut blocks {
-        let lanes = |row: &'a [f32]| row.get(at..).and_then(<[f32]>::first_chunk::<LANES>);
-        let mut sum = [0.0_f32; LANES];
-        if let Some(v) = lanes(middle) {
-            for j in 0..LANES {
-                sum[j] = own * v[j];
-            }
-        }
-        for &(c, pair) in rest {
-            match pair.map(|row| row.and_then(lanes)) {
-                [Some(a), Some(b)] => {
-                    for j in 0..LANES {
-                        sum[j] += c * (a[j] + b[j]);
-                    }
-                }
-                [Some(v), None] | [None, Some(v)] => {
-                    for j in 0..LANES {
-                        sum[j] += c * v[j];
-                    }
-                }
-                [None, None] => {}
-            }
-        }
-        out.copy_from_slice(&sum);
-        at += LANES;
-    }
-    for o in blocks.into_remainder() {
-        *o = own * middle[at];
-        for &(c, pair) in rest {
-            match pair {
-                [Some(a), Some(b)] => *o += c * (a[at] + b[at]),
-                [Some(v), None] | [None, Some(v)] => *o += c * v[at],
-                [None, None] => {}
-            }
-        }
-        at += 1;
-    }
-}
-
-/// Correlates a row, given with a border of the kernel's reach on both sides.
-fn convolve(out: &mut [f32], padded: &[f32], kernel: &[f32]) {
-    const LANES: usize = 16;
-    let reach = kernel.len() - 1;
-    let mut at = reach;
-    let mut blocks = out.chunks_exact_mut(LANES);
-    for out in &mut blocks {
-        let mut sum = [0.0_f32; LANES];
-        for (s, v) in sum.iter_mut().zip(&padded[at..at + LANES]) {
-            *s = kernel[0] * v;
-        }
-        for (k, &c) in kernel.iter().enumerate().skip(1) {
-            let (a, b) = (
-                &padded[at - k..at - k + LANES],
-                &padded[at + k..at + k + LANES],
-            );
-            for j in 0..LANES {
-                sum[j] += c * (a[j] + b[j]);
-            }
-        }
-        out.copy_from_slice(&sum);
-        at += LANES;
-    }
-    for o in blocks.into_remainder() {
-        *o = kernel[0] * padded[at];
-        for (k, &c) in kernel.iter().enumerate().skip(1) {
-            *o += c * (padded[at - k] + padded[at + k]);
-        }
-        at += 1;
-    }
-}
-
-/// Divides a filtered product by the filtered weights.
-fn normalise(top: &mut [f32], bottom: &[f32], width: usize) {
-    top.par_chunks_mut(width * ROWS)
-        .zip(bottom.par_chunks(width * ROWS))
-        .for_each(|(top, bottom)| {
-            for (t, b) in top.iter_mut().zip(bottom) {
-                *t = if *b > 1e-4 { *t / *b } else { 0.0 };
-            }
-        });
-}
-
-/// Normalised convolution: a Gaussian mean over the cells that have weight.
-pub(crate) fn smooth_weighted(
-    plane: &[f32],
-    weight: &[f32],
-    width: usize,
-    height: usize,
-    sigma: [f32; 2],
-) -> Vec<f32> {
-    let mut top = gaussian_of(width, height, sigma, |y, row| {
-        let (v, m) = (&plane[y * width..], &weight[y * width..]);
-        for ((o, v), m) in row.iter_mut().zip(v).zip(m) {
-            *o = v * m;
-        }
-    });
-    normalise(
-        &mut top,
-        &gaussian(weight, width, height, sigma),
-        width.max(1),
-    );
-    top
 }
 
 /// The `q` quantile (0 to 1) of some numbers, which are reordered; `None` of nothing.
@@ -581,17 +345,6 @@ mod tests {
         assert!((field.weight[0] - 0.5).abs() < 1e-6 && (field.area_mm2[0] - 0.03).abs() < 1e-6);
         assert_eq!(field.at(1), [9.5, 2.5, 1.0]);
         assert_eq!(field.pixel(0.0, 0.0), [6.0, 3.0]);
-    }
-
-    #[test]
-    fn smoothing_keeps_constants_and_ignores_what_has_no_weight() {
-        let (w, h) = (31, 17);
-        let mut plane = vec![2.0; w * h];
-        let mut weight = vec![1.0; w * h];
-        plane[8 * w + 15] = 1e6;
-        weight[8 * w + 15] = 0.0;
-        let out = smooth_weighted(&plane, &weight, w, h, [2.0, 4.0]);
-        assert!(out.iter().all(|v| (v - 2.0).abs() < 1e-4));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use crate::baseline::{baseline, low_pass, noise_below};
 use crate::chromophores::{apply, plane};
 use crate::extent::{Increment, measure};
-use crate::field::{Field, Smoother, quantile};
+use crate::field::{Field, quantile};
+use crate::gaussian::Smoother;
 use crate::segments::{NO_BASIN, Rules, basins};
+use crate::wide::Wide;
 use rayon::prelude::*;
 
 /// What counts as a feature of a plane.
@@ -37,9 +39,6 @@ const CLOSE_MM2: f64 = 60.0;
 /// The unevenness of light beyond this reach is no noise to a close reading.
 const HOLLOW_MM: f32 = 2.5;
 
-/// How often the baseline is fitted again without the features found so far.
-const ROUNDS: usize = 2;
-
 /// A linear form of density to find features in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
@@ -51,125 +50,172 @@ pub(crate) struct Reading {
     pub(crate) sigmas: f32,
 }
 
-/// Finds the features of some readings over the cells that are usable; the residual is the
-/// first one's. `accept` has the last word on each and gives its contrast.
+/// Finds the features of some readings; the residual is the first one's. `accept` has the
+/// last word on each, in the field that it was found in, and gives its contrast.
+///
+/// A first search, in wider cells where they are given, only tells what the baseline of the
+/// second must not touch.
 pub(crate) fn find<A>(
     field: &Field,
+    wider: Option<&Wide>,
     readings: &[Reading],
-    usable: &[bool],
     search: Search,
     accept: A,
 ) -> Found
 where
-    A: Fn(&Increment) -> Option<f64> + Sync,
+    A: Fn(&Field, &Increment) -> Option<f64> + Sync,
 {
-    let weight: Vec<f32> = field
-        .weight
-        .iter()
-        .zip(usable)
-        .map(|(w, u)| if *u { *w } else { 0.0 })
-        .collect();
-    let planes: Vec<Vec<f32>> = readings.iter().map(|r| plane(field, r.form)).collect();
-    let filters = search.smooth_mm.map(|mm| Smoother::new(field, &weight, mm));
-    let larger = if readings.len() > 1 {
-        LARGER[1]
-    } else {
-        LARGER[0]
+    // The middle smoothing suffices to keep features out of the baseline.
+    let middle = &search.smooth_mm[1..2];
+    let hunt = Hunt::new(field, readings, search);
+    let known = match wider {
+        Some(wide) => {
+            let hunt = Hunt::new(&wide.field, readings, search);
+            let found = hunt.found(&hunt.weight, middle, &accept).increments;
+            found.iter().map(|one| one.finer(wide, field)).collect()
+        }
+        None => hunt.found(&hunt.weight, middle, &accept).increments,
     };
-    let mut free = weight.clone();
-    let mut found = Found {
-        increments: vec![],
-        residual: vec![],
-    };
-    for round in 0..ROUNDS {
-        let residuals: Vec<Vec<f32>> = planes
-            .iter()
-            .zip(readings)
-            .map(|(plane, reading)| {
-                let mut level = baseline(field, plane, &free, reading.close);
-                level
+    let mut free = hunt.weight.clone();
+    for one in &known {
+        clear_around(field, one, &mut free);
+    }
+    hunt.found(&free, &search.smooth_mm, &accept)
+}
+
+/// One search through a field.
+struct Hunt<'a> {
+    field: &'a Field,
+    /// Of the cells that are usable.
+    weight: Vec<f32>,
+    usable: Vec<bool>,
+    readings: &'a [Reading],
+    search: Search,
+}
+
+impl<'a> Hunt<'a> {
+    fn new(field: &'a Field, readings: &'a [Reading], search: Search) -> Self {
+        let usable = field.usable();
+        Self {
+            field,
+            weight: field.weight_of(&usable),
+            usable,
+            readings,
+            search,
+        }
+    }
+
+    /// What some smoothings find above the baseline of the cells that are free.
+    fn found<A>(&self, free: &[f32], smooth_mm: &[f32], accept: &A) -> Found
+    where
+        A: Fn(&Field, &Increment) -> Option<f64> + Sync,
+    {
+        let field = self.field;
+        let filters: Vec<Smoother<'_>> = smooth_mm
+            .par_iter()
+            .map(|mm| Smoother::new(field, &self.weight, *mm))
+            .collect();
+        let residuals: Vec<Vec<f32>> = self
+            .readings
+            .par_iter()
+            .map(|reading| {
+                let mut residual = plane(field, reading.form);
+                let level = baseline(field, &residual, free, reading.close);
+                residual
                     .par_iter_mut()
-                    .zip(plane)
-                    .for_each(|(level, p)| *level = p - *level);
-                level
+                    .zip(level)
+                    .for_each(|(p, level)| *p -= level);
+                residual
             })
             .collect();
-        let mut increments: Vec<Increment> = vec![];
-        // The middle smoothing suffices to keep features out of the baseline.
-        let filters = if round + 1 < ROUNDS {
-            &filters[1..2]
-        } else {
-            &filters[..]
-        };
-        let detect = |(filter, number): (&Smoother<'_>, usize)| -> Vec<Increment> {
-            let unit = |step: [f32; 3]| apply(readings[number].form, step);
-            let smooth = filter.apply(field, &residuals[number]);
-            // What is as dark as a spot and as wide as a hollow is judged by its own
-            // surroundings later on.
-            let noise = if readings[number].close {
-                let wide = low_pass(field, &smooth, &free, HOLLOW_MM);
-                let fine: Vec<f32> = smooth.iter().zip(&wide).map(|(s, w)| s - w).collect();
-                noise_below(&fine, &free)
-            } else {
-                noise_below(&smooth, &free)
-            };
-            let most_mm2 = if readings[number].close {
-                search.most_mm2.min(CLOSE_MM2)
-            } else {
-                search.most_mm2
-            };
-            let peak = search.height.max(readings[number].sigmas * noise);
-            let rules = Rules {
-                peak,
-                floor: 0.3 * peak,
-                saddle: (6.0 * noise).max(0.3 * peak),
-                saddle_share: 0.2,
-            };
-            let ground = basins(field, &smooth, usable, rules);
-            let core: Vec<bool> = smooth
-                .iter()
-                .zip(&ground.basin)
-                .map(|(s, &b)| b != NO_BASIN && *s > 0.2 * smooth[ground.peaks[b as usize]])
-                .collect();
-            (0..ground.peaks.len())
-                .into_par_iter()
-                .filter_map(|basin| {
-                    let mut one = measure(field, &smooth, &weight, &ground, &core, basin, unit)?;
-                    let sized = (search.area_mm2..=most_mm2).contains(&one.area_mm2)
-                        && one.height >= 0.5 * search.height;
-                    one.sigmas = stands_out(&one, &smooth);
-                    if !sized
-                        || !is_whole(field, &one, &weight)
-                        || one.sigmas < 0.9 * readings[number].sigmas
-                    {
-                        return None;
-                    }
-                    one.contrast = accept(&one)?;
-                    Some(one)
-                })
-                .collect()
-        };
-        let runs: Vec<(&Smoother<'_>, usize)> = (0..readings.len())
+        let runs: Vec<(&Smoother<'_>, usize)> = (0..self.readings.len())
             .flat_map(|number| {
                 // What sees pits as well is not looked at as finely as a pit.
-                let finest = usize::from(readings[number].close && filters.len() > 1);
+                let finest = usize::from(self.readings[number].close && filters.len() > 1);
                 filters[finest..].iter().map(move |f| (f, number))
             })
             .collect();
-        let found_by: Vec<Vec<Increment>> = runs.into_par_iter().map(detect).collect();
+        let found_by: Vec<Vec<Increment>> = runs
+            .into_par_iter()
+            .map(|(filter, number)| {
+                let smooth = filter.apply(field, &residuals[number]);
+                self.stand_out_of(&smooth, free, &self.readings[number], accept)
+            })
+            .collect();
+        let larger = if self.readings.len() > 1 {
+            LARGER[1]
+        } else {
+            LARGER[0]
+        };
+        let mut increments = vec![];
+        let mut owner = vec![NOBODY; field.len()];
         for fresh in found_by {
-            merge(field, &mut increments, fresh, larger);
+            merge(&mut owner, &mut increments, fresh, larger);
         }
-        free.copy_from_slice(&weight);
-        for one in &increments {
-            clear_around(field, one, &mut free);
-        }
-        found = Found {
+        Found {
             increments,
             residual: residuals.into_iter().next().unwrap_or_default(),
-        };
+        }
     }
-    found
+
+    /// The features of a reading that stand out of its smooth residual.
+    fn stand_out_of<A>(
+        &self,
+        smooth: &[f32],
+        free: &[f32],
+        reading: &Reading,
+        accept: &A,
+    ) -> Vec<Increment>
+    where
+        A: Fn(&Field, &Increment) -> Option<f64> + Sync,
+    {
+        let (field, search) = (self.field, self.search);
+        let unit = |step: [f32; 3]| apply(reading.form, step);
+        // What is as dark as a spot and as wide as a hollow is judged by its own
+        // surroundings later on.
+        let noise = if reading.close {
+            let wide = low_pass(field, smooth, free, HOLLOW_MM);
+            let fine: Vec<f32> = smooth.iter().zip(&wide).map(|(s, w)| s - w).collect();
+            noise_below(&fine, free)
+        } else {
+            noise_below(smooth, free)
+        };
+        let most_mm2 = if reading.close {
+            search.most_mm2.min(CLOSE_MM2)
+        } else {
+            search.most_mm2
+        };
+        let peak = search.height.max(reading.sigmas * noise);
+        let rules = Rules {
+            peak,
+            floor: 0.3 * peak,
+            saddle: (6.0 * noise).max(0.3 * peak),
+            saddle_share: 0.2,
+        };
+        let ground = basins(field, smooth, &self.usable, rules);
+        let core: Vec<bool> = smooth
+            .iter()
+            .zip(&ground.basin)
+            .map(|(s, &b)| b != NO_BASIN && *s > 0.2 * smooth[ground.peaks[b as usize]])
+            .collect();
+        (0..ground.peaks.len())
+            .into_par_iter()
+            .filter_map(|basin| {
+                let mut one = measure(field, smooth, &self.weight, &ground, &core, basin, unit)?;
+                let sized = (search.area_mm2..=most_mm2).contains(&one.area_mm2)
+                    && one.height >= 0.5 * search.height;
+                if !sized || !is_whole(field, &one, &self.weight) {
+                    return None;
+                }
+                one.sigmas = stands_out(&one, smooth);
+                if one.sigmas < 0.9 * reading.sigmas {
+                    return None;
+                }
+                one.contrast = accept(field, &one)?;
+                Some(one)
+            })
+            .collect()
+    }
 }
 
 /// Whether most of an outline runs over skin. What is cut off by a mask is more often the
@@ -214,16 +260,21 @@ fn stands_out(one: &Increment, smooth: &[f32]) -> f32 {
     (peak - middle) / noise.max(1e-9)
 }
 
+/// The mark of a cell that lies in no increment.
+const NOBODY: u32 = u32::MAX;
+
 /// Adds what a coarser smoothing found. What is known already stays, unless it is pieces
 /// of something `larger` by that factor and no paler: noise can cut a piece out of a faint
 /// increment, and a small dark spot can lie in a large faint one.
-fn merge(field: &Field, known: &mut Vec<Increment>, fresh: Vec<Increment>, larger: f64) {
-    const NOBODY: u32 = u32::MAX;
-    let mut owner = vec![NOBODY; field.len()];
+///
+/// `owner` has room for every cell, all of them nobody's, and is left so.
+fn merge(owner: &mut [u32], known: &mut Vec<Increment>, fresh: Vec<Increment>, larger: f64) {
+    let mut taken = vec![];
     for (number, one) in known.iter().enumerate() {
         for &c in &one.inside {
             owner[c as usize] = number as u32;
         }
+        taken.extend_from_slice(&one.inside);
     }
     for one in fresh {
         let mut owners: Vec<u32> = one
@@ -256,6 +307,10 @@ fn merge(field: &Field, known: &mut Vec<Increment>, fresh: Vec<Increment>, large
         for &c in &known[number].inside {
             owner[c as usize] = number as u32;
         }
+        taken.extend_from_slice(&known[number].inside);
+    }
+    for c in taken {
+        owner[c as usize] = NOBODY;
     }
     known.retain(|one| !one.inside.is_empty());
 }
@@ -266,6 +321,17 @@ pub(crate) fn clear_around(field: &Field, one: &Increment, weight: &mut [f32]) {
     let margin = 0.3 + 0.9 * radius.min(4.0);
     let reach = field.cell_mm.map(|mm| margin / mm);
     let (rx, ry) = (reach[0].ceil() as isize, reach[1].ceil() as isize);
+    // Half the width of the disc in each of its rows.
+    let disc: Vec<(isize, isize)> = (-ry..=ry)
+        .filter_map(|dy| {
+            let fy = dy as f32 / reach[1];
+            let inside = |dx: &isize| {
+                let fx = *dx as f32 / reach[0];
+                fx * fx + fy * fy <= 1.0
+            };
+            Some((dy, (0..=rx).rev().find(inside)?))
+        })
+        .collect();
     // The boundary cells suffice as centres of the discs.
     let (w, h) = (field.width as isize, field.height as isize);
     for &c in &one.inside {
@@ -278,14 +344,10 @@ pub(crate) fn clear_around(field: &Field, one: &Increment, weight: &mut [f32]) {
         if inner {
             continue;
         }
-        for dy in -ry..=ry {
-            for dx in -rx..=rx {
-                let (nx, ny) = (x + dx, y + dy);
-                let (fx, fy) = (dx as f32 / reach[0], dy as f32 / reach[1]);
-                if nx >= 0 && ny >= 0 && nx < w && ny < h && fx * fx + fy * fy <= 1.0 {
-                    weight[(ny * w + nx) as usize] = 0.0;
-                }
-            }
+        for &(dy, half) in disc.iter().filter(|(dy, _)| (0..h).contains(&(y + dy))) {
+            let row = (y + dy) * w;
+            let (from, to) = ((x - half).max(0), (x + half).min(w - 1));
+            weight[(row + from) as usize..=(row + to) as usize].fill(0.0);
         }
     }
 }

@@ -23,6 +23,7 @@ mod extent;
 mod face;
 mod field;
 mod flatten;
+mod gaussian;
 mod groove;
 mod increments;
 mod interval;
@@ -54,6 +55,7 @@ mod structure;
 mod summit;
 mod texture;
 mod thumbnails;
+mod wide;
 mod wrinkles;
 
 pub use analysis::{Analysis, Options, Stage, analyze};

@@ -8,8 +8,9 @@
 use crate::atlas::{Atlas, label};
 use crate::baseline::baseline;
 use crate::chromophores::chroma;
-use crate::extent::flood;
+use crate::extent::Flood;
 use crate::field::{Field, quantile};
+use crate::gaussian::Smoother;
 use crate::registration::RegisteredPicture;
 use crate::skin_field::{Grid, pixel_mm};
 use dermalia_findings::Region;
@@ -18,6 +19,9 @@ use rayon::prelude::*;
 
 /// Cells as coarse as a tuft.
 const CELL_MM: f32 = 0.35;
+
+/// How far beyond measured skin is looked.
+const MARGIN_MM: f32 = 4.5;
 
 /// From pixels of this size on no border is sharp enough to tell hair from shade.
 const SHARP_PX_MM: f32 = 0.5;
@@ -29,54 +33,58 @@ const LIGHTS: [Light; 3] = [
     Light::ParallelPolarised,
 ];
 
-/// The pixels of the working raster that are no skin by their colour.
-pub(crate) fn colour_mask(atlas: &Atlas, pictures: &[RegisteredPicture]) -> Vec<bool> {
-    let blank = vec![false; atlas.len()];
+/// Marks the pixels of the face that are no skin by their colour.
+pub(crate) fn hide(atlas: &mut Atlas, pictures: &[RegisteredPicture]) {
     let picture = LIGHTS
         .iter()
         .find_map(|l| pictures.iter().find(|p| p.light == *l && !p.grey));
     let (Some(picture), Some(px_mm)) = (picture, pixel_mm(atlas)) else {
-        return blank;
+        return;
     };
-    let grid = Grid::new(atlas, px_mm, CELL_MM);
-    let mut field = grid.read(picture);
-    let regions = &grid.regions;
-    let measured: Vec<f32> = regions
-        .iter()
-        .map(|r| f32::from(u8::from(r.is_some())))
-        .collect();
-    let near = field.smooth(&measured, &vec![1.0; field.len()], 1.5);
-    for (w, n) in field.weight.iter_mut().zip(&near) {
-        if *n < 2e-3 {
-            *w = 0.0;
-        }
-    }
+    let grid = Grid::new(atlas, px_mm, CELL_MM, MARGIN_MM);
+    let field = grid.read(picture);
     let Some(cells) = not_skin(
         &field,
-        regions,
+        &grid.regions,
         &edges(atlas, &field),
         px_mm[0].max(px_mm[1]) < SHARP_PX_MM,
     ) else {
-        return blank;
+        return;
     };
-    (0..atlas.len())
-        .into_par_iter()
-        .map(|i| {
-            let (x, y) = (i % atlas.width, i / atlas.width);
-            cells[(y / field.step[1]) * field.width + x / field.step[0]]
-        })
-        .collect()
+    drop(grid);
+    let width = atlas.width.max(1);
+    atlas
+        .labels
+        .par_chunks_mut(width)
+        .enumerate()
+        .for_each(|(y, labels)| {
+            let from = (y / field.step[1]) * field.width;
+            let cells = &cells[from..from + field.width];
+            for (labels, _) in labels
+                .chunks_mut(field.step[0])
+                .zip(cells)
+                .filter(|(_, hidden)| **hidden)
+            {
+                for l in labels.iter_mut().filter(|l| **l & label::REGION != 0) {
+                    *l |= label::COLOUR_MASK;
+                }
+            }
+        });
 }
 
 /// Cells beside which hair can begin: masked by the landmarks, or beyond the surface.
 fn edges(atlas: &Atlas, field: &Field) -> Vec<bool> {
     let mut edge = vec![false; field.len()];
-    for (i, l) in atlas.labels.iter().enumerate() {
-        if l & label::LANDMARK_MASK != 0 {
-            let (x, y) = (i % atlas.width, i / atlas.width);
-            edge[(y / field.step[1]) * field.width + x / field.step[0]] = true;
-        }
-    }
+    let rows = field.step[1] * atlas.width;
+    edge.par_chunks_mut(field.width)
+        .zip(atlas.labels.par_chunks(rows.max(1)))
+        .for_each(|(edge, rows)| {
+            for labels in rows.chunks(atlas.width) {
+                for (edge, labels) in edge.iter_mut().zip(labels.chunks(field.step[0])) {
+                    *edge |= labels.iter().fold(0, |any, l| any | l) & label::LANDMARK_MASK != 0;
+                }
+            }
+        });
     edge
 }
 
@@ -136,6 +144,15 @@ fn mean(d: [f32; 3]) -> f32 {
     (d[0] + d[1] + d[2]) / 3.0
 }
 
+/// A quantity of density over all cells.
+fn plane<F: Fn([f32; 3]) -> f32 + Sync>(field: &Field, of: F) -> Vec<f32> {
+    let [r, g, b] = &field.density;
+    (r, g, b)
+        .into_par_iter()
+        .map(|(r, g, b)| of([*r, *g, *b]))
+        .collect()
+}
+
 fn not_skin(
     field: &Field,
     regions: &[Option<Region>],
@@ -144,19 +161,18 @@ fn not_skin(
 ) -> Option<Vec<bool>> {
     let reference = Reference::of(field, regions)?;
     let seen = |i: usize| field.weight[i] > 0.0;
-    let plane = |of: &dyn Fn([f32; 3]) -> f32, sigma_mm: f32| -> Vec<f32> {
-        let raw: Vec<f32> = (0..field.len()).map(|i| of(field.at(i))).collect();
-        field.smooth(&raw, &field.weight, sigma_mm)
-    };
     let mut mask = vec![false; field.len()];
+    let mut flood = Flood::new(field.width, field.height);
+    let shade = plane(field, mean);
 
     // Beard and its shadow: without colour over centimetres, and not lighter than skin.
-    let saturation = plane(&|d| reference.saturation(d), 1.6);
-    let broad_shade = plane(&mean, 1.6);
+    let broad = Smoother::new(field, &field.weight, 1.6);
+    let saturation = broad.apply(field, &plane(field, |d| reference.saturation(d)));
+    let broad_shade = broad.apply(field, &shade);
     let pale = |i: usize, limit: f32| {
         seen(i) && saturation[i] < limit && broad_shade[i] > reference.shade - 0.1
     };
-    for patch in patches(field, |i| pale(i, 0.74), |i| pale(i, 0.86)) {
+    for patch in patches(&mut flood, |i| pale(i, 0.74), |i| pale(i, 0.86)) {
         if surface(field, &patch) >= 40.0 {
             spread(field, &patch, 0.8, &mut mask);
         }
@@ -164,14 +180,13 @@ fn not_skin(
 
     // Hair, brows and frames: far darker than the light explains, and either beside a
     // brow, an eye or a nostril, or larger than any mole.
-    let shade: Vec<f32> = (0..field.len()).map(|i| mean(field.at(i))).collect();
     let level = baseline(field, &shade, &field.weight, false);
     let fine = field.smooth(&shade, &field.weight, 0.35);
     let excess = |i: usize| if seen(i) { fine[i] - level[i] } else { 0.0 };
     let dark = if sharp {
-        evenly_dark(field, excess)
+        evenly_dark(field, &mut flood, excess)
     } else {
-        patches(field, |i| excess(i) > 0.55, |i| excess(i) > 0.3)
+        patches(&mut flood, |i| excess(i) > 0.55, |i| excess(i) > 0.3)
     };
     for patch in dark {
         let area = surface(field, &patch);
@@ -185,7 +200,10 @@ fn not_skin(
 /// Dark patches that end at once, as hair and frames do; skin in the shade, such as one side
 /// of a nose, fades over many millimetres. A patch ends where it is much paler than where it
 /// began, so that one of a nostril does not run on over the shade beside it.
-fn evenly_dark<E: Fn(usize) -> f32>(field: &Field, excess: E) -> Vec<Vec<u32>> {
+fn evenly_dark<E>(field: &Field, flood: &mut Flood, excess: E) -> Vec<Vec<u32>>
+where
+    E: Fn(usize) -> f32,
+{
     let mut seeds: Vec<usize> = (0..field.len()).filter(|&i| excess(i) > 0.75).collect();
     seeds.sort_by(|&a, &b| excess(b).total_cmp(&excess(a)).then(a.cmp(&b)));
     let mut taken = vec![false; field.len()];
@@ -195,7 +213,7 @@ fn evenly_dark<E: Fn(usize) -> f32>(field: &Field, excess: E) -> Vec<Vec<u32>> {
             continue;
         }
         let limit = 0.65 * excess(seed);
-        let patch = flood(field, seed, |j| excess(j) > limit);
+        let patch = flood.cells(seed, |j| excess(j) > limit);
         spread(field, &patch, 1.5, &mut taken);
         if is_steep(field, &patch, |j| excess(j) < 0.4 * limit) {
             out.push(patch);
@@ -226,18 +244,18 @@ fn is_steep<F: Fn(usize) -> bool>(field: &Field, patch: &[u32], outside: F) -> b
 }
 
 /// Connected cells of a weak condition that hold one of the strong condition.
-fn patches<S, W>(field: &Field, strong: S, weak: W) -> Vec<Vec<u32>>
+fn patches<S, W>(flood: &mut Flood, strong: S, weak: W) -> Vec<Vec<u32>>
 where
     S: Fn(usize) -> bool,
     W: Fn(usize) -> bool,
 {
-    let mut taken = vec![false; field.len()];
+    let mut taken = vec![false; flood.len()];
     let mut out = vec![];
-    for i in 0..field.len() {
+    for i in 0..flood.len() {
         if taken[i] || !strong(i) {
             continue;
         }
-        let patch = flood(field, i, |j| weak(j) || strong(j));
+        let patch = flood.cells(i, |j| weak(j) || strong(j));
         for &c in &patch {
             taken[c as usize] = true;
         }

@@ -6,6 +6,7 @@ use crate::extent::Increment;
 use crate::field::{Field, quantile};
 use crate::increments::{Reading, Search, find};
 use crate::rounding::Rounding;
+use crate::wide::Wide;
 
 /// A pigment spot, in cells of the field.
 #[derive(Debug, Clone)]
@@ -45,10 +46,10 @@ const LINE_MM: f64 = 0.6;
 /// A line thinner than this can be a wrinkle.
 const FOLD_MM: f64 = 2.6;
 
-/// The spots among the usable cells, and the plane of melanin above the baseline.
+/// The spots of a field, which `wide` is of, and the plane of melanin above the baseline.
 pub(crate) fn spots(
     field: &Field,
-    usable: &[bool],
+    wide: &Wide,
     directions: Directions,
     rounding: Rounding,
 ) -> (Vec<Spot>, Vec<f32>) {
@@ -70,26 +71,28 @@ pub(crate) fn spots(
             sigmas,
         });
     }
-    let contrast = |one: &Increment| {
+    let contrast = |field: &Field, one: &Increment| {
         let [short, long] = one.axes_mm;
         if short < LINE_MM && long > 3.0 * short {
             return None;
         }
-        let (inside, around) = colours(field, one)?;
-        let contrast_de00 = ciede2000(inside, around);
-        let faint = noisy && one.sigmas < SIGMAS;
-        if contrast_de00 < least_de00.max(if faint { FAINT_DE00 } else { 0.0 }) {
-            return None;
-        }
+        // Its direction in density is had for less than its colour.
         let pigment = if noisy {
             Step::of(field, one)?.is_pigment(one, directions)
         } else {
             let step = density_step(field, one)?;
             is_pigment(step, step_noise(field, one), directions)
         };
-        pigment.then_some(contrast_de00)
+        if !pigment {
+            return None;
+        }
+        let (inside, around) = colours(field, one)?;
+        let contrast_de00 = ciede2000(inside, around);
+        let faint = noisy && one.sigmas < SIGMAS;
+        let least = least_de00.max(if faint { FAINT_DE00 } else { 0.0 });
+        (contrast_de00 >= least).then_some(contrast_de00)
     };
-    let found = find(field, &readings, usable, SEARCH, contrast);
+    let found = find(field, Some(wide), &readings, SEARCH, contrast);
     let spots = found
         .increments
         .into_iter()

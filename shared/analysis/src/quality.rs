@@ -3,9 +3,10 @@
 use dermalia_findings::{Confidence, Measure, MeasureName, Quality, Source};
 use dermalia_scan::Samples;
 use dermalia_scan::manifest::{Light, SkinState};
+use dermalia_surface::in_vectors;
 use rayon::prelude::*;
 
-use crate::atlas::{Atlas, Scale, label};
+use crate::atlas::{Atlas, Scale, is_measured, label};
 use crate::colour::density_8;
 use crate::registration::{Context, RegisteredPicture};
 
@@ -131,27 +132,50 @@ pub(crate) fn by_capture(m: Measure, quality: &Quality) -> Measure {
     m.limited(Confidence::Low, &reason)
 }
 
+/// Pixels that are looked at together for a level at an end of its range: most have none.
+const CHUNK: usize = 32;
+
 /// Fraction of the measured skin with a channel at either end of its range.
 fn clipped(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
+    match &picture.samples {
+        // One more than either end is 0 or 1.
+        Samples::Eight(v) => share_at_ends(atlas, v, |level| level.wrapping_add(1) < 2),
+        Samples::Sixteen(v) => share_at_ends(atlas, v, |level| !(128..=65_407).contains(&level)),
+    }
+}
+
+fn share_at_ends<T>(atlas: &Atlas, samples: &[T], end: impl Fn(T) -> bool + Sync) -> f64
+where
+    T: Copy + Sync,
+{
     let row = atlas.width.max(1);
-    let (all, bad) = (0..atlas.height)
-        .into_par_iter()
-        .map(|y| {
-            let (mut all, mut bad) = (0_u64, 0_u64);
-            for i in (y * row..(y + 1) * row).filter(|&i| atlas.is_measured(i)) {
-                all += 1;
-                bad += u64::from(match &picture.samples {
-                    Samples::Eight(v) => {
-                        // One more than either end is 0 or 1.
-                        let [r, g, b] = [0, 1, 2].map(|c| v[3 * i + c].wrapping_add(1) < 2);
-                        r | g | b
+    let (all, bad) = atlas
+        .labels
+        .par_chunks(row)
+        .zip(samples.par_chunks(3 * row))
+        .map(|(labels, levels)| {
+            in_vectors(|| {
+                let (mut all, mut bad) = (0_u64, 0_u64);
+                for (labels, levels) in labels.chunks(CHUNK).zip(levels.chunks(3 * CHUNK)) {
+                    let mut measured = 0_u8;
+                    for l in labels {
+                        measured += u8::from(is_measured(*l));
                     }
-                    Samples::Sixteen(v) => v[3 * i..3 * i + 3]
-                        .iter()
-                        .any(|c| !(128..=65_407).contains(c)),
-                });
-            }
-            (all, bad)
+                    let mut ends = 0_u8;
+                    for level in levels {
+                        ends |= u8::from(end(*level));
+                    }
+                    all += u64::from(measured);
+                    if measured == 0 || ends == 0 {
+                        continue;
+                    }
+                    for (l, px) in labels.iter().zip(levels.as_chunks::<3>().0) {
+                        let [r, g, b] = px.map(&end);
+                        bad += u64::from(is_measured(*l) & (r | g | b));
+                    }
+                }
+                (all, bad)
+            })
         })
         .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     bad as f64 / all.max(1) as f64
@@ -169,7 +193,7 @@ fn density(picture: &RegisteredPicture, i: usize, channel: usize) -> f32 {
 /// Fraction of the skin that is brighter and greyer than skin can be: highlights.
 fn gloss(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
     let step = (atlas.len() / 400_000).max(1);
-    let mut skin: Vec<[f32; 2]> = (0..atlas.len())
+    let skin: Vec<[f32; 2]> = (0..atlas.len())
         .step_by(step)
         .filter(|&i| atlas.is_measured(i))
         .map(|i| {
@@ -180,12 +204,12 @@ fn gloss(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
     if skin.is_empty() {
         return 0.0;
     }
-    let mut median = |k: usize| {
-        let middle = skin.len() / 2;
-        skin.select_nth_unstable_by(middle, |a, b| a[k].total_cmp(&b[k]))
-            .1[k]
+    let median = |k: usize| {
+        let mut values: Vec<f32> = skin.iter().map(|s| s[k]).collect();
+        let middle = values.len() / 2;
+        *values.select_nth_unstable_by(middle, f32::total_cmp).1
     };
-    let (colour, shade) = (median(0), median(1));
+    let (colour, shade) = rayon::join(|| median(0), || median(1));
     let shiny = skin
         .iter()
         .filter(|s| s[0] < 0.5 * colour && s[1] < shade - 0.2)
@@ -201,7 +225,7 @@ fn gloss(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
 /// picture is smooth and levels off where it resolves: in between lies its resolution.
 fn focus(atlas: &Atlas, picture: &RegisteredPicture, mm_per_px: Option<f64>) -> f64 {
     const DISTANCES: [usize; 6] = [1, 2, 4, 8, 16, 32];
-    let energy = DISTANCES.map(|d| detail(atlas, picture, d));
+    let energy = detail(atlas, picture, DISTANCES);
     // Without detail at any distance there is nothing in focus.
     if energy.iter().all(|e| *e < 1e-6) {
         return 0.0;
@@ -226,66 +250,91 @@ fn focus(atlas: &Atlas, picture: &RegisteredPicture, mm_per_px: Option<f64>) -> 
     (needed / resolved).min(1.0)
 }
 
-/// Mean product of the second differences of red and green at a distance, both ways.
-fn detail(atlas: &Atlas, picture: &RegisteredPicture, d: usize) -> f64 {
+/// Mean products of the second differences of red and green at some distances, both ways.
+fn detail<const N: usize>(
+    atlas: &Atlas,
+    picture: &RegisteredPicture,
+    distances: [usize; N],
+) -> [f64; N] {
     match &picture.samples {
-        Samples::Eight(v) => detail_of(atlas, d, |at| usize::from(v[at])),
-        Samples::Sixteen(v) => detail_of(atlas, d, |at| usize::from(v[at] >> 8)),
+        Samples::Eight(v) => detail_of(atlas, distances, v.as_chunks::<3>().0, |c| usize::from(c)),
+        Samples::Sixteen(v) => {
+            let high = |c: u16| usize::from(c >> 8);
+            detail_of(atlas, distances, v.as_chunks::<3>().0, high)
+        }
     }
 }
 
-/// The same, of levels of 8 bits by their place.
-fn detail_of(atlas: &Atlas, d: usize, level: impl Fn(usize) -> usize) -> f64 {
+/// The same, of pixels with levels that are brought to 8 bits.
+fn detail_of<T: Copy + Sync, const N: usize>(
+    atlas: &Atlas,
+    distances: [usize; N],
+    pixels: &[[T; 3]],
+    level: impl Fn(T) -> usize + Sync,
+) -> [f64; N] {
     let table = density_8();
-    let density = |i: usize, c: usize| table[level(3 * i + c)];
     let (w, h) = (atlas.width, atlas.height);
     let stride = (atlas.len() / 600_000).max(1);
-    let (mut sum, mut n) = (0.0_f64, 0_u64);
-    for y in (d..h.saturating_sub(d)).step_by(stride.min(8)) {
+    // Sums of rows, added in their order.
+    let row = |d: usize, y: usize| {
+        let line = |y: usize| {
+            (
+                &atlas.labels[y * w..(y + 1) * w],
+                &pixels[y * w..(y + 1) * w],
+            )
+        };
+        let (here, above, below) = (line(y), line(y - d), line(y + d));
+        let (mut sum, mut n) = (0.0_f64, 0_u64);
         for x in (d..w.saturating_sub(d)).step_by(1 + stride / 8) {
-            let i = y * w + x;
-            let around = [i - d, i + d, i - d * w, i + d * w];
-            if !atlas.is_measured(i) || around.iter().any(|&j| !atlas.is_measured(j)) {
+            let labels = [
+                here.0[x],
+                here.0[x - d],
+                here.0[x + d],
+                above.0[x],
+                below.0[x],
+            ];
+            if !labels.iter().fold(true, |all, l| all & is_measured(*l)) {
                 continue;
             }
-            let second = |c: usize, a: usize, b: usize| {
-                f64::from(density(i, c) - 0.5 * (density(around[a], c) + density(around[b], c)))
+            let density = |[r, g, _]: [T; 3]| [table[level(r)], table[level(g)]];
+            let own = density(here.1[x]);
+            let second = |a: [T; 3], b: [T; 3]| {
+                let (a, b) = (density(a), density(b));
+                [0, 1].map(|c| f64::from(own[c] - 0.5 * (a[c] + b[c])))
             };
-            sum += second(0, 0, 1) * second(1, 0, 1) + second(0, 2, 3) * second(1, 2, 3);
+            let along = second(here.1[x - d], here.1[x + d]);
+            let down = second(above.1[x], below.1[x]);
+            sum += along[0] * along[1] + down[0] * down[1];
             n += 2;
         }
-    }
-    if n == 0 { 0.0 } else { sum / n as f64 }
+        (sum, n)
+    };
+    distances.map(|d| {
+        let rows: Vec<(f64, u64)> = (d..h.saturating_sub(d))
+            .into_par_iter()
+            .step_by(stride.min(8))
+            .map(|y| row(d, y))
+            .collect();
+        let (sum, n) = (rows.iter()).fold((0.0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        if n == 0 { 0.0 } else { sum / n as f64 }
+    })
 }
 
 /// Shares of the face that pictures cover, and that hair and the like hide.
 fn shares(atlas: &Atlas) -> (f64, f64) {
-    let row = atlas.width.max(1);
-    // Sums of rows, added in their order.
-    let rows: Vec<[f64; 3]> = (0..atlas.height)
-        .into_par_iter()
-        .map(|y| {
-            let mut sum = [0.0_f64; 3];
-            for i in y * row..(y + 1) * row {
-                let l = atlas.labels[i];
-                if l & label::REGION == 0 || l & label::LANDMARK_MASK != 0 {
-                    continue;
-                }
-                let area = f64::from(atlas.area_mm2(i));
-                sum[0] += area;
-                if l & label::NOT_COVERED == 0 {
-                    sum[1] += area;
-                }
-                if l & label::COLOUR_MASK != 0 {
-                    sum[2] += area;
-                }
-            }
-            sum
-        })
-        .collect();
-    let [all, seen, hidden] = rows
-        .iter()
-        .fold([0.0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
+    let [mut all, mut seen, mut hidden] = [0.0; 3];
+    for (l, area) in (0..=u8::MAX).zip(atlas.areas_of_labels_mm2()) {
+        if l & label::REGION == 0 || l & label::LANDMARK_MASK != 0 {
+            continue;
+        }
+        all += area;
+        if l & label::NOT_COVERED == 0 {
+            seen += area;
+        }
+        if l & label::COLOUR_MASK != 0 {
+            hidden += area;
+        }
+    }
     if all > 0.0 {
         (seen / all, hidden / all)
     } else {

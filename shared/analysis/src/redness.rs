@@ -9,6 +9,7 @@ use crate::field::Field;
 use crate::increments::{Reading, Search, find};
 use crate::pigment::{Spot, colours, density_step, evidence, smoothed_noise, spots};
 use crate::rounding::Rounding;
+use crate::wide::Wide;
 
 /// A red area, in cells of the field.
 #[derive(Debug, Clone)]
@@ -30,7 +31,9 @@ pub(crate) struct ColourFeatures {
     pub(crate) red_areas: Vec<RedArea>,
     /// Melanin above the baseline, one a cell, as a length in the chroma plane.
     pub(crate) melanin: Vec<f32>,
-    /// Haemoglobin above the baseline.
+    /// The field in the cells that red areas are found in.
+    pub(crate) wide: Field,
+    /// Haemoglobin above the baseline, one such cell.
     pub(crate) haemoglobin: Vec<f32>,
 }
 
@@ -43,31 +46,40 @@ const SEARCH: Search = Search {
 const SIGMAS: f32 = 6.0;
 const LEAST_A: f64 = 0.5;
 
+/// Cells for red areas, which are twice as wide as spots at least.
+const WIDE_MM: f32 = 0.3;
+
 /// Finds spots and red areas, and with them what melanin and haemoglobin look like.
-pub(crate) fn colour_features(field: &Field, usable: &[bool]) -> ColourFeatures {
+pub(crate) fn colour_features(field: &Field) -> ColourFeatures {
     let expected = Directions::default();
-    let rounding = Rounding::of(field, usable);
+    let (rounding, wide) = rayon::join(|| Rounding::of(field), || Wide::of(field, WIDE_MM));
     // The form that reads melanin is orthogonal to haemoglobin, so spots are found
     // before the direction of melanin is known.
-    let (mut pigment, mut melanin) = spots(field, usable, expected, rounding);
+    let search = |directions: Directions| {
+        let (pigment, melanin) = spots(field, &wide, directions, rounding);
+        let below = wide.means(&melanin, field.width);
+        (pigment, melanin, below)
+    };
+    let (mut pigment, mut melanin, mut below) = search(expected);
     let mut directions = expected.refined(&evidence(field, &pigment), &[]);
-    let (mut red, mut haemoglobin) = red_areas(field, usable, directions, &melanin, rounding);
+    let (mut red, mut haemoglobin) = red_areas(&wide, directions, &below, rounding);
     // Some red areas must agree before haemoglobin is taken to look otherwise here.
-    let blood = blood_evidence(field, &red, &melanin);
+    let blood = blood_evidence(&wide.field, &red, &below);
     if blood.len() >= 4 {
         let again = directions.refined(&evidence(field, &pigment), &blood);
         if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 5.0 {
             directions = again;
-            (pigment, melanin) = spots(field, usable, directions, rounding);
-            (red, haemoglobin) = red_areas(field, usable, directions, &melanin, rounding);
+            (pigment, melanin, below) = search(directions);
+            (red, haemoglobin) = red_areas(&wide, directions, &below, rounding);
         }
     }
-    let red = moles_apart(field, red, &mut pigment);
+    let red_areas = moles_apart(field, &wide, red, &mut pigment);
     ColourFeatures {
         directions,
         spots: pigment,
-        red_areas: red,
+        red_areas,
         melanin,
+        wide: wide.field,
         haemoglobin,
     }
 }
@@ -77,10 +89,16 @@ pub(crate) fn colour_features(field: &Field, usable: &[bool]) -> ColourFeatures 
 const MOLE_MM2: f64 = 20.0;
 const MOLE_DENSITY: f32 = 0.45;
 
-/// Moves moles from the red areas to the spots. Where a place is that dark, its colour on
-/// a camera's channels no longer tells melanin from blood: moles of a scanned head lie at
-/// 133 to 150 degrees of the chroma plane, thin melanin at 84 to 107, blood at 152.
-fn moles_apart(field: &Field, red: Vec<RedArea>, spots: &mut Vec<Spot>) -> Vec<RedArea> {
+/// Moves moles from the red areas to the spots, and brings all to the cells of the field.
+/// Where a place is that dark, its colour on a camera's channels no longer tells melanin from
+/// blood: moles of a scanned head lie at 133 to 150 degrees of the chroma plane, thin melanin
+/// at 84 to 107, blood at 152.
+fn moles_apart(
+    field: &Field,
+    wide: &Wide,
+    red: Vec<RedArea>,
+    spots: &mut Vec<Spot>,
+) -> Vec<RedArea> {
     let known: BTreeSet<u32> = spots
         .iter()
         .flat_map(|s| s.increment.inside.iter().copied())
@@ -88,50 +106,49 @@ fn moles_apart(field: &Field, red: Vec<RedArea>, spots: &mut Vec<Spot>) -> Vec<R
     let mut kept = vec![];
     for area in red {
         let one = &area.increment;
+        let increment = one.finer(wide, field);
         let dark = one.area_mm2 <= MOLE_MM2
-            && density_step(field, one).is_some_and(|step| step[1] >= MOLE_DENSITY)
-            && !one.inside.iter().any(|c| known.contains(c));
-        match colours(field, one).filter(|_| dark) {
+            && density_step(&wide.field, one).is_some_and(|step| step[1] >= MOLE_DENSITY)
+            && !increment.inside.iter().any(|c| known.contains(c));
+        match dark.then(|| colours(field, &increment)).flatten() {
             Some((inside, around)) => spots.push(Spot {
                 contrast_de00: ciede2000(inside, around),
-                increment: area.increment,
+                increment,
             }),
-            None => kept.push(area),
+            None => kept.push(RedArea { increment, ..area }),
         }
     }
     kept
 }
 
 fn red_areas(
-    field: &Field,
-    usable: &[bool],
+    wide: &Wide,
     directions: Directions,
     melanin: &[f32],
     rounding: Rounding,
 ) -> (Vec<RedArea>, Vec<f32>) {
-    let form = directions.forms(smoothed_noise(field))[1];
-    let contrast = |one: &Increment| {
-        let (inside, around) = colours(field, one)?;
-        let contrast_a = inside.a - around.a;
-        let step = density_step(field, one)?;
+    let form = directions.forms(smoothed_noise(&wide.field))[1];
+    let contrast = |field: &Field, one: &Increment| {
         // What melanin's estimated direction leaves over is no blood.
         let leak = 0.3 * mean(melanin, &one.inside);
+        if one.height <= leak {
+            return None;
+        }
+        let step = density_step(field, one)?;
         let least = rounding.least_redness(field, &one.around);
-        let red =
-            contrast_a >= LEAST_A && one.height > leak && f64::from(step[1] - step[0]) > least;
-        red.then_some(contrast_a)
+        if f64::from(step[1] - step[0]) <= least {
+            return None;
+        }
+        let (inside, around) = colours(field, one)?;
+        let contrast_a = inside.a - around.a;
+        (contrast_a >= LEAST_A).then_some(contrast_a)
     };
-    let found = find(
-        field,
-        &[Reading {
-            form,
-            close: false,
-            sigmas: SIGMAS,
-        }],
-        usable,
-        SEARCH,
-        contrast,
-    );
+    let reading = Reading {
+        form,
+        close: false,
+        sigmas: SIGMAS,
+    };
+    let found = find(&wide.field, None, &[reading], SEARCH, contrast);
     let red = found
         .increments
         .into_iter()

@@ -7,7 +7,7 @@ use dermalia_surface::{Mesh, mean_curvature_per_mm};
 
 use crate::blobs::laplacian;
 use crate::colour::{Lab, ciede2000, lab_from_srgb8};
-use crate::extent::flood_window;
+use crate::extent::Flood;
 use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, smooth_into};
 use crate::ridges::respond;
 
@@ -145,14 +145,18 @@ fn components_agree_with_opencv_and_scikit_image() {
     let want = read(&folder, "components");
     let mut left: Vec<bool> = want.data.iter().map(|&l| l > 0.0).collect();
     let mut found = 0;
+    let mut flood = Flood::new(want.width, want.height);
     while let Some(start) = left.iter().position(|&l| l) {
-        let cells = flood_window(want.width, want.height, start, |i| left[i]);
+        let cells = flood.cells(start, |i| left[i]);
         let label = want.data[start];
-        assert!(cells.iter().all(|&i| want.data[i] == label), "{label}");
+        assert!(
+            cells.iter().all(|&i| want.data[i as usize] == label),
+            "{label}"
+        );
         let all = want.data.iter().filter(|&&l| l == label).count();
         assert_eq!(cells.len(), all, "component {label}");
         for i in cells {
-            left[i] = false;
+            left[i as usize] = false;
         }
         found += 1;
     }

@@ -3,6 +3,8 @@
 //! Compression takes the grain out of the colour differences, a decoder rounds what is left
 //! of them, and skin under a light that falls off shows the steps as areas of some colour.
 
+use rayon::prelude::*;
+
 use crate::colour::srgb_from_linear;
 use crate::field::{Field, quantile};
 
@@ -25,20 +27,34 @@ pub(crate) struct Rounding {
 impl Rounding {
     /// By the grain of the difference of red and green, in which light and most of the
     /// noise of a compressed picture cancel.
-    pub(crate) fn of(field: &Field, usable: &[bool]) -> Self {
-        let redness: Vec<f32> = (field.density[1].iter().zip(&field.density[0]))
-            .map(|(g, r)| g - r)
-            .collect();
-        let mut grain = vec![];
-        let mut sum = [0.0; 3];
-        for y in (1..field.height.saturating_sub(1)).step_by(3) {
-            for i in y * field.width + 1..(y + 1) * field.width - 1 {
-                if usable[i - 1] && usable[i] && usable[i + 1] {
-                    grain.push((redness[i] - 0.5 * (redness[i - 1] + redness[i + 1])).abs());
-                    let here = field.at(i);
-                    (0..3).for_each(|k| sum[k] += f64::from(here[k]));
+    pub(crate) fn of(field: &Field) -> Self {
+        let usable = field.usable();
+        let w = field.width;
+        // Rows side by side, put together in their order.
+        let rows: Vec<(Vec<f32>, [f64; 3])> = (1..field.height.saturating_sub(1))
+            .into_par_iter()
+            .step_by(3)
+            .map(|y| {
+                let row = y * w..(y + 1) * w;
+                let usable = &usable[row.clone()];
+                let [r, g, b] = [0, 1, 2].map(|k| &field.density[k][row.clone()]);
+                let redness = |x: usize| g[x] - r[x];
+                let (mut grain, mut sum) = (vec![], [0.0; 3]);
+                for x in 1..w.saturating_sub(1) {
+                    if usable[x - 1] && usable[x] && usable[x + 1] {
+                        grain.push((redness(x) - 0.5 * (redness(x - 1) + redness(x + 1))).abs());
+                        for (s, d) in sum.iter_mut().zip([r[x], g[x], b[x]]) {
+                            *s += f64::from(d);
+                        }
+                    }
                 }
-            }
+                (grain, sum)
+            })
+            .collect();
+        let (mut grain, mut sum) = (vec![], [0.0; 3]);
+        for (row, own) in rows {
+            grain.extend(row);
+            (0..3).for_each(|k| sum[k] += own[k]);
         }
         let level = level_of_redness(sum.map(|s| s / grain.len().max(1) as f64));
         // The median of the size of a normal deviate is 0.674 of its standard deviation, and

@@ -25,6 +25,8 @@ const NOISY: f64 = 0.03;
 /// many are.
 const POOR_BLUE: f64 = 0.1;
 const LOST_BLUE: f64 = 0.3;
+/// How far beyond measured skin is looked.
+const MARGIN_MM: f32 = 4.0;
 /// Less skin than this has no colour of its own.
 const LEAST_MM2: f64 = 10.0;
 
@@ -82,34 +84,31 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let Some(px_mm) = pixel_mm(atlas) else {
         return nothing("no skin is left to measure");
     };
-    let grid = Grid::new(atlas, px_mm, CELL_MM);
+    let grid = Grid::new(atlas, px_mm, CELL_MM, MARGIN_MM);
     let own = grid.read_skin(best);
-    let other = (!std::ptr::eq(best, standard)).then(|| grid.read_skin(standard));
+    let read_other = || (!std::ptr::eq(best, standard)).then(|| grid.read_skin(standard));
+    // Noisy colour is helped by the other pictures, and has to wait for them.
+    let (other, all, features) = if own.noise[2] > NOISY {
+        let other = read_other();
+        let all = fused(context, &grid, [best, standard], &own, other.as_ref());
+        let features = colour_features(&all);
+        (other, Some(all), features)
+    } else {
+        let (other, features) = rayon::join(read_other, || colour_features(&own));
+        (other, None, features)
+    };
+    let regions = grid.regions;
+    let field = all.as_ref().unwrap_or(&own);
     let level_field = other.as_ref().unwrap_or(&own);
-    let fused = (own.noise[2] > NOISY).then(|| {
-        let more: Vec<Field> = FEATURE_LIGHTS
-            .iter()
-            .filter_map(|l| context.pictures.iter().find(|p| p.light == *l && !p.grey))
-            .filter(|p| !std::ptr::eq(*p, best) && !std::ptr::eq(*p, standard))
-            .map(|p| grid.read_skin(p))
-            .collect();
-        let others: Vec<&Field> = other.iter().chain(&more).collect();
-        let mut all = own.clone();
-        if !others.is_empty() {
-            fuse(&mut all, &others);
-        }
-        all
-    });
-    let field = fused.as_ref().unwrap_or(&own);
-    let usable: Vec<bool> = field.weight.iter().map(|w| *w > 0.2).collect();
-    let features = colour_features(field, &usable);
-
     let mut free = level_field.weight.clone();
     for one in increments(&features) {
         clear_around(field, one, &mut free);
     }
-    let light = Illumination::of(level_field, &free, features.directions);
-    let levels: Vec<Option<Level>> = cells_of_regions(&grid.regions, &free)
+    let (light, cells) = rayon::join(
+        || Illumination::of(level_field, &free, features.directions),
+        || cells_of_regions(&regions, &free),
+    );
+    let levels: Vec<Option<Level>> = cells
         .par_iter()
         .map(|cells| level(level_field, &free, &light, cells))
         .map(|l| l.filter(|l| l.area_mm2 >= LEAST_MM2))
@@ -119,7 +118,7 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
         atlas,
         field,
         features: &features,
-        regions: &grid.regions,
+        regions: &regions,
         px_mm: f64::from((px_mm[0] * px_mm[1]).sqrt()),
         tone_deg: levels[Region::Face.index()]
             .as_ref()
@@ -148,9 +147,36 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
         out.pigmentation.features = report.spots();
         out.redness.features = report.red_areas();
     }
-    out.pigmentation.map = Some(report.map(Parameter::Pigmentation, &features.melanin, 0.2));
-    out.redness.map = Some(report.map(Parameter::Redness, &features.haemoglobin, 0.12));
+    out.pigmentation.map = Some(report.map(Parameter::Pigmentation, field, &features.melanin, 0.2));
+    out.redness.map = Some(report.map(
+        Parameter::Redness,
+        &features.wide,
+        &features.haemoglobin,
+        0.12,
+    ));
     out
+}
+
+/// The colour of the best picture with that of the others.
+fn fused(
+    context: &Context<'_>,
+    grid: &Grid<'_>,
+    known: [&RegisteredPicture; 2],
+    own: &Field,
+    other: Option<&Field>,
+) -> Field {
+    let more: Vec<Field> = FEATURE_LIGHTS
+        .iter()
+        .filter_map(|l| context.pictures.iter().find(|p| p.light == *l && !p.grey))
+        .filter(|p| known.iter().all(|k| !std::ptr::eq(*p, *k)))
+        .map(|p| grid.read_skin(p))
+        .collect();
+    let others: Vec<&Field> = other.into_iter().chain(&more).collect();
+    let mut all = own.clone();
+    if !others.is_empty() {
+        fuse(&mut all, &others);
+    }
+    all
 }
 
 fn nothing(reason: &str) -> SkinColour {
@@ -471,9 +497,9 @@ impl Report<'_> {
             .collect()
     }
 
-    /// An increment over the working raster; `strong` is painted at full strength.
-    fn map(&self, parameter: Parameter, plane: &[f32], strong: f32) -> ParameterMap {
-        let strength = strength(self.atlas, self.field, plane, strong);
+    /// A plane of a field over the working raster; `strong` is painted at full strength.
+    fn map(&self, parameter: Parameter, field: &Field, plane: &[f32], strong: f32) -> ParameterMap {
+        let strength = strength(self.atlas, field, plane, strong);
         ParameterMap {
             parameter,
             width: self.atlas.width,

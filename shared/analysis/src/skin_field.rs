@@ -1,17 +1,21 @@
 //! The colour of a picture in cells of the working raster.
 
+use std::ops::Range;
+
 use dermalia_findings::Region;
 use dermalia_scan::Samples;
+use dermalia_surface::in_vectors;
 use rayon::prelude::*;
 
-use crate::atlas::{Atlas, label};
+use crate::atlas::{Atlas, is_measured, label};
 use crate::chromophores::cell_noise;
 use crate::colour::{density_8, density_16, linear_8, linear_16};
-use crate::field::{Extent, Field, Sample, gaussian, quantile};
+use crate::field::{Extent, Field, Line, quantile};
+use crate::gaussian::gaussian;
 use crate::registration::RegisteredPicture;
 
-/// How far beyond the regions skin is looked at.
-const MARGIN_MM: f32 = 4.0;
+/// What is no skin to be seen.
+const HIDDEN: u8 = label::EXCLUDED | label::NO_SURFACE;
 /// Two pictures are brought to the same level at this reach.
 const EVEN_MM: f32 = 4.0;
 /// Noise of a cell from which light is averaged instead of its logarithm: from here on the
@@ -25,8 +29,9 @@ const MUCH_GLOSS: f32 = 0.3;
 /// Median size of a measured pixel, across and down, in millimetres.
 pub(crate) fn pixel_mm(atlas: &Atlas) -> Option<[f32; 2]> {
     let (mut across, mut down) = (vec![], vec![]);
+    // Some hundred thousand pixels tell it as well as all of a large raster.
     for i in (0..atlas.len())
-        .step_by(11)
+        .step_by((atlas.len() / 400_000).max(11))
         .filter(|&i| atlas.is_measured(i))
     {
         if let Some(m) = atlas.metric(i) {
@@ -42,15 +47,18 @@ pub(crate) fn pixel_mm(atlas: &Atlas) -> Option<[f32; 2]> {
 pub(crate) struct Grid<'a> {
     atlas: &'a Atlas,
     extent: Extent,
-    /// Surface of a pixel of each triangle.
-    areas_mm2: Vec<f32>,
     /// The measured region of each cell's middle pixel.
     pub(crate) regions: Vec<Option<Region>>,
+    /// The cells that are looked at.
+    near: Vec<bool>,
+    /// Their surface.
+    area_mm2: Vec<f32>,
 }
 
 impl<'a> Grid<'a> {
-    /// Cells of about `aim_mm`.
-    pub(crate) fn new(atlas: &'a Atlas, px_mm: [f32; 2], aim_mm: f32) -> Self {
+    /// Cells of about `aim_mm`, of which those are looked at that have measured skin within
+    /// `margin_mm`, so that features on the edge of a region are seen whole.
+    pub(crate) fn new(atlas: &'a Atlas, px_mm: [f32; 2], aim_mm: f32, margin_mm: f32) -> Self {
         let extent = Extent {
             origin: [0, 0],
             size: [atlas.width, atlas.height],
@@ -58,50 +66,54 @@ impl<'a> Grid<'a> {
             aim_mm,
         };
         let [columns, rows] = extent.cells();
-        let regions = (0..columns * rows)
+        let step = extent.step();
+        let regions: Vec<Option<Region>> = (0..rows)
             .into_par_iter()
-            .map(|c| {
-                let [x, y] = extent.pixel((c % columns) as f64, (c / columns) as f64);
-                let x = x.min(atlas.width as f64 - 0.5);
-                let y = y.min(atlas.height as f64 - 0.5);
-                atlas.pixel(x, y).and_then(|i| atlas.measured_region(i))
+            .flat_map_iter(|row| {
+                let y = (row * step[1] + step[1] / 2).min(atlas.height - 1);
+                (0..columns).map(move |column| {
+                    let x = (column * step[0] + step[0] / 2).min(atlas.width - 1);
+                    atlas.measured_region(y * atlas.width + x)
+                })
             })
             .collect();
-        Self {
-            atlas,
-            extent,
-            areas_mm2: atlas.metrics.iter().map(|m| m.pixel_area_mm2()).collect(),
-            regions,
-        }
-    }
-
-    /// Cells within a margin of measured skin.
-    fn near(&self) -> Vec<bool> {
-        let [columns, rows] = self.extent.cells();
-        let step = self.extent.step();
-        let sigma = [0, 1].map(|k| MARGIN_MM / 3.0 / (self.extent.px_mm[k] * step[k] as f32));
-        let measured: Vec<f32> = self
-            .regions
+        let measured: Vec<f32> = regions
             .iter()
             .map(|r| f32::from(u8::from(r.is_some())))
             .collect();
-        let near = gaussian(&measured, columns, rows, sigma);
-        near.into_iter().map(|n| n >= 2e-3).collect()
+        let sigma = [0, 1].map(|k| margin_mm / 3.0 / (px_mm[k] * step[k] as f32));
+        let near: Vec<bool> = gaussian(&measured, columns, rows, sigma)
+            .into_iter()
+            .map(|n| n >= 2e-3)
+            .collect();
+        let areas_mm2: Vec<f32> = atlas.metrics.iter().map(|m| m.pixel_area_mm2()).collect();
+        let areas_mm2 = &areas_mm2[..];
+        let area_mm2 = extent.sums(&near, |y, columns, line| {
+            let triangles = &atlas.triangle[y * atlas.width..][columns];
+            for (o, t) in line.iter_mut().zip(triangles) {
+                *o = areas_mm2.get(*t as usize).copied().unwrap_or(0.0);
+            }
+        });
+        Self {
+            atlas,
+            extent,
+            regions,
+            near,
+            area_mm2,
+        }
     }
 
-    /// The colour of a picture wherever there is surface that nothing excludes.
+    /// The colour of a picture.
     pub(crate) fn read(&self, picture: &RegisteredPicture) -> Field {
-        self.density(picture, |_| true)
+        self.averages(picture, density_8(), density_16())
     }
 
-    /// The colour of the measured skin and of a margin around it, so that features on the
-    /// edge of a region are seen whole.
+    /// The colour of a picture with its noise, read as light where that is much.
     pub(crate) fn read_skin(&self, picture: &RegisteredPicture) -> Field {
-        let near = self.near();
-        let mut field = self.density(picture, |c| near[c]);
+        let mut field = self.read(picture);
         field.noise = cell_noise(&field);
         if field.noise.iter().any(|n| *n > NOISY) {
-            let light = self.averages(picture, [linear_8(), linear_16()], |c| near[c]);
+            let light = self.averages(picture, linear_8(), linear_16());
             for k in (0..3).filter(|&k| field.noise[k] > NOISY) {
                 field.density[k] = tangent_density(&light, &light.density[k]);
             }
@@ -110,55 +122,59 @@ impl<'a> Grid<'a> {
         field
     }
 
-    fn density<W: Fn(usize) -> bool + Sync>(
-        &self,
-        picture: &RegisteredPicture,
-        wanted: W,
-    ) -> Field {
-        self.averages(picture, [density_8(), density_16()], wanted)
-    }
-
     /// Means over cells of what tables say of the levels of 8 and of 16 bits.
-    fn averages<W: Fn(usize) -> bool + Sync>(
-        &self,
-        picture: &RegisteredPicture,
-        tables: [&[f32]; 2],
-        wanted: W,
-    ) -> Field {
-        let (atlas, extent) = (self.atlas, self.extent);
-        let width = atlas.width;
-        let pixel = |x: usize, y: usize| {
-            let i = y * width + x;
-            let area_mm2 = *self.areas_mm2.get(atlas.triangle[i] as usize)?;
-            Some((i, area_mm2, atlas.labels[i] & label::EXCLUDED == 0))
-        };
+    fn averages(&self, picture: &RegisteredPicture, eight: &[f32], sixteen: &[f32]) -> Field {
+        let (atlas, area_mm2) = (self.atlas, self.area_mm2.clone());
         // Where every channel is full there is a highlight and no skin to be seen.
         match &picture.samples {
             Samples::Eight(v) => {
-                let table = tables[0];
-                Field::reduce_some(extent, wanted, |x, y| {
-                    let (i, area_mm2, free) = pixel(x, y)?;
-                    let px = [v[3 * i], v[3 * i + 1], v[3 * i + 2]];
-                    Some(Sample {
-                        density: px.map(|c| table[usize::from(c)]),
-                        area_mm2,
-                        usable: free && px.iter().any(|&c| c < 250),
-                    })
-                })
+                let table: [f32; 256] = std::array::from_fn(|level| eight[level]);
+                let read = |y: usize, columns: Range<usize>, line: &mut Line| {
+                    let row = row(atlas, v, y, columns);
+                    fill(row, line, 250, |level: u8| table[usize::from(level)]);
+                };
+                Field::reduce_some(self.extent, &self.near, area_mm2, read)
             }
             Samples::Sixteen(v) => {
-                let table = tables[1];
-                Field::reduce_some(extent, wanted, |x, y| {
-                    let (i, area_mm2, free) = pixel(x, y)?;
-                    let px = [v[3 * i], v[3 * i + 1], v[3 * i + 2]];
-                    Some(Sample {
-                        density: px.map(|c| table[usize::from(c)]),
-                        area_mm2,
-                        usable: free && px.iter().any(|&c| c < 64_250),
-                    })
-                })
+                let read = |y: usize, columns: Range<usize>, line: &mut Line| {
+                    let row = row(atlas, v, y, columns);
+                    fill(row, line, 64_250, |level: u16| sixteen[usize::from(level)]);
+                };
+                Field::reduce_some(self.extent, &self.near, area_mm2, read)
             }
         }
+    }
+}
+
+/// Labels and pixels of some columns of a row.
+fn row<'a, T>(
+    atlas: &'a Atlas,
+    samples: &'a [T],
+    y: usize,
+    columns: Range<usize>,
+) -> (&'a [u8], &'a [[T; 3]]) {
+    let from = y * atlas.width + columns.start;
+    let pixels = from..from + columns.len();
+    (
+        &atlas.labels[pixels.clone()],
+        &samples.as_chunks::<3>().0[pixels],
+    )
+}
+
+/// Writes what a table says of pixels that are skin and less than `full` in some channel.
+fn fill<T: Copy + Ord>(
+    (labels, pixels): (&[u8], &[[T; 3]]),
+    [red, green, blue, counts]: &mut Line,
+    full: T,
+    table: impl Fn(T) -> f32,
+) {
+    let planes = red.iter_mut().zip(green).zip(blue).zip(counts);
+    for ((l, [r, g, b]), (((red, green), blue), counts)) in labels.iter().zip(pixels).zip(planes) {
+        let skin = (l & HIDDEN == 0) & (*r.min(g).min(b) < full);
+        *counts = f32::from(u8::from(skin));
+        *red = *counts * table(*r);
+        *green = *counts * table(*g);
+        *blue = *counts * table(*b);
     }
 }
 
@@ -230,47 +246,99 @@ pub(crate) fn fuse(field: &mut Field, others: &[&Field]) {
     field.noise = cell_noise(field);
 }
 
+/// From here on the last bit of a number is worth 1.
+const WHOLE: f32 = 8_388_608.0;
+
 /// A plane of the field over the raster, as 0 where not measured and 1 to 255.
 pub(crate) fn strength(atlas: &Atlas, field: &Field, plane: &[f32], strong: f32) -> Vec<u8> {
     let smooth = field.smooth(plane, &field.weight, 0.2);
-    let along = |p: usize, step: usize, count: usize| {
-        let c = ((p as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, (count - 1) as f32);
-        let first = (c as usize).min(count.saturating_sub(2));
-        (first, c - first as f32)
-    };
-    let columns: Vec<(usize, f32)> = (0..atlas.width)
-        .map(|x| along(x, field.step[0], field.width))
-        .collect();
-    let right = usize::from(field.width > 1);
-    let below = if field.height > 1 { field.width } else { 0 };
+    let step = field.step[1];
     let mut out = vec![0_u8; atlas.len()];
     out.par_chunks_mut(atlas.width.max(1))
         .enumerate()
         .for_each_init(
-            || vec![0.0_f32; field.width],
-            |line, (y, out)| {
-                let (cy, fy) = along(y, field.step[1], field.height);
-                let at = cy * field.width;
-                let top = &smooth[at..at + field.width];
-                let low = &smooth[at + below..at + below + field.width];
-                for ((o, t), l) in line.iter_mut().zip(top).zip(low) {
-                    *o = 254.0 / strong * (t + (l - t) * fy);
-                }
+            || (vec![0.0_f32; field.width], vec![0.0_f32; atlas.width]),
+            |(line, wide), (y, out)| {
                 let labels = &atlas.labels[y * atlas.width..(y + 1) * atlas.width];
-                for ((o, &(cx, fx)), l) in out.iter_mut().zip(&columns).zip(labels) {
-                    if l & label::REGION != 0 && l & label::EXCLUDED == 0 {
-                        let v = line[cx] + (line[cx + right] - line[cx]) * fx;
-                        *o = 1 + (v.clamp(0.0, 254.0) + 0.5) as u8;
-                    }
+                if !labels.iter().any(|l| is_measured(*l)) {
+                    return;
                 }
+                let cell =
+                    ((y as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, (field.height - 1) as f32);
+                let at = cell as usize;
+                let row = |y: usize| {
+                    let y = y.min(field.height - 1);
+                    &smooth[y * field.width..(y + 1) * field.width]
+                };
+                let (top, low, share) = (row(at), row(at + 1), cell - at as f32);
+                in_vectors(|| {
+                    for ((o, t), l) in line.iter_mut().zip(top).zip(low) {
+                        *o = 254.0 / strong * (t + (l - t) * share);
+                    }
+                });
+                stretch(line, field.step[0], wide);
+                in_vectors(|| {
+                    for ((o, l), v) in out.iter_mut().zip(labels).zip(&*wide) {
+                        let v = v.clamp(0.0, 254.0) + 0.5;
+                        // The last bit of a number from here on is worth 1: unlike a
+                        // conversion, adding it is done in vectors.
+                        let even = v + WHOLE;
+                        let above = u32::from(even - WHOLE > v);
+                        let whole = ((even.to_bits() & 0x00FF) - above) as u8;
+                        *o = if is_measured(*l) { 1 + whole } else { 0 };
+                    }
+                });
             },
         );
     out
 }
 
+/// Brings a row of cells to pixels, `step` a cell, linear between the middles of cells.
+fn stretch(cells: &[f32], step: usize, out: &mut [f32]) {
+    let lead = (step / 2).min(out.len());
+    let (before, out) = out.split_at_mut(lead);
+    before.fill(cells[0]);
+    let between = (cells.len() - 1).min(out.len() / step);
+    let (inner, after) = out.split_at_mut(between * step);
+    match step {
+        2 => in_vectors(|| between_middles::<2>(cells, inner)),
+        3 => in_vectors(|| between_middles::<3>(cells, inner)),
+        4 => in_vectors(|| between_middles::<4>(cells, inner)),
+        _ => {
+            for (out, pair) in inner.chunks_exact_mut(step).zip(cells.windows(2)) {
+                for (j, o) in out.iter_mut().enumerate() {
+                    *o = pair[0] + (pair[1] - pair[0]) * share(j, step);
+                }
+            }
+        }
+    }
+    let last = cells[between];
+    let next = cells[(between + 1).min(cells.len() - 1)];
+    for (j, o) in after.iter_mut().enumerate() {
+        *o = last + (next - last) * share(j, step).min(1.0);
+    }
+}
+
+/// How far the pixel that many after the first beyond a middle lies towards the next one.
+fn share(pixel: usize, step: usize) -> f32 {
+    ((step / 2 + pixel) as f32 + 0.5) / step as f32 - 0.5
+}
+
+#[inline(always)]
+fn between_middles<const STEP: usize>(cells: &[f32], out: &mut [f32]) {
+    let shares: [f32; STEP] = std::array::from_fn(|j| share(j, STEP));
+    let out = out.as_chunks_mut::<STEP>().0;
+    for ((out, a), b) in out.iter_mut().zip(cells).zip(&cells[1..]) {
+        for (o, share) in out.iter_mut().zip(&shares) {
+            *o = a + (b - a) * share;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::Sample;
 
     /// Half of the light of black cells with noise as high as the light: the step is that
     /// of the light, where the mean of the logarithms would be off by a fifth of it.
@@ -304,5 +372,17 @@ mod tests {
         };
         let step = mean(120..190) - mean(10..80);
         assert!((step - std::f64::consts::LN_2).abs() < 0.02, "{step}");
+    }
+    #[test]
+    fn a_row_of_cells_is_linear_between_their_middles() {
+        for (step, width) in [(1, 3), (2, 6), (2, 5), (3, 8), (4, 12), (7, 20)] {
+            let mut out = vec![9.0; width];
+            stretch(&[1.0, 3.0, 2.0], step, &mut out);
+            for (x, v) in out.into_iter().enumerate() {
+                let at = ((x as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, 2.0);
+                let want = if at < 1.0 { 1.0 + 2.0 * at } else { 4.0 - at };
+                assert!((v - want).abs() < 1e-6, "{step} {x}: {v} {want}");
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::ChangeError;
 use super::registration::{narrow, normal, wide};
 use super::rigid::{Rigid, V3, dot};
-use crate::field::smooth_weighted;
+use crate::gaussian::smooth_weighted;
 use crate::preparation::{crop, label};
 use crate::{Analysis, Atlas, Scale};
 
