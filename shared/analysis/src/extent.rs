@@ -87,28 +87,46 @@ impl Window {
     }
 }
 
-/// Measures one basin. `smooth` is the plane less the baseline that the
-/// basins were flooded on, `core` the cells near any peak, `unit` the plane's value of a
-/// step of density.
+/// The basins that a plane was flooded into.
+pub(crate) struct Ground<'a> {
+    pub(crate) basins: &'a Basins,
+    /// The cells near any peak.
+    pub(crate) core: &'a [bool],
+    /// The wide cells that these are of, where they are not those that are measured.
+    pub(crate) wide: Option<&'a Wide>,
+}
+
+impl Ground<'_> {
+    /// The cell of the plane at a cell that is measured.
+    pub(crate) fn place(&self, field: &Field, cell: usize) -> usize {
+        self.wide.map_or(cell, |w| w.over(field, cell))
+    }
+}
+
+/// The cells of a basin that lie above half of its peak and are connected to it.
+pub(crate) fn outline(field: &Field, smooth: &[f32], basins: &Basins, number: usize) -> Vec<u32> {
+    let top = smooth[basins.peaks[number]];
+    let upper = &basins.members[number];
+    let upper = &upper[..upper.partition_point(|&c| smooth[c as usize] > 0.5 * top)];
+    connected(field, upper, basins.peaks[number])
+}
+
+/// Measures one basin with a rough outline. `unit` is the value of a step of density.
 ///
-/// The outline is not drawn on the plane itself: once an increment and the skin around it
-/// are known, the linear form of density that tells the two apart best (Fisher's) has far
-/// less noise, above all on dark skin, where blue is nearly black.
+/// The outline is not drawn on the plane that was flooded: once an increment and the skin
+/// around it are known, the linear form of density that tells the two apart best (Fisher's)
+/// has far less noise, above all on dark skin, where blue is nearly black.
 pub(crate) fn measure(
     field: &Field,
-    smooth: &[f32],
     weight: &[f32],
-    basins: &Basins,
-    core: &[bool],
+    rough: &[u32],
+    ground: &Ground<'_>,
     number: usize,
     unit: impl Fn([f32; 3]) -> f32,
 ) -> Option<Increment> {
     let own = number as u32;
-    let top = smooth[basins.peaks[number]];
-    let upper = &basins.members[number];
-    let upper = &upper[..upper.partition_point(|&c| smooth[c as usize] > 0.5 * top)];
-    let rough = connected(field, upper, basins.peaks[number]);
-    let rough_area: f32 = rough.iter().map(|&i| field.area_mm2[i as usize]).sum();
+    let basin = |c: usize| ground.basins.basin[c];
+    let rough_area = field.surface(rough);
     if rough_area <= 0.0 || rough_area > MOST_MM2 {
         return None;
     }
@@ -117,18 +135,21 @@ pub(crate) fn measure(
     // A soft edge reaches far: a Gaussian is down to 1 % at 2.6 times its half radius.
     let from = 1.6 * radius.min(3.0) + 0.5 * (radius - 3.0).max(0.0) + 0.2;
     let to = from + 0.8 * radius.min(4.0) + 0.8;
-    let window = window_around(field, &rough, to + 1.0);
+    let window = window_around(field, rough, to + 1.0);
     let (w, h) = (window.w, window.h);
 
-    let distance = distances(field, &window, &rough);
+    let distance = distances(field, &window, rough);
     let (mut around, mut outer) = (vec![], vec![]);
     for y in 0..h {
         let first = window.cell(field, y * w);
         for (x, d) in distance[y * w..(y + 1) * w].iter().enumerate() {
             let c = first + x;
-            if (from..to).contains(d) && weight[c] > 0.5 && (basins.basin[c] == own || !core[c]) {
-                around.push(c as u32);
-                outer.push(y * w + x);
+            if (from..to).contains(d) && weight[c] > 0.5 {
+                let place = ground.place(field, c);
+                if basin(place) == own || !ground.core[place] {
+                    around.push(c as u32);
+                    outer.push(y * w + x);
+                }
             }
         }
     }
@@ -170,12 +191,12 @@ pub(crate) fn measure(
         variance = [0, 1].map(|k| variance[k] + more[k] * more[k]);
     }
     sharpen(&mut f, w, h, variance.map(|v| 0.5 * v));
-    let ground = 0.0;
+    let level = 0.0;
 
     // The cells that may belong to it: connected, not a neighbour's.
     let may = |i: usize| {
-        let c = window.cell(field, i);
-        basins.basin[c] == own || basins.basin[c] == NO_BASIN
+        let c = ground.place(field, window.cell(field, i));
+        basin(c) == own || basin(c) == NO_BASIN
     };
     let seeds = inner;
     let samples = if rough_area < 40.0 {
@@ -199,14 +220,14 @@ pub(crate) fn measure(
         for i in (0..w * h).filter(|&i| reach[i]) {
             supersample(&f, [w, h], i, &rough_splines, |v, x, y| {
                 points.push(Point {
-                    value: v - ground,
+                    value: v - level,
                     area_mm2: field.area_mm2[window.cell(field, i)],
                     at: [x, y],
                 });
             });
         }
         tall = height(&points, tall, noise > NOISY_SHARE)?;
-        let half = ground + 0.5 * tall;
+        let half = level + 0.5 * tall;
         let peak = *seeds
             .iter()
             .max_by(|&&a, &&b| f[a].total_cmp(&f[b]).then(b.cmp(&a)))?;
@@ -220,7 +241,7 @@ pub(crate) fn measure(
         return None;
     }
 
-    let half = ground + 0.5 * tall;
+    let half = level + 0.5 * tall;
     let (mut area, mut mass) = (0.0_f64, 0.0_f64);
     let (mut sum, mut moment) = ([0.0_f64; 2], [0.0_f64; 3]);
     let mut first = [0.0_f64; 2];
@@ -230,7 +251,7 @@ pub(crate) fn measure(
         let piece = f64::from(field.area_mm2[c]) / (samples * samples) as f64;
         supersample(&f, [w, h], i, &splines, |v, x, y| {
             if v > half && piece > 0.0 {
-                let m = piece * f64::from(v - ground);
+                let m = piece * f64::from(v - level);
                 let p = [
                     f64::from(x) * f64::from(cell_mm[0]),
                     f64::from(y) * f64::from(cell_mm[1]),

@@ -246,6 +246,11 @@ impl Field {
         self.weight.len()
     }
 
+    /// The surface of some cells in mm2.
+    pub(crate) fn surface(&self, cells: &[u32]) -> f32 {
+        cells.iter().map(|&c| self.area_mm2[c as usize]).sum()
+    }
+
     /// The density of one cell.
     pub(crate) fn at(&self, i: usize) -> [f32; 3] {
         [self.density[0][i], self.density[1][i], self.density[2][i]]

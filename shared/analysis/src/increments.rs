@@ -2,7 +2,7 @@
 
 use crate::baseline::{baseline, low_pass, noise_below};
 use crate::chromophores::{apply, plane};
-use crate::extent::{Increment, measure};
+use crate::extent::{Ground, Increment, measure, outline};
 use crate::field::{Field, quantile};
 use crate::gaussian::Smoother;
 use crate::segments::{NO_BASIN, Rules, basins};
@@ -36,6 +36,9 @@ const LARGER: [f64; 2] = [1.5, 1.2];
 
 /// What a close reading finds is no wider than its baseline, which would rise into it.
 const CLOSE_MM2: f64 = 60.0;
+/// From this surface on an increment is measured in the wider cells as well: there are as many
+/// of them in it as finer ones in the smallest increments.
+const SMALL_MM2: f32 = 4.0;
 /// The unevenness of light beyond this reach is no noise to a close reading.
 const HOLLOW_MM: f32 = 2.5;
 
@@ -51,10 +54,11 @@ pub(crate) struct Reading {
 }
 
 /// Finds the features of some readings; the residual is the first one's. `accept` has the
-/// last word on each, in the field that it was found in, and gives its contrast.
+/// last word on each, in the field that it was measured in, and gives its contrast.
 ///
-/// A first search, in wider cells where they are given, only tells what the baseline of the
-/// second must not touch.
+/// A first search only tells what the baseline of the second must not touch. Where wider
+/// cells are given all but the finest smoothing is searched in these, which lose nothing by
+/// it, and what is large is measured there.
 pub(crate) fn find<A>(
     field: &Field,
     wider: Option<&Wide>,
@@ -67,20 +71,56 @@ where
 {
     // The middle smoothing suffices to keep features out of the baseline.
     let middle = &search.smooth_mm[1..2];
-    let hunt = Hunt::new(field, readings, search);
-    let known = match wider {
+    let own = Hunt::new(field, readings, search);
+    let (found_by, residual) = match wider {
         Some(wide) => {
             let hunt = Hunt::new(&wide.field, readings, search);
-            let found = hunt.found(&hunt.weight, middle, &accept).increments;
-            found.iter().map(|one| one.finer(wide, field)).collect()
+            let (known, _) = hunt.found(&hunt.weight, middle, &accept);
+            let (mut free, mut wide_free) = (own.weight.clone(), hunt.weight.clone());
+            for one in known.iter().flatten() {
+                clear_around(field, &one.finer(wide, field), &mut free);
+                clear_around(&wide.field, one, &mut wide_free);
+            }
+            // What sees pits as well is not looked at as finely as a pit.
+            let own = Hunt {
+                readings: &readings[..1],
+                ..own
+            };
+            let hunt = Hunt {
+                fine: Some((&own, wide)),
+                ..hunt
+            };
+            let (finest, coarser) = search.smooth_mm.split_at(1);
+            let ((mut found_by, residual), (rest, _)) = rayon::join(
+                || own.found(&free, finest, &accept),
+                || hunt.found(&wide_free, coarser, &accept),
+            );
+            found_by.extend(rest);
+            (found_by, residual)
         }
-        None => hunt.found(&hunt.weight, middle, &accept).increments,
+        None => {
+            let (known, _) = own.found(&own.weight, middle, &accept);
+            let mut free = own.weight.clone();
+            for one in known.iter().flatten() {
+                clear_around(field, one, &mut free);
+            }
+            own.found(&free, &search.smooth_mm, &accept)
+        }
     };
-    let mut free = hunt.weight.clone();
-    for one in &known {
-        clear_around(field, one, &mut free);
+    let larger = if readings.len() > 1 {
+        LARGER[1]
+    } else {
+        LARGER[0]
+    };
+    let mut increments = vec![];
+    let mut owner = vec![NOBODY; field.len()];
+    for fresh in found_by {
+        merge(&mut owner, &mut increments, fresh, larger);
     }
-    hunt.found(&free, &search.smooth_mm, &accept)
+    Found {
+        increments,
+        residual,
+    }
 }
 
 /// One search through a field.
@@ -91,6 +131,8 @@ struct Hunt<'a> {
     usable: Vec<bool>,
     readings: &'a [Reading],
     search: Search,
+    /// What small increments are measured in, where these cells are too wide for them.
+    fine: Option<(&'a Hunt<'a>, &'a Wide)>,
 }
 
 impl<'a> Hunt<'a> {
@@ -102,11 +144,18 @@ impl<'a> Hunt<'a> {
             usable,
             readings,
             search,
+            fine: None,
         }
     }
 
-    /// What some smoothings find above the baseline of the cells that are free.
-    fn found<A>(&self, free: &[f32], smooth_mm: &[f32], accept: &A) -> Found
+    /// What each reading and smoothing finds above the baseline of the cells that are free,
+    /// in cells of the finest field; and the residual of the first reading.
+    fn found<A>(
+        &self,
+        free: &[f32],
+        smooth_mm: &[f32],
+        accept: &A,
+    ) -> (Vec<Vec<Increment>>, Vec<f32>)
     where
         A: Fn(&Field, &Increment) -> Option<f64> + Sync,
     {
@@ -129,33 +178,16 @@ impl<'a> Hunt<'a> {
             })
             .collect();
         let runs: Vec<(&Smoother<'_>, usize)> = (0..self.readings.len())
-            .flat_map(|number| {
-                // What sees pits as well is not looked at as finely as a pit.
-                let finest = usize::from(self.readings[number].close && filters.len() > 1);
-                filters[finest..].iter().map(move |f| (f, number))
-            })
+            .flat_map(|number| filters.iter().map(move |f| (f, number)))
             .collect();
-        let found_by: Vec<Vec<Increment>> = runs
+        let found_by = runs
             .into_par_iter()
             .map(|(filter, number)| {
                 let smooth = filter.apply(field, &residuals[number]);
                 self.stand_out_of(&smooth, free, &self.readings[number], accept)
             })
             .collect();
-        let larger = if self.readings.len() > 1 {
-            LARGER[1]
-        } else {
-            LARGER[0]
-        };
-        let mut increments = vec![];
-        let mut owner = vec![NOBODY; field.len()];
-        for fresh in found_by {
-            merge(&mut owner, &mut increments, fresh, larger);
-        }
-        Found {
-            increments,
-            residual: residuals.into_iter().next().unwrap_or_default(),
-        }
+        (found_by, residuals.into_iter().next().unwrap_or_default())
     }
 
     /// The features of a reading that stand out of its smooth residual.
@@ -170,7 +202,6 @@ impl<'a> Hunt<'a> {
         A: Fn(&Field, &Increment) -> Option<f64> + Sync,
     {
         let (field, search) = (self.field, self.search);
-        let unit = |step: [f32; 3]| apply(reading.form, step);
         // What is as dark as a spot and as wide as a hollow is judged by its own
         // surroundings later on.
         let noise = if reading.close {
@@ -192,27 +223,45 @@ impl<'a> Hunt<'a> {
             saddle: (6.0 * noise).max(0.3 * peak),
             saddle_share: 0.2,
         };
-        let ground = basins(field, smooth, &self.usable, rules);
+        let basins = basins(field, smooth, &self.usable, rules);
         let core: Vec<bool> = smooth
             .iter()
-            .zip(&ground.basin)
-            .map(|(s, &b)| b != NO_BASIN && *s > 0.2 * smooth[ground.peaks[b as usize]])
+            .zip(&basins.basin)
+            .map(|(s, &b)| b != NO_BASIN && *s > 0.2 * smooth[basins.peaks[b as usize]])
             .collect();
-        (0..ground.peaks.len())
+        (0..basins.peaks.len())
             .into_par_iter()
-            .filter_map(|basin| {
-                let mut one = measure(field, smooth, &self.weight, &ground, &core, basin, unit)?;
+            .filter_map(|number| {
+                let mut outline = outline(field, smooth, &basins, number);
+                let fine = self.fine.filter(|_| field.surface(&outline) < SMALL_MM2);
+                let mut ground = Ground {
+                    basins: &basins,
+                    core: &core,
+                    wide: None,
+                };
+                let mut hunt = self;
+                if let Some((fine, wide)) = fine {
+                    outline = wide.finer(&outline, fine.field);
+                    ground.wide = Some(wide);
+                    hunt = fine;
+                }
+                let (field, weight) = (hunt.field, &hunt.weight[..]);
+                let unit = |step: [f32; 3]| apply(reading.form, step);
+                let mut one = measure(field, weight, &outline, &ground, number, unit)?;
                 let sized = (search.area_mm2..=most_mm2).contains(&one.area_mm2)
                     && one.height >= 0.5 * search.height;
-                if !sized || !is_whole(field, &one, &self.weight) {
+                if !sized || !is_whole(field, &one, weight) {
                     return None;
                 }
-                one.sigmas = stands_out(&one, smooth);
+                one.sigmas = stands_out(&one, |c| smooth[ground.place(field, c)]);
                 if one.sigmas < 0.9 * reading.sigmas {
                     return None;
                 }
                 one.contrast = accept(field, &one)?;
-                Some(one)
+                Some(match (self.fine, fine) {
+                    (Some((fine, wide)), None) => one.finer(wide, fine.field),
+                    _ => one,
+                })
             })
             .collect()
     }
@@ -241,8 +290,8 @@ fn is_whole(field: &Field, one: &Increment, weight: &[f32]) -> bool {
 
 /// How far an increment stands out of the noise of its own surroundings: where there is
 /// little light the noise is higher than that of the face.
-fn stands_out(one: &Increment, smooth: &[f32]) -> f32 {
-    let mut around: Vec<f32> = one.around.iter().map(|&c| smooth[c as usize]).collect();
+fn stands_out(one: &Increment, smooth: impl Fn(usize) -> f32) -> f32 {
+    let mut around: Vec<f32> = one.around.iter().map(|&c| smooth(c as usize)).collect();
     let Some(middle) = quantile(&mut around, 0.5) else {
         return 0.0;
     };
@@ -255,7 +304,7 @@ fn stands_out(one: &Increment, smooth: &[f32]) -> f32 {
     let peak = one
         .inside
         .iter()
-        .map(|&c| smooth[c as usize])
+        .map(|&c| smooth(c as usize))
         .fold(f32::MIN, f32::max);
     (peak - middle) / noise.max(1e-9)
 }

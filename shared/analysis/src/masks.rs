@@ -173,7 +173,7 @@ fn not_skin(
         seen(i) && saturation[i] < limit && broad_shade[i] > reference.shade - 0.1
     };
     for patch in patches(&mut flood, |i| pale(i, 0.74), |i| pale(i, 0.86)) {
-        if surface(field, &patch) >= 40.0 {
+        if field.surface(&patch) >= 40.0 {
             spread(field, &patch, 0.8, &mut mask);
         }
     }
@@ -189,7 +189,7 @@ fn not_skin(
         patches(&mut flood, |i| excess(i) > 0.55, |i| excess(i) > 0.3)
     };
     for patch in dark {
-        let area = surface(field, &patch);
+        let area = field.surface(&patch);
         if area >= 180.0 || (area >= 1.5 && touches(field, &patch, edge)) {
             spread(field, &patch, 0.6, &mut mask);
         }
@@ -262,10 +262,6 @@ where
         out.push(patch);
     }
     out
-}
-
-fn surface(field: &Field, cells: &[u32]) -> f32 {
-    cells.iter().map(|&c| field.area_mm2[c as usize]).sum()
 }
 
 /// Whether a patch lies within a millimetre of an edge.

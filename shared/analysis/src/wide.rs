@@ -99,6 +99,12 @@ impl Wide {
         out
     }
 
+    /// The cell over one of the finer field.
+    pub(crate) fn over(&self, fine: &Field, cell: usize) -> usize {
+        let (x, y) = (cell % fine.width, cell / fine.width);
+        (y / self.times[1]) * self.field.width + x / self.times[0]
+    }
+
     /// The cells of the finer field that some of these hold, in ascending order.
     pub(crate) fn finer(&self, cells: &[u32], fine: &Field) -> Vec<u32> {
         let times = self.times;
@@ -147,6 +153,7 @@ mod tests {
         assert!((wide.field.area_mm2[0] - 0.08).abs() < 1e-6);
         assert_eq!(wide.field.step, [2, 2]);
         assert_eq!(wide.finer(&[2, 3], &fine), [4, 9, 10, 11, 15, 16]);
+        assert!([4, 9, 10, 11].map(|c| wide.over(&fine, c)) == [2, 2, 3, 3]);
         let plane: Vec<f32> = (0..20).map(|i| (i % 5) as f32).collect();
         assert_eq!(wide.means(&plane, fine.width)[..2], [0.5, 2.5]);
     }
