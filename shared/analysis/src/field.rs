@@ -5,6 +5,7 @@
 //! noise and the cost down by the same factor and leaves sub-cell accuracy.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use dermalia_surface::in_vectors;
 use rayon::prelude::*;
@@ -45,7 +46,7 @@ pub(crate) struct Field {
     /// Share of a cell's pixels whose colour counts.
     pub(crate) weight: Vec<f32>,
     /// Surface of a cell in mm2.
-    pub(crate) area_mm2: Vec<f32>,
+    pub(crate) area_mm2: Arc<Vec<f32>>,
     /// Mean optical density; 0 where `weight` is.
     pub(crate) density: [Vec<f32>; 3],
     /// The noise of a cell's density in each channel, where it was measured.
@@ -148,7 +149,7 @@ impl Field {
                 *o = sample(x, y).map_or(0.0, |s| s.area_mm2);
             }
         });
-        Self::reduce_some(extent, &wanted, area_mm2, |y, columns, line| {
+        Self::reduce_some(extent, &wanted, Arc::new(area_mm2), |y, columns, line| {
             for (i, x) in columns.enumerate() {
                 let density = sample(x, y).filter(|s| s.usable).map(|s| s.density);
                 for (k, plane) in line.iter_mut().enumerate() {
@@ -164,7 +165,7 @@ impl Field {
     pub(crate) fn reduce_some<F>(
         extent: Extent,
         wanted: &[bool],
-        area_mm2: Vec<f32>,
+        area_mm2: Arc<Vec<f32>>,
         read: F,
     ) -> Self
     where

@@ -15,7 +15,7 @@ use crate::flatten::{Illumination, Level, level};
 use crate::increments::clear_around;
 use crate::redness::{ColourFeatures, colour_features};
 use crate::registration::{Context, Outcome, RegisteredPicture};
-use crate::skin_field::{Grid, fuse, pixel_mm, strength};
+use crate::skin_field::{Grid, LEVEL_SHARE, fuse, pixel_mm, strength};
 
 /// Coarser than this a freckle is a pixel.
 const COARSEST_MM_PER_PX: f64 = 0.8;
@@ -86,16 +86,24 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     };
     let grid = Grid::new(atlas, px_mm, CELL_MM, MARGIN_MM);
     let own = grid.read_skin(best);
-    let read_other = || (!std::ptr::eq(best, standard)).then(|| grid.read_skin(standard));
+    let another = !std::ptr::eq(best, standard);
     // Noisy colour is helped by the other pictures, and has to wait for them.
     let (other, all, features) = if own.noise[2] > NOISY {
-        let other = read_other();
+        let other = another.then(|| grid.read_skin(standard));
         let all = fused(context, &grid, [best, standard], &own, other.as_ref());
         let features = colour_features(&all);
         (other, Some(all), features)
     } else {
-        let (other, features) = rayon::join(read_other, || colour_features(&own));
+        let (other, features) = rayon::join(
+            || another.then(|| grid.read_level(standard)),
+            || colour_features(&own),
+        );
         (other, None, features)
+    };
+    let share = if another && all.is_none() {
+        LEVEL_SHARE
+    } else {
+        1.0
     };
     let regions = grid.regions;
     let field = all.as_ref().unwrap_or(&own);
@@ -111,7 +119,7 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let levels: Vec<Option<Level>> = cells
         .par_iter()
         .map(|cells| level(level_field, &free, &light, cells))
-        .map(|l| l.filter(|l| l.area_mm2 >= LEAST_MM2))
+        .map(|l| l.filter(|l| l.area_mm2 >= share * LEAST_MM2))
         .collect();
     let report = Report {
         context,

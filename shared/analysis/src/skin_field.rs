@@ -1,6 +1,7 @@
 //! The colour of a picture in cells of the working raster.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use dermalia_findings::Region;
 use dermalia_scan::Samples;
@@ -25,6 +26,9 @@ const NOISY: f64 = 0.05;
 const LIGHT_MM: f32 = 0.4;
 /// So much gloss, in density of blue, that a picture is of no use beside another.
 const MUCH_GLOSS: f32 = 0.3;
+
+/// The share of the cells that a level is read off.
+pub(crate) const LEVEL_SHARE: f64 = 0.6;
 
 /// Median size of a measured pixel, across and down, in millimetres.
 pub(crate) fn pixel_mm(atlas: &Atlas) -> Option<[f32; 2]> {
@@ -51,8 +55,8 @@ pub(crate) struct Grid<'a> {
     pub(crate) regions: Vec<Option<Region>>,
     /// The cells that are looked at.
     near: Vec<bool>,
-    /// Their surface.
-    area_mm2: Vec<f32>,
+    /// Their surface, for every picture.
+    area_mm2: Arc<Vec<f32>>,
 }
 
 impl<'a> Grid<'a> {
@@ -99,21 +103,37 @@ impl<'a> Grid<'a> {
             extent,
             regions,
             near,
-            area_mm2,
+            area_mm2: Arc::new(area_mm2),
         }
     }
 
     /// The colour of a picture.
     pub(crate) fn read(&self, picture: &RegisteredPicture) -> Field {
-        self.averages(picture, density_8(), density_16())
+        self.averages(picture, [density_8(), density_16()], &self.near)
     }
 
     /// The colour of a picture with its noise, read as light where that is much.
     pub(crate) fn read_skin(&self, picture: &RegisteredPicture) -> Field {
-        let mut field = self.read(picture);
+        self.skin(picture, &self.near)
+    }
+
+    /// The same of [`LEVEL_SHARE`] of the cells, which tell a level as well.
+    pub(crate) fn read_level(&self, picture: &RegisteredPicture) -> Field {
+        let mut some = self.near.clone();
+        let columns = self.extent.cells()[0];
+        // Three rows of five are those that tell the noise of cells, too.
+        for rows in some.chunks_mut(5 * columns) {
+            let read = (3 * columns).min(rows.len());
+            rows[read..].fill(false);
+        }
+        self.skin(picture, &some)
+    }
+
+    fn skin(&self, picture: &RegisteredPicture, wanted: &[bool]) -> Field {
+        let mut field = self.averages(picture, [density_8(), density_16()], wanted);
         field.noise = cell_noise(&field);
         if field.noise.iter().any(|n| *n > NOISY) {
-            let light = self.averages(picture, linear_8(), linear_16());
+            let light = self.averages(picture, [linear_8(), linear_16()], wanted);
             for k in (0..3).filter(|&k| field.noise[k] > NOISY) {
                 field.density[k] = tangent_density(&light, &light.density[k]);
             }
@@ -123,8 +143,13 @@ impl<'a> Grid<'a> {
     }
 
     /// Means over cells of what tables say of the levels of 8 and of 16 bits.
-    fn averages(&self, picture: &RegisteredPicture, eight: &[f32], sixteen: &[f32]) -> Field {
-        let (atlas, area_mm2) = (self.atlas, self.area_mm2.clone());
+    fn averages(
+        &self,
+        picture: &RegisteredPicture,
+        [eight, sixteen]: [&[f32]; 2],
+        wanted: &[bool],
+    ) -> Field {
+        let (atlas, area_mm2) = (self.atlas, Arc::clone(&self.area_mm2));
         // Where every channel is full there is a highlight and no skin to be seen.
         match &picture.samples {
             Samples::Eight(v) => {
@@ -133,14 +158,14 @@ impl<'a> Grid<'a> {
                     let row = row(atlas, v, y, columns);
                     fill(row, line, 250, |level: u8| table[usize::from(level)]);
                 };
-                Field::reduce_some(self.extent, &self.near, area_mm2, read)
+                Field::reduce_some(self.extent, wanted, area_mm2, read)
             }
             Samples::Sixteen(v) => {
                 let read = |y: usize, columns: Range<usize>, line: &mut Line| {
                     let row = row(atlas, v, y, columns);
                     fill(row, line, 64_250, |level: u16| sixteen[usize::from(level)]);
                 };
-                Field::reduce_some(self.extent, &self.near, area_mm2, read)
+                Field::reduce_some(self.extent, wanted, area_mm2, read)
             }
         }
     }

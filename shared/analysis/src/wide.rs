@@ -1,5 +1,7 @@
 //! A field in wider cells: what is large is found there as well, at a fraction of the cost.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::field::Field;
@@ -75,7 +77,7 @@ impl Wide {
             origin: fine.origin,
             cell_mm: [0, 1].map(|k| fine.cell_mm[k] * times[k] as f32),
             weight,
-            area_mm2,
+            area_mm2: Arc::new(area_mm2),
             density,
             noise: fine.noise.map(|n| n / f64::from(full).sqrt()),
         };
