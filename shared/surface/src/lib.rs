@@ -15,6 +15,8 @@ pub use adjacency::Adjacency;
 pub use curvature::mean_curvature_per_mm;
 pub use mesh::{Mesh, MeshError};
 pub use metric::Metric;
-pub use raster::{Fragment, NO_TRIANGLE, UvRaster, ViewRaster, rasterize_uv, rasterize_view};
+pub use raster::{
+    Claims, Fragment, NO_TRIANGLE, UvRaster, UvStrips, ViewRaster, rasterize_uv, rasterize_view,
+};
 pub use vector::{Vec3, add, cross, dot, norm, normalize, scale, sub};
 pub use vectors::in_vectors;

@@ -1,6 +1,8 @@
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use crate::{Mesh, Vec3};
+use crate::{Mesh, Vec3, in_vectors};
 
 /// The mark of a pixel that no triangle covers.
 pub const NO_TRIANGLE: u32 = u32::MAX;
@@ -58,6 +60,17 @@ pub struct ViewRaster {
     pub fragments: Vec<Fragment>,
 }
 
+/// The pixels along one side whose middles lie between the lowest and the highest corner;
+/// `None` where there are none. Middles lie at n + 0.5.
+#[inline(always)]
+fn range(q: &[[f64; 2]; 3], axis: usize, size: usize) -> Option<[usize; 2]> {
+    let lo = q[0][axis].min(q[1][axis]).min(q[2][axis]);
+    let hi = q[0][axis].max(q[1][axis]).max(q[2][axis]);
+    let first = (lo - 0.5).ceil().max(0.0);
+    let last = (hi - 0.5).floor().min(size as f64 - 1.0);
+    (first <= last).then_some([first as usize, last as usize])
+}
+
 struct Setup {
     /// Edge functions: weight k at (x, y) is a[k] x + b[k] y + c[k].
     a: [f64; 3],
@@ -70,7 +83,10 @@ struct Setup {
 impl Setup {
     /// Weights that are 1 at their own corner; `None` for a triangle without area or
     /// outside of the picture.
+    #[inline(always)]
     fn new(q: [[f64; 2]; 3], width: usize, height: usize) -> Option<Self> {
+        // Most triangles of a small view lie between middles: told before any division.
+        let (x, y) = (range(&q, 0, width)?, range(&q, 1, height)?);
         let det =
             (q[1][0] - q[0][0]) * (q[2][1] - q[0][1]) - (q[2][0] - q[0][0]) * (q[1][1] - q[0][1]);
         if det == 0.0 || !det.is_finite() {
@@ -83,35 +99,23 @@ impl Setup {
             b[k] = (r[0] - p[0]) / det;
             c[k] = (p[0] * r[1] - r[0] * p[1]) / det;
         }
-        // Pixel middles lie at n + 0.5.
-        let range = |k: usize, size: usize| {
-            let lo = q[0][k].min(q[1][k]).min(q[2][k]);
-            let hi = q[0][k].max(q[1][k]).max(q[2][k]);
-            let first = (lo - 0.5).ceil().max(0.0);
-            let last = (hi - 0.5).floor().min(size as f64 - 1.0);
-            (first <= last).then_some([first as usize, last as usize])
-        };
-        Some(Self {
-            a,
-            b,
-            c,
-            x: range(0, width)?,
-            y: range(1, height)?,
-        })
+        Some(Self { a, b, c, x, y })
     }
 
+    #[inline(always)]
     fn at(&self, x: usize, y: usize) -> [f64; 3] {
         let (px, py) = (x as f64 + 0.5, y as f64 + 0.5);
         [0, 1, 2].map(|k| self.a[k] * px + self.b[k] * py + self.c[k])
     }
 
+    #[inline(always)]
     fn covers(w: [f64; 3]) -> bool {
-        w.iter().all(|&v| v >= -1e-9)
+        w.iter().all(|&v| v >= -INSIDE)
     }
 
     /// The pixels of a row that the triangle covers: where its edges cross the row tells
     /// about, the weights themselves decide.
-    fn span(&self, y: usize) -> std::ops::Range<usize> {
+    fn span(&self, y: usize) -> Range<usize> {
         let (mut lo, mut hi) = (self.x[0] as f64, self.x[1] as f64);
         for k in 0..3 {
             let rest = self.b[k] * (y as f64 + 0.5) + self.c[k];
@@ -136,70 +140,248 @@ impl Setup {
     }
 }
 
+/// A weight that is less below 0 than this is that of a point on the edge.
+const INSIDE: f64 = 1e-9;
+/// Weights above this lie within a triangle without doubt.
+const WITHIN: f64 = 1e-6;
+
+/// Where the edges of a triangle cross the rows. Only where a crossing comes nearer to the
+/// middle of a pixel than rounding could move it, the weights have to decide.
+struct Edges {
+    /// Crossings to the left and to the right of the triangle, from two edges at most
+    /// each: the pixel's middle at row y + 0.5 is `[0] * (y + 0.5) + [1]`.
+    left: [[f64; 2]; 2],
+    right: [[f64; 2]; 2],
+    /// The weight of an edge along the rows, by y.
+    level: [f64; 2],
+    /// Whether the triangle is so thin that the weights decide always.
+    thin: bool,
+}
+
+impl Edges {
+    /// Crossings are known to some 1e-8 of a pixel where the limits of `thin` hold, and
+    /// [`INSIDE`] moves them by 1e-5 at most.
+    const DOUBT_PX: f64 = 2e-5;
+
+    #[inline(always)]
+    fn of(s: &Setup) -> Self {
+        let mut edges = Self {
+            left: [[0.0, f64::NEG_INFINITY]; 2],
+            right: [[0.0, f64::INFINITY]; 2],
+            level: [0.0, 1.0],
+            thin: false,
+        };
+        let (mut lefts, mut rights) = (0, 0);
+        for k in 0..3 {
+            let (a, b, c) = (s.a[k], s.b[k], s.c[k]);
+            if a == 0.0 {
+                edges.level = [b, c];
+                continue;
+            }
+            let crossing = [-b / a, -c / a - 0.5];
+            edges.thin |= a.abs() < 1e-4 || crossing[0].abs() > 1e3 || crossing[1].abs() > 1e10;
+            let (list, n) = if a > 0.0 {
+                (&mut edges.left, &mut lefts)
+            } else {
+                (&mut edges.right, &mut rights)
+            };
+            if let Some(edge) = list.get_mut(*n) {
+                *edge = crossing;
+            } else {
+                edges.thin = true;
+            }
+            *n += 1;
+        }
+        edges
+    }
+
+    /// As [`Setup::span`].
+    #[inline(always)]
+    fn span(&self, s: &Setup, y: usize) -> Range<usize> {
+        if self.thin {
+            return s.span(y);
+        }
+        let py = y as f64 + 0.5;
+        if self.level[0] * py + self.level[1] < -INSIDE {
+            return 0..0;
+        }
+        let at = |edge: [f64; 2]| edge[0] * py + edge[1];
+        // One more than the first covered and than the last, both before rounding down.
+        let lo = at(self.left[0]).max(at(self.left[1]));
+        let lo = lo.max(s.x[0] as f64 - 0.5) + 1.0;
+        let hi = at(self.right[0]).min(at(self.right[1]));
+        let hi = hi.min(s.x[1] as f64 + 0.5) + 1.0;
+        let (from, to) = (lo as usize, hi as usize);
+        let doubtful = |v: f64, whole: usize| (v - whole as f64 - 0.5).abs() > 0.5 - Self::DOUBT_PX;
+        if doubtful(lo, from) || doubtful(hi, to) {
+            return s.span(y);
+        }
+        from..to.max(from)
+    }
+}
+
 const STRIP_ROWS: usize = 64;
 
-/// Puts each triangle into the strips it touches, in the order of the mesh.
-fn strips(setups: &[Option<Setup>], height: usize) -> Vec<Vec<u32>> {
-    let mut bins = vec![vec![]; height.div_ceil(STRIP_ROWS)];
-    for (t, setup) in setups.iter().enumerate() {
-        if let Some(s) = setup {
-            for bin in &mut bins[s.y[0] / STRIP_ROWS..=s.y[1] / STRIP_ROWS] {
-                bin.push(t as u32);
+/// The triangles that each strip of rows touches, in the order of the mesh.
+struct Strips {
+    /// Where the list of each strip begins, and the end of the last.
+    starts: Vec<usize>,
+    list: Vec<u32>,
+}
+
+impl Strips {
+    /// By the first and the last row of each triangle.
+    fn of(rows: &[Option<[usize; 2]>], height: usize) -> Self {
+        let strips = height.div_ceil(STRIP_ROWS);
+        let touched = |r: &[usize; 2]| r[0] / STRIP_ROWS..=r[1] / STRIP_ROWS;
+        let mut starts = vec![0; strips + 1];
+        for strip in rows.iter().flatten().flat_map(touched) {
+            starts[strip + 1] += 1;
+        }
+        for strip in 0..strips {
+            starts[strip + 1] += starts[strip];
+        }
+        let mut next = starts.clone();
+        let mut list = vec![0; starts[strips]];
+        for (t, rows) in rows.iter().enumerate() {
+            for strip in rows.iter().flat_map(touched) {
+                list[next[strip]] = t as u32;
+                next[strip] += 1;
             }
         }
+        Self { starts, list }
     }
-    bins
+
+    fn get(&self, strip: usize) -> &[u32] {
+        match (self.starts.get(strip), self.starts.get(strip + 1)) {
+            (Some(&from), Some(&to)) => &self.list[from..to],
+            _ => &[],
+        }
+    }
+}
+
+/// Pixels of an atlas that triangles claim.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Those that lie in a triangle.
+    pub covered_px: usize,
+    /// Those that more than one triangle claims.
+    pub overlapping_px: usize,
+}
+
+impl std::iter::Sum for Claims {
+    fn sum<I: Iterator<Item = Self>>(claims: I) -> Self {
+        claims.fold(Self::default(), |a, b| Self {
+            covered_px: a.covered_px + b.covered_px,
+            overlapping_px: a.overlapping_px + b.overlapping_px,
+        })
+    }
+}
+
+/// The raster of an atlas before it is drawn: strip by strip, so that what is made of a
+/// strip can be made while it is at hand. Row 0 is the top (v = 1).
+pub struct UvStrips<'a> {
+    mesh: &'a Mesh,
+    width: usize,
+    height: usize,
+    strips: Strips,
+}
+
+impl<'a> UvStrips<'a> {
+    /// Rows of a strip; the last can have fewer.
+    pub const ROWS: usize = STRIP_ROWS;
+
+    /// For a raster of `width` x `height` pixels.
+    #[must_use]
+    pub fn new(mesh: &'a Mesh, width: usize, height: usize) -> Self {
+        let rows: Vec<Option<[usize; 2]>> = (0..mesh.uv_triangles.len())
+            .into_par_iter()
+            .map(|t| {
+                let q = corners_px(mesh, t, width, height);
+                range(&q, 0, width).and(range(&q, 1, height))
+            })
+            .collect();
+        Self {
+            mesh,
+            width,
+            height,
+            strips: Strips::of(&rows, height),
+        }
+    }
+
+    /// How many strips there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.height.div_ceil(STRIP_ROWS)
+    }
+
+    /// Draws a strip: the triangle of each pixel's middle, or [`NO_TRIANGLE`]. Where
+    /// triangles overlap, the first in the mesh keeps the pixel.
+    pub fn draw(&self, strip: usize, rows: &mut [u32]) -> Claims {
+        rows.fill(NO_TRIANGLE);
+        in_vectors(|| self.fill(strip, rows))
+    }
+
+    #[inline(always)]
+    fn fill(&self, strip: usize, rows: &mut [u32]) -> Claims {
+        let (width, top) = (self.width, strip * STRIP_ROWS);
+        let bottom = top + rows.len() / width.max(1);
+        let mut claims = Claims::default();
+        for &t in self.strips.get(strip) {
+            let q = corners_px(self.mesh, t as usize, width, self.height);
+            let Some(s) = Setup::new(q, width, self.height) else {
+                continue;
+            };
+            let edges = Edges::of(&s);
+            for y in s.y[0].max(top)..(s.y[1] + 1).min(bottom) {
+                let span = edges.span(&s, y);
+                let from = (y - top) * width;
+                let line = &mut rows[from + span.start..from + span.end];
+                let mut taken = 0;
+                for px in line.iter_mut() {
+                    let free = *px == NO_TRIANGLE;
+                    taken += u32::from(!free);
+                    *px = if free { t } else { *px };
+                }
+                claims.covered_px += line.len() - taken as usize;
+                if taken > 0 {
+                    claims.overlapping_px += span
+                        .zip(line.iter())
+                        .filter(|(x, px)| **px != t && s.at(*x, y).iter().all(|&v| v > WITHIN))
+                        .count();
+                }
+            }
+        }
+        claims
+    }
+}
+
+/// The corners of a triangle in a raster of the atlas.
+#[inline(always)]
+fn corners_px(mesh: &Mesh, triangle: usize, width: usize, height: usize) -> [[f64; 2]; 3] {
+    mesh.uv_corners(triangle).map(|[u, v]| {
+        [
+            f64::from(u) * width as f64,
+            (1.0 - f64::from(v)) * height as f64,
+        ]
+    })
 }
 
 /// Rasterises the atlas. Where triangles overlap, the first in the mesh keeps the pixel.
 #[must_use]
 pub fn rasterize_uv(mesh: &Mesh, width: usize, height: usize) -> UvRaster {
-    let setups: Vec<Option<Setup>> = (0..mesh.uv_triangles.len())
-        .into_par_iter()
-        .map(|t| {
-            let q = mesh.uv_corners(t).map(|[u, v]| {
-                [
-                    f64::from(u) * width as f64,
-                    (1.0 - f64::from(v)) * height as f64,
-                ]
-            });
-            Setup::new(q, width, height)
-        })
-        .collect();
-    let bins = strips(&setups, height);
+    let strips = UvStrips::new(mesh, width, height);
     let mut triangle = vec![NO_TRIANGLE; width * height];
-    let overlapping_px = triangle
+    let claims: Claims = triangle
         .par_chunks_mut((width * STRIP_ROWS).max(1))
-        .zip(bins)
         .enumerate()
-        .map(|(strip, (rows, bin))| {
-            let top = strip * STRIP_ROWS;
-            let bottom = top + rows.len() / width - 1;
-            let mut overlapping = 0;
-            for t in bin {
-                let Some(s) = &setups[t as usize] else {
-                    continue;
-                };
-                for y in s.y[0].max(top)..=s.y[1].min(bottom) {
-                    let span = s.span(y);
-                    let row = &mut rows[(y - top) * width..(y - top + 1) * width];
-                    for x in span {
-                        if row[x] == NO_TRIANGLE {
-                            row[x] = t;
-                        } else if s.at(x, y).iter().all(|&v| v > 1e-6) {
-                            overlapping += 1;
-                        }
-                    }
-                }
-            }
-            overlapping
-        })
+        .map(|(strip, rows)| strips.draw(strip, rows))
         .sum();
     UvRaster {
         width,
         height,
         triangle,
-        overlapping_px,
+        overlapping_px: claims.overlapping_px,
     }
 }
 
@@ -223,27 +405,32 @@ where
             points[c as usize]?,
         ])
     };
-    let setups: Vec<Option<Setup>> = (0..mesh.triangles.len())
+    let flat = |t: usize| Some(corner(t)?.map(|p| [f64::from(p[0]), f64::from(p[1])]));
+    let rows: Vec<Option<[usize; 2]>> = (0..mesh.triangles.len())
         .into_par_iter()
         .map(|t| {
-            let q = corner(t)?.map(|p| [f64::from(p[0]), f64::from(p[1])]);
-            Setup::new(q, width, height)
+            let q = flat(t)?;
+            range(&q, 0, width).and(range(&q, 1, height))
         })
         .collect();
-    let bins = strips(&setups, height);
+    let strips = Strips::of(&rows, height);
+    drop(rows);
     let mut fragments = vec![Fragment::EMPTY; width * height];
     fragments
         .par_chunks_mut((width * STRIP_ROWS).max(1))
-        .zip(bins)
         .enumerate()
-        .for_each(|(strip, (rows, bin))| {
+        .for_each(|(strip, rows)| {
             let top = strip * STRIP_ROWS;
-            let bottom = top + rows.len() / width - 1;
-            for t in bin {
-                let (Some(s), Some(q)) = (&setups[t as usize], corner(t as usize)) else {
+            let bottom = top + rows.len() / width;
+            for &t in strips.get(strip) {
+                let Some(q) = corner(t as usize) else {
                     continue;
                 };
-                for y in s.y[0].max(top)..=s.y[1].min(bottom) {
+                let flat = q.map(|p| [f64::from(p[0]), f64::from(p[1])]);
+                let Some(s) = Setup::new(flat, width, height) else {
+                    continue;
+                };
+                for y in s.y[0].max(top)..(s.y[1] + 1).min(bottom) {
                     for x in s.span(y) {
                         let w = s.at(x, y);
                         if !Setup::covers(w) {
@@ -319,5 +506,73 @@ mod tests {
             );
             assert!((p[0] - x).abs() < 1e-4 && (p[1] - y).abs() < 1e-4);
         }
+    }
+
+    /// The weights alone, at every pixel.
+    fn covered(s: &Setup, y: usize) -> Vec<usize> {
+        (s.x[0]..=s.x[1])
+            .filter(|&x| Setup::covers(s.at(x, y)))
+            .collect()
+    }
+
+    #[test]
+    fn crossings_give_the_pixels_that_the_weights_do() {
+        let mut state = 1_u64;
+        let mut random = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f64 / (1 << 24) as f64
+        };
+        let size = 96;
+        let (mut spans, mut decided) = (0, 0);
+        for round in 0..6000 {
+            // Corners anywhere, on middles and edges of pixels, and far beyond the picture.
+            let step = [0.0, 0.5, 0.25, 1.0][round % 4];
+            let reach = if round % 7 == 0 { 4000.0 } else { 90.0 };
+            let mut place = || {
+                let v = (random() - 0.2) * reach;
+                if step > 0.0 {
+                    (v / step).round() * step
+                } else {
+                    v
+                }
+            };
+            let mut q = [0; 3].map(|_| [place(), place()]);
+            if round % 5 == 0 {
+                // A sliver.
+                q[2] = [
+                    0.3 * q[0][0] + 0.7 * q[1][0] + 1e-7,
+                    0.3 * q[0][1] + 0.7 * q[1][1],
+                ];
+            }
+            let Some(s) = Setup::new(q, size, size) else {
+                continue;
+            };
+            let edges = Edges::of(&s);
+            decided += usize::from(!edges.thin);
+            for y in s.y[0]..=s.y[1] {
+                assert_eq!(
+                    edges.span(&s, y).collect::<Vec<_>>(),
+                    covered(&s, y),
+                    "{q:?} {y}"
+                );
+                spans += 1;
+            }
+        }
+        assert!(spans > 50_000 && decided > 3000, "{spans} {decided}");
+    }
+
+    #[test]
+    fn claims_are_counted_once_a_pixel() {
+        let mesh = Mesh::sheet(10.0, 10.0);
+        let strips = UvStrips::new(&mesh, 70, 130);
+        let claims: Claims = (0..strips.count())
+            .map(|strip| {
+                let rows = UvStrips::ROWS.min(130 - strip * UvStrips::ROWS);
+                strips.draw(strip, &mut vec![0; 70 * rows])
+            })
+            .sum();
+        assert_eq!((claims.covered_px, claims.overlapping_px), (70 * 130, 0));
     }
 }
