@@ -26,6 +26,52 @@ pub(crate) fn label(uv: [f32; 2]) -> Label {
     labels()[y as usize * SIDE + x as usize]
 }
 
+/// The one label of all coordinates between two corners; `None` where there may be more.
+pub(crate) fn one_label(low: [f32; 2], high: [f32; 2]) -> Option<Label> {
+    let side = SIDE as f32;
+    let corner = |uv: [f32; 2]| [uv[0] * side, (1.0 - uv[1]) * side];
+    let ([left, bottom], [right, top]) = (corner(low), corner(high));
+    if right < 0.0 || left >= side || bottom < 0.0 || top >= side {
+        return Some(Label::OUTSIDE);
+    }
+    if !(left >= 0.0 && top >= 0.0 && right < side && bottom < side) {
+        return None;
+    }
+    let block = |px: f32| px as usize / BLOCK;
+    let blocks = blocks();
+    let first = blocks[block(top) * BLOCKS + block(left)]?;
+    for y in block(top)..=block(bottom) {
+        let row = &blocks[y * BLOCKS + block(left)..=y * BLOCKS + block(right)];
+        if row.iter().any(|b| *b != Some(first)) {
+            return None;
+        }
+    }
+    Some(first)
+}
+
+/// Pixels a side of a block, and blocks a side of the raster.
+const BLOCK: usize = 4;
+const BLOCKS: usize = SIDE / BLOCK;
+
+/// The label of each block that has but one.
+fn blocks() -> &'static [Option<Label>] {
+    static BLOCKS_OF: OnceLock<Vec<Option<Label>>> = OnceLock::new();
+    BLOCKS_OF.get_or_init(|| {
+        let labels = labels();
+        (0..BLOCKS * BLOCKS)
+            .map(|i| {
+                let from = i / BLOCKS * BLOCK * SIDE + i % BLOCKS * BLOCK;
+                let first = labels[from];
+                let same = |row: usize| {
+                    let from = from + row * SIDE;
+                    labels[from..from + BLOCK].iter().all(|l| *l == first)
+                };
+                (0..BLOCK).all(same).then_some(first)
+            })
+            .collect()
+    })
+}
+
 fn labels() -> &'static [Label] {
     static LABELS: OnceLock<Vec<Label>> = OnceLock::new();
     LABELS.get_or_init(draw)
@@ -168,4 +214,33 @@ fn to_segment(p: Vec3, a: Vec3, b: Vec3) -> f32 {
         0.0
     };
     norm(sub(p, add(a, scale(along, t))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_to_have_one_label_has_it_everywhere() {
+        let (mut one, mut more) = (0, 0);
+        for k in 0..20_000_u32 {
+            let at = [k * 7919 % 1200, k * 104_729 % 1201].map(|v| v as f32 / 1100.0 - 0.05);
+            let size = (k % 13) as f32 / 1300.0;
+            let high = at.map(|v| v + size);
+            let Some(said) = one_label(at, high) else {
+                more += 1;
+                continue;
+            };
+            one += 1;
+            for i in 0..=8 {
+                for j in 0..=8 {
+                    let uv = [at[0] + size * i as f32 / 8.0, at[1] + size * j as f32 / 8.0];
+                    let uv = [uv[0].min(high[0]), uv[1].min(high[1])];
+                    assert_eq!(label(uv), said, "{at:?} {size}");
+                }
+            }
+        }
+        assert!(one > 10_000 && more > 1000, "{one} {more}");
+        assert_eq!(one_label([f32::NAN; 2], [0.5; 2]), None);
+    }
 }

@@ -97,9 +97,31 @@ impl Tree {
     /// The closest point within `reach`; of equally close triangles the first.
     #[must_use]
     pub fn closest(&self, p: Vec3, reach: f32) -> Option<Closest> {
-        let mut best: Option<Closest> = None;
+        self.closest_near(p, reach, None, &mut Vec::with_capacity(32))
+    }
+
+    /// The same; sooner where the closest triangle of a neighbour is known. `open` is room
+    /// for the search.
+    pub(crate) fn closest_near(
+        &self,
+        p: Vec3,
+        reach: f32,
+        neighbours: Option<usize>,
+        open: &mut Vec<(f32, usize)>,
+    ) -> Option<Closest> {
         let mut limit = reach * reach;
-        let mut open = Vec::with_capacity(32);
+        let mut best = neighbours.and_then(|triangle| {
+            let (bary, distance2) = on_triangle(p, self.corners[triangle]);
+            (distance2 <= limit).then_some(Closest {
+                triangle,
+                bary,
+                distance2,
+            })
+        });
+        if let Some(found) = best {
+            limit = found.distance2;
+        }
+        open.clear();
         open.push((self.box_distance2(0, p), 0));
         while let Some((distance2, at)) = open.pop() {
             if distance2 > limit {
@@ -117,7 +139,7 @@ impl Tree {
             }
             for &triangle in &self.order[node.first..node.first + node.count] {
                 let (bary, distance2) = on_triangle(p, self.corners[triangle]);
-                let nearer = best.is_none_or(|c| {
+                let nearer = best.is_none_or(|c: Closest| {
                     distance2 < c.distance2 || (distance2 == c.distance2 && triangle < c.triangle)
                 });
                 if distance2 <= limit && nearer {

@@ -109,18 +109,32 @@ impl FaceMap {
     /// interpolating over a triangle that straddles the oval is right.
     #[must_use]
     pub fn coordinates(&self, mesh: &Mesh) -> Vec<Option<[f32; 2]>> {
+        /// Points that are looked up one after the other, from where the last was found.
+        const ROW: usize = 512;
         let normals = mesh.vertex_normals();
-        mesh.positions
-            .par_iter()
-            .zip(&normals)
-            .map(|(&p, &normal)| self.coordinate(p, normal))
-            .collect()
+        let mut coordinates = vec![None; mesh.positions.len()];
+        coordinates
+            .par_chunks_mut(ROW)
+            .zip(mesh.positions.par_chunks(ROW).zip(normals.par_chunks(ROW)))
+            .for_each(|(out, (points, normals))| {
+                let (mut last, mut open) = (None, Vec::with_capacity(32));
+                for (out, (&p, &normal)) in out.iter_mut().zip(points.iter().zip(normals)) {
+                    let found = self.tree.closest_near(p, REACH_MM, last, &mut open);
+                    last = found.map(|f| f.triangle);
+                    *out = found.and_then(|f| self.of_closest(p, normal, &f));
+                }
+            });
+        coordinates
     }
 
     /// The canonical atlas coordinate of one point with its outward normal.
     #[must_use]
     pub fn coordinate(&self, point_mm: Vec3, normal: Vec3) -> Option<[f32; 2]> {
         let found = self.tree.closest(point_mm, REACH_MM)?;
+        self.of_closest(point_mm, normal, &found)
+    }
+
+    fn of_closest(&self, point_mm: Vec3, normal: Vec3, found: &Closest) -> Option<[f32; 2]> {
         // Single triangles of landmarks can lie folded, as on a closed eye; their points'
         // normals do not.
         let corners = self.face.triangles[found.triangle];
@@ -130,7 +144,7 @@ impl FaceMap {
         if towards < LEAST_AGREEMENT {
             return None;
         }
-        Some(self.continued(point_mm, &found))
+        Some(self.continued(point_mm, found))
     }
 
     /// The label of a canonical atlas coordinate.
@@ -142,58 +156,33 @@ impl FaceMap {
     /// The label of each pixel of the mesh's atlas, in step with `raster`.
     #[must_use]
     pub fn atlas_labels(&self, mesh: &Mesh, raster: &UvRaster) -> Vec<Label> {
+        let w = raster.width.max(1);
+        let painter = self.painter(mesh, raster.width, raster.height);
+        let mut labels = vec![Label::OUTSIDE; raster.triangle.len()];
+        labels
+            .par_chunks_mut(w)
+            .zip(raster.triangle.par_chunks(w))
+            .enumerate()
+            .for_each(|(y, (row, triangles))| painter.paint([0, y], triangles, row));
+        labels
+    }
+
+    /// What paints the labels of a mesh's atlas in a raster of `width` x `height` pixels.
+    #[must_use]
+    pub fn painter(&self, mesh: &Mesh, width: usize, height: usize) -> Painter {
         let coordinates = self.coordinates(mesh);
-        let (w, h) = (raster.width.max(1), raster.height);
-        // In one triangle the coordinate is affine: its value at the corner of the raster
-        // and its change over one pixel to the right and down.
-        let affine: Vec<Option<[[f32; 2]; 3]>> = (0..mesh.triangles.len())
+        let size = [width as f32, height as f32];
+        let paints = (0..mesh.triangles.len())
             .into_par_iter()
             .map(|t| {
                 let corners = mesh.triangles[t].map(|i| coordinates[i as usize]);
                 let [Some(a), Some(b), Some(c)] = corners else {
-                    return None;
+                    return Paint::One(Label::OUTSIDE);
                 };
-                let uv = mesh.uv_corners(t);
-                let value = |at: [f32; 2]| {
-                    let g = weights_2d(uv, at)?;
-                    Some([0, 1].map(|k| a[k] * g[0] + b[k] * g[1] + c[k] * g[2]))
-                };
-                // Near the triangle, so that nothing is lost to cancellation.
-                let near = uv[0];
-                let (at, right, down) = (
-                    value(near)?,
-                    value([near[0] + 1.0, near[1]])?,
-                    value([near[0], near[1] - 1.0])?,
-                );
-                let step = [w as f32, h as f32];
-                let steps = [
-                    [0, 1].map(|k| (right[k] - at[k]) / step[0]),
-                    [0, 1].map(|k| (down[k] - at[k]) / step[1]),
-                ];
-                Some([at, steps[0], steps[1]])
+                Paint::of(mesh.uv_corners(t), [a, b, c], size)
             })
             .collect();
-        let mut labels = vec![Label::OUTSIDE; raster.triangle.len()];
-        labels.par_chunks_mut(w).enumerate().for_each(|(y, row)| {
-            let triangles = &raster.triangle[y * w..(y + 1) * w];
-            let mut from = 0;
-            while from < w {
-                let t = triangles[from];
-                let n = triangles[from..].iter().take_while(|o| **o == t).count();
-                if t != NO_TRIANGLE
-                    && let Some([at, right, down]) = affine[t as usize]
-                {
-                    let [u, v] = mesh.uv_corners(t as usize)[0];
-                    let dy = y as f32 + 0.5 - (1.0 - v) * h as f32;
-                    for x in from..from + n {
-                        let dx = x as f32 + 0.5 - u * w as f32;
-                        row[x] = atlas::label([0, 1].map(|k| at[k] + right[k] * dx + down[k] * dy));
-                    }
-                }
-                from += n;
-            }
-        });
-        labels
+        Painter { size, paints }
     }
 
     /// The coordinate of the closest point, carried on where that lies on the border.
@@ -226,5 +215,116 @@ impl FaceMap {
     pub fn centre_mm(&self) -> Vec3 {
         let sum = self.face.positions.iter().fold([0.0; 3], |s, &p| add(s, p));
         scale(sum, 1.0 / FACE_POINTS as f32)
+    }
+}
+
+/// Paints labels into an atlas.
+pub struct Painter {
+    /// Of the raster, in pixels.
+    size: [f32; 2],
+    paints: Vec<Paint>,
+}
+
+/// How a triangle of an atlas is painted.
+enum Paint {
+    /// All with one label.
+    One(Label),
+    /// By the canonical coordinate, which is affine in one triangle: `at` its first corner
+    /// `near` (in the mesh's atlas), with its change over one pixel to the `right` and `down`.
+    Each {
+        near: [f32; 2],
+        at: [f32; 2],
+        right: [f32; 2],
+        down: [f32; 2],
+    },
+}
+
+impl Paint {
+    /// From the corners in the mesh's atlas and in the canonical one.
+    fn of(uv: [[f32; 2]; 3], [a, b, c]: [[f32; 2]; 3], size: [f32; 2]) -> Self {
+        if !is_thin(uv) {
+            // Rounding moves no coordinate of such a triangle by a pixel of the labels.
+            const ROUNDING: f32 = 1.0 / 1024.0;
+            let low = [0, 1].map(|k| a[k].min(b[k]).min(c[k]) - ROUNDING);
+            let high = [0, 1].map(|k| a[k].max(b[k]).max(c[k]) + ROUNDING);
+            if let Some(label) = atlas::one_label(low, high) {
+                return Self::One(label);
+            }
+        }
+        let value = |at: [f32; 2]| {
+            let g = weights_2d(uv, at)?;
+            Some([0, 1].map(|k| a[k] * g[0] + b[k] * g[1] + c[k] * g[2]))
+        };
+        // Near the triangle, so that nothing is lost to cancellation.
+        let near = uv[0];
+        let (Some(at), Some(right), Some(down)) = (
+            value(near),
+            value([near[0] + 1.0, near[1]]),
+            value([near[0], near[1] - 1.0]),
+        ) else {
+            return Self::One(Label::OUTSIDE);
+        };
+        Self::Each {
+            near,
+            at,
+            right: [0, 1].map(|k| (right[k] - at[k]) / size[0]),
+            down: [0, 1].map(|k| (down[k] - at[k]) / size[1]),
+        }
+    }
+}
+
+/// Whether a triangle is so long and thin that weights in it lose digits: 32-bit weights
+/// are good to 1e-7 times the square of this ratio.
+fn is_thin(q: [[f32; 2]; 3]) -> bool {
+    const THINNEST: f32 = 16.0;
+    let side = |i: usize, j: usize| [q[j][0] - q[i][0], q[j][1] - q[i][1]];
+    let (a, b, c) = (side(0, 1), side(0, 2), side(1, 2));
+    let longest2 = [a, b, c]
+        .iter()
+        .map(|s| s[0] * s[0] + s[1] * s[1])
+        .fold(0.0, f32::max);
+    let double_area = (a[0] * b[1] - b[0] * a[1]).abs();
+    // A NaN counts as thin.
+    !(longest2 < THINNEST * double_area)
+}
+
+impl Painter {
+    /// The one label of a triangle; `None` where pixels of it differ.
+    #[must_use]
+    pub fn whole(&self, triangle: usize) -> Option<Label> {
+        match self.paints[triangle] {
+            Paint::One(label) => Some(label),
+            Paint::Each { .. } => None,
+        }
+    }
+
+    /// Paints a run of pixels of one row, whose triangles (or [`NO_TRIANGLE`]) are given;
+    /// `from` is the column and row of the first in the raster.
+    pub fn paint(&self, from: [usize; 2], triangles: &[u32], labels: &mut [Label]) {
+        let [first, y] = from;
+        let mut x = 0;
+        for same in triangles.chunk_by(|a, b| a == b) {
+            let run = &mut labels[x..x + same.len()];
+            match same[0] {
+                NO_TRIANGLE => run.fill(Label::OUTSIDE),
+                t => match &self.paints[t as usize] {
+                    Paint::One(label) => run.fill(*label),
+                    Paint::Each {
+                        near: [u, v],
+                        at,
+                        right,
+                        down,
+                    } => {
+                        let dy = y as f32 + 0.5 - (1.0 - v) * self.size[1];
+                        for (i, label) in run.iter_mut().enumerate() {
+                            let dx = (first + x + i) as f32 + 0.5 - u * self.size[0];
+                            let place = [0, 1].map(|k| at[k] + right[k] * dx + down[k] * dy);
+                            *label = atlas::label(place);
+                        }
+                    }
+                },
+            }
+            x += same.len();
+        }
     }
 }

@@ -22,7 +22,7 @@ mod polygons;
 pub use attention::POINTS;
 pub use canonical::{CanonicalFace, FACE_POINTS, canonical};
 pub use closest::{Closest, Tree};
-pub use face_map::{FaceMap, FaceMapError};
+pub use face_map::{FaceMap, FaceMapError, Painter};
 pub use find::{LEAST_PRESENCE, PictureLandmarks, find_on_picture};
 pub use interpreter::{Model, ModelError, Tensor};
 pub use label::{Label, Mask};

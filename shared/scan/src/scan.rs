@@ -6,6 +6,7 @@ use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
 use dermalia_surface::{Mesh, Vec3};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::manifest::{FileEntry, Space};
@@ -95,19 +96,30 @@ impl Scan {
             entries.iter().map(|e| (e.name.as_str(), e.bytes)).collect();
         check_files(&manifest.files, &found)?;
 
-        let mut kept = Kept::read(source, &manifest)?;
-        let mesh = match &manifest.mesh {
-            Some(entry) => {
-                let bytes = kept.take(&entry.file)?;
-                let raw = mesh::read(&entry.file, &bytes, limits, &|file| {
-                    kept.files.get(file).map(Vec::as_slice)
-                })?;
-                drop(bytes);
-                let frame = Frame::of(entry)?;
-                Some((raw.into_mesh(&entry.file, &frame)?, frame))
-            }
-            None => None,
-        };
+        let (mut kept, broken) = Kept::read(source, &manifest);
+        // The mesh is read while the hashes are reckoned; what they say comes first.
+        let (checked, mesh) = rayon::join(
+            || kept.check(&manifest),
+            || match manifest.mesh.as_ref().filter(|_| broken.is_none()) {
+                Some(entry) => {
+                    let bytes = kept.get(&entry.file)?;
+                    let raw = mesh::read(&entry.file, bytes, limits, &|file| {
+                        kept.files.get(file).map(Vec::as_slice)
+                    })?;
+                    let frame = Frame::of(entry)?;
+                    Ok(Some((raw.into_mesh(&entry.file, &frame)?, frame)))
+                }
+                None => Ok(None),
+            },
+        );
+        checked?;
+        if let Some(e) = broken {
+            return Err(e);
+        }
+        let mesh = mesh?;
+        if let Some(entry) = &manifest.mesh {
+            drop(kept.take(&entry.file)?);
+        }
         let mut pictures = Vec::with_capacity(manifest.images.len());
         for (i, image) in manifest.images.iter().enumerate() {
             if image.space == Space::Texture {
@@ -164,21 +176,50 @@ struct Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    /// Reads every file against its size and hash, and keeps those that are used.
-    fn read(source: &mut dyn BundleSource, manifest: &'a Manifest) -> Result<Self, ScanError> {
+    /// Reads every file, and keeps those that are used for [`Kept::check`]; the others are
+    /// checked at once. With the first fault of the source, where reading ended.
+    fn read(source: &mut dyn BundleSource, manifest: &'a Manifest) -> (Self, Option<ScanError>) {
         let mesh_file = manifest.mesh.as_ref().map(|m| m.file.as_str());
         let named: HashSet<&str> = manifest.named_files().map(|(_, file)| file).collect();
         // A glTF can have its buffers beside it.
         let companions = mesh_file.is_some_and(mesh::has_companions);
         let mut files = HashMap::new();
         for file in &manifest.files {
-            let bytes = source.read(&file.name, file.bytes)?;
-            file.check(&bytes)?;
-            if companions || named.contains(file.name.as_str()) {
-                files.insert(file.name.as_str(), bytes);
+            let used = companions || named.contains(file.name.as_str());
+            let read = source.read(&file.name, file.bytes).and_then(|bytes| {
+                if !used {
+                    file.check(&bytes)?;
+                }
+                Ok(bytes)
+            });
+            match read {
+                Ok(bytes) if used => {
+                    files.insert(file.name.as_str(), bytes);
+                }
+                Ok(_) => {}
+                Err(e) => return (Self { files }, Some(e)),
             }
         }
-        Ok(Self { files })
+        (Self { files }, None)
+    }
+
+    /// Checks sizes and hashes, and tells the first fault in the order of the manifest.
+    fn check(&self, manifest: &Manifest) -> Result<(), ScanError> {
+        let faults: Vec<ScanError> = manifest
+            .files
+            .par_iter()
+            .filter_map(|file| file.check(self.files.get(file.name.as_str())?).err())
+            .collect();
+        faults.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    fn get(&self, file: &str) -> Result<&[u8], ScanError> {
+        self.files
+            .get(file)
+            .map(Vec::as_slice)
+            .ok_or_else(|| ScanError::FileMissing {
+                file: name::shown(file),
+            })
     }
 
     fn take(&mut self, file: &str) -> Result<Vec<u8>, ScanError> {

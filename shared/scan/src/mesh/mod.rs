@@ -6,6 +6,7 @@ mod frame;
 mod gltf;
 mod node;
 mod obj;
+mod plain_obj;
 mod ply;
 mod ply_header;
 mod polygon;
@@ -239,6 +240,15 @@ impl Builder {
     }
 }
 
+/// The points without their repetitions, and the corners that name them changed by it.
+fn welded<const N: usize>(points: Vec<[f32; N]>, corners: &mut [[u32; 3]]) -> Vec<[f32; N]> {
+    let (points, index_of) = weld::weld(points);
+    for corner in corners.iter_mut().flatten() {
+        *corner = index_of[*corner as usize];
+    }
+    points
+}
+
 impl RawMesh {
     /// The welded mesh in millimetres, +z front, +y up.
     ///
@@ -282,20 +292,14 @@ impl RawMesh {
                     }
                 }
             }
-            let (points, index_of) = weld::weld(uvs);
-            uvs = points;
-            for corner in uv_triangles.iter_mut().flatten() {
-                *corner = index_of[*corner as usize];
-            }
         } else {
             uvs = Vec::new();
             uv_triangles = Vec::new();
         }
-        let (placed, index_of) = weld::weld(placed);
-        for corner in triangles.iter_mut().flatten() {
-            *corner = index_of[*corner as usize];
-        }
-        drop(index_of);
+        let (uvs, placed) = rayon::join(
+            || welded(uvs, &mut uv_triangles),
+            || welded(placed, &mut triangles),
+        );
         let whole = |[a, b, c]: [u32; 3]| a != b && b != c && c != a;
         if has_uvs {
             let mut all = triangles.iter();

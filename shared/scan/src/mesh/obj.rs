@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::polygon::{MAX_CORNERS, triangulate};
-use super::{Builder, NO_UV, RawMesh};
+use super::{Builder, NO_UV, RawMesh, plain_obj};
 use crate::ScanError;
 
 #[derive(Clone, Copy)]
@@ -14,6 +14,14 @@ struct Corner {
 }
 
 pub(crate) fn read(mut out: Builder, bytes: &[u8]) -> Result<RawMesh, ScanError> {
+    match plain_obj::read(&mut out, bytes) {
+        Some(()) => out.finish(),
+        None => read_carefully(out, bytes),
+    }
+}
+
+/// Line by line, to the first fault.
+pub(super) fn read_carefully(mut out: Builder, bytes: &[u8]) -> Result<RawMesh, ScanError> {
     let mut lines = bytes.split(|&b| b == b'\n');
     let mut number = 0;
     let mut corners = Vec::new();

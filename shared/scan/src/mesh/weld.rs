@@ -10,7 +10,7 @@ const EMPTY: u32 = u32::MAX;
 /// The hash is keyed at random, so that no file can be made to collide; the result
 /// does not depend on it.
 pub(crate) fn weld<const N: usize>(points: Vec<[f32; N]>) -> (Vec<[f32; N]>, Vec<u32>) {
-    let hasher = RandomState::new();
+    let hash = Hash::<N>::new();
     let size = (points.len() * 2).next_power_of_two();
     let mut table = vec![EMPTY; size];
     let mut unique: Vec<[f32; N]> = Vec::new();
@@ -19,7 +19,7 @@ pub(crate) fn weld<const N: usize>(points: Vec<[f32; N]>) -> (Vec<[f32; N]>, Vec
         .map(|point| {
             // + 0.0: the two zeros are one place.
             let bits = point.map(|c| (c + 0.0).to_bits());
-            let mut slot = hasher.hash_one(bits) as usize & (size - 1);
+            let mut slot = hash.of(bits) as usize & (size - 1);
             loop {
                 match table[slot] {
                     EMPTY => {
@@ -35,6 +35,33 @@ pub(crate) fn weld<const N: usize>(points: Vec<[f32; N]>) -> (Vec<[f32; N]>, Vec
         })
         .collect();
     (unique, index_of)
+}
+
+/// Sums of products with keys that nobody knows, which are universal, mixed once more.
+struct Hash<const N: usize> {
+    keys: [u64; N],
+    last: u64,
+}
+
+impl<const N: usize> Hash<N> {
+    fn new() -> Self {
+        let random = RandomState::new();
+        Self {
+            keys: std::array::from_fn(|k| random.hash_one(k)),
+            last: random.hash_one(N) | 1,
+        }
+    }
+
+    #[inline(always)]
+    fn of(&self, bits: [u32; N]) -> u64 {
+        let mut sum = 0_u64;
+        for (key, bits) in self.keys.iter().zip(bits) {
+            sum = sum.wrapping_add(key.wrapping_mul(u64::from(bits)));
+        }
+        // The upper half of a product depends on all of its factors' bits.
+        let mixed = (sum ^ sum >> 32).wrapping_mul(self.last);
+        mixed >> 32
+    }
 }
 
 #[cfg(test)]
