@@ -8,8 +8,8 @@ use dermalia_surface::{Mesh, Vec3};
 use crate::preparation::{self, Prepared};
 use crate::structure::{DensityTable, structure};
 use crate::{
-    AnalysisError, Context, Outcome, assembly, masks, pores, quality, skin_colour, texture,
-    thumbnails, wrinkles,
+    AnalysisError, Context, Outcome, assembly, exposure, masks, pores, quality, skin_colour,
+    texture, thumbnails, wrinkles,
 };
 use crate::{mesh_relief, photo, projection};
 
@@ -94,7 +94,8 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
     let (wrinkles, pores, texture) = form(&ctx, &mut clock);
     let colour = skin_colour::measure(&ctx);
     clock.lap("colour");
-    let mut quality = quality::measure(&ctx, colour.unevenness);
+    let clipped_elsewhere = exposure::most_clipped(&prepared.unmeasured, ctx.atlas);
+    let mut quality = quality::measure(&ctx, colour.unevenness, clipped_elsewhere);
     quality
         .warnings
         .splice(0..0, prepared.warnings.iter().cloned());
@@ -155,21 +156,25 @@ fn prepare(
     clock: &mut Clock<'_>,
 ) -> Result<Prepared, AnalysisError> {
     let limits = &options.limits;
-    let (textures, levels) = rayon::join(
-        || preparation::decode(scan, Space::Texture, limits),
-        || preparation::decode_relief(scan, &[Space::Texture], limits),
-    );
-    let (textures, levels) = (textures?, levels?);
-    clock.lap("decode");
+    let textures = preparation::encoded(scan, Space::Texture);
+    let relief_entry = scan.manifest.relief.as_ref();
+    let has_relief =
+        scan.relief.is_some() && relief_entry.is_some_and(|r| r.space == Space::Texture);
     if let Some(mesh) = scan.mesh.as_ref().filter(|m| m.has_atlas())
-        && (!textures.is_empty() || levels.is_some())
+        && (!textures.is_empty() || has_relief)
     {
-        let prepared = preparation::on_atlas(scan, mesh, textures, levels)?;
-        clock.lap("register");
-        return Ok(prepared);
+        return preparation::on_atlas(scan, mesh, &textures, limits, &mut |stage| {
+            clock.lap(stage);
+        });
     }
     // Without a surface, what lies in its atlas is still in register with itself.
     if !textures.is_empty() {
+        let (textures, levels) = rayon::join(
+            || preparation::decode(scan, Space::Texture, limits),
+            || preparation::decode_relief(scan, &[Space::Texture], limits),
+        );
+        let (textures, levels) = (textures?, levels?);
+        clock.lap("decode");
         let prepared = photo::flat(scan, textures, levels, true)?;
         clock.lap("register");
         return Ok(prepared);

@@ -5,6 +5,7 @@ use dermalia_landmarks::{
 };
 use dermalia_scan::{Pixels, Samples};
 use dermalia_surface::Mesh;
+use rayon::prelude::*;
 
 use crate::AnalysisError;
 
@@ -50,35 +51,45 @@ pub(crate) fn on_photo(picture: &Pixels) -> Result<Option<PictureLandmarks>, Ana
 /// A picture in 8 bits of at most `side` pixels a side, by means over whole pixels.
 pub(crate) fn reduced(picture: &Pixels, side: usize) -> (usize, usize, Vec<u8>) {
     let step = picture.width.max(picture.height).div_ceil(side).max(1);
-    let (w, h) = (
-        (picture.width / step).max(1),
-        (picture.height / step).max(1),
-    );
-    let level = |i: usize| match &picture.samples {
-        Samples::Eight(v) => u32::from(v[i]),
-        Samples::Sixteen(v) => u32::from(v[i]) / 257,
-    };
+    let (w, h) = (picture.width / step, picture.height / step);
+    if w == 0 || h == 0 {
+        // Narrower than a cell: no face.
+        return (1, 1, vec![128; 3]);
+    }
     if step == 1
         && let Samples::Eight(v) = &picture.samples
     {
         return (w, h, v.clone());
     }
     let mut rgb = vec![0; 3 * w * h];
-    for y in 0..h {
-        for x in 0..w {
-            for c in 0..3 {
-                let (mut sum, mut n) = (0, 0);
-                for sy in y * step..((y + 1) * step).min(picture.height) {
-                    for sx in x * step..((x + 1) * step).min(picture.width) {
-                        sum += level(3 * (sy * picture.width + sx) + c);
-                        n += 1;
-                    }
+    let line = 3 * picture.width;
+    rgb.par_chunks_mut(3 * w).enumerate().for_each(|(y, out)| {
+        let rows = y * step * line..(y + 1) * step * line;
+        match &picture.samples {
+            Samples::Eight(v) => means(&v[rows], line, step, u32::from, out),
+            Samples::Sixteen(v) => means(&v[rows], line, step, |l| u32::from(l) / 257, out),
+        }
+    });
+    (w, h, rgb)
+}
+
+/// Means of square cells of `step` pixels in rows of `line` samples; what is left over at
+/// the right counts in none.
+fn means<T: Copy>(rows: &[T], line: usize, step: usize, level: impl Fn(T) -> u32, out: &mut [u8]) {
+    let n = (step * step) as u32;
+    let mut sums = vec![n / 2; out.len()];
+    for row in rows.chunks_exact(line) {
+        for (sum, cell) in sums.chunks_exact_mut(3).zip(row.chunks_exact(3 * step)) {
+            for px in cell.chunks_exact(3) {
+                for c in 0..3 {
+                    sum[c] += level(px[c]);
                 }
-                rgb[3 * (y * w + x) + c] = ((sum + n / 2) / n.max(1)) as u8;
             }
         }
     }
-    (w, h, rgb)
+    for (out, sum) in out.iter_mut().zip(&sums) {
+        *out = (sum / n) as u8;
+    }
 }
 
 #[cfg(test)]

@@ -11,21 +11,21 @@ use crate::atlas::label;
 /// named regions belongs to none of them and is not measured; masks there count as
 /// excluded face.
 pub(crate) fn bits(labels: &[Label]) -> Vec<u8> {
-    labels
-        .par_iter()
-        .map(|l| {
-            let mask = if l.excluded().is_some() {
-                label::LANDMARK_MASK
-            } else {
-                0
-            };
-            match l.region() {
-                Some(r) => (r.index() as u8 + 1) | mask,
-                None if mask != 0 => (Region::Face.index() as u8 + 1) | mask,
-                None => 0,
-            }
-        })
-        .collect()
+    labels.par_iter().map(|l| bits_of(*l)).collect()
+}
+
+/// The bits of one label.
+pub(crate) fn bits_of(label: Label) -> u8 {
+    let mask = if label.excluded().is_some() {
+        label::LANDMARK_MASK
+    } else {
+        0
+    };
+    match label.region() {
+        Some(r) => (r.index() as u8 + 1) | mask,
+        None if mask != 0 => (Region::Face.index() as u8 + 1) | mask,
+        None => 0,
+    }
 }
 
 /// All of the surface as `face`: what is done where no face was found.

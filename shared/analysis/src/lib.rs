@@ -19,6 +19,7 @@ mod discriminant;
 #[cfg(test)]
 mod drawn;
 mod error;
+mod exposure;
 mod extent;
 mod face;
 mod field;
@@ -28,6 +29,7 @@ mod groove;
 mod increments;
 mod interval;
 pub mod iso25178;
+mod labelled;
 mod labels;
 mod linear;
 mod masks;

@@ -112,6 +112,7 @@ pub(crate) fn flat(
     Ok(Prepared {
         atlas,
         pictures,
+        unmeasured: vec![],
         relief,
         base,
         has_surface: false,

@@ -2,15 +2,18 @@
 //! face they show.
 
 use std::borrow::Cow;
+use std::sync::Mutex;
 
 use dermalia_findings::BaseTexture;
 use dermalia_landmarks::FaceMap;
 use dermalia_scan::manifest::{Light, Space};
-use dermalia_scan::{Levels, Limits, Pixels, Scan};
+use dermalia_scan::{Levels, Limits, Picture, Pixels, Samples, Scan};
 use dermalia_surface::{Mesh, Metric, UvRaster, Vec3, rasterize_uv};
 use rayon::prelude::*;
 
 use crate::atlas::label::NO_SURFACE;
+use crate::exposure::Exposure;
+use crate::labelled::{self, Division, Drawn};
 use crate::registration::Window;
 use crate::relief::{self, Relief};
 use crate::{AnalysisError, Atlas, RegisteredPicture, Scale, labels, thumbnails};
@@ -19,6 +22,8 @@ use crate::{AnalysisError, Atlas, RegisteredPicture, Scale, labels, thumbnails};
 pub(crate) struct Prepared {
     pub(crate) atlas: Atlas,
     pub(crate) pictures: Vec<RegisteredPicture>,
+    /// Those that only the quality of the capture is told of.
+    pub(crate) unmeasured: Vec<Exposure>,
     pub(crate) relief: Option<Relief>,
     pub(crate) base: BaseTexture,
     /// Whether the atlas lies on a scanned surface, not on a flat photograph.
@@ -42,15 +47,9 @@ pub(crate) fn decode(
     space: Space,
     limits: &Limits,
 ) -> Result<Vec<Decoded>, AnalysisError> {
-    let wanted: Vec<usize> = (0..scan.manifest.images.len())
-        .filter(|&i| scan.manifest.images[i].space == space)
-        .collect();
-    wanted
+    encoded(scan, space)
         .into_par_iter()
-        .map(|i| {
-            let pixels = scan.pictures[i].decode(limits)?;
-            Ok((i, scan.manifest.images[i].light, pixels))
-        })
+        .map(|(i, light, picture)| Ok((i, light, picture.decode(limits)?)))
         .collect()
 }
 
@@ -69,7 +68,7 @@ pub(crate) fn decode_relief(
 }
 
 /// The picture that shows colours best.
-pub(crate) fn best_for_display(pictures: &[Decoded]) -> Option<&Decoded> {
+pub(crate) fn best_for_display<T>(pictures: &[(usize, Light, T)]) -> Option<&(usize, Light, T)> {
     [
         Light::White,
         Light::CrossPolarised,
@@ -82,24 +81,47 @@ pub(crate) fn best_for_display(pictures: &[Decoded]) -> Option<&Decoded> {
     .find_map(|light| pictures.iter().find(|p| p.1 == *light))
 }
 
-/// Pictures that lie in the atlas of the mesh.
+/// The pictures of one space that are still encoded, in the order of the manifest.
+pub(crate) fn encoded(scan: &Scan, space: Space) -> Vec<Encoded<'_>> {
+    let images = scan.manifest.images.iter().zip(&scan.pictures).enumerate();
+    images
+        .filter(|(_, (image, _))| image.space == space)
+        .map(|(i, (image, picture))| (i, image.light, picture))
+        .collect()
+}
+
+/// A picture's number in the manifest, its light, and its file.
+pub(crate) type Encoded<'a> = (usize, Light, &'a Picture);
+
+/// Pictures that lie in the atlas of the mesh, with the height map if that does. `lap` is
+/// told the stages.
 pub(crate) fn on_atlas(
     scan: &Scan,
     mesh: &Mesh,
-    pictures: Vec<Decoded>,
-    levels: Option<Levels>,
+    pictures: &[Encoded<'_>],
+    limits: &Limits,
+    lap: &mut dyn FnMut(&'static str),
 ) -> Result<Prepared, AnalysisError> {
-    let sizes = pictures
+    let relief_file = scan.relief.as_ref().filter(|_| {
+        let entry = scan.manifest.relief.as_ref();
+        entry.is_some_and(|r| r.space == Space::Texture)
+    });
+    let full_px = pictures
         .iter()
-        .map(|p| [p.2.width, p.2.height])
-        .chain(levels.iter().map(|l| [l.width, l.height]));
-    let full_px = sizes.fold([1, 1], |m, s| [m[0].max(s[0]), m[1].max(s[1])]);
-    let mut mesh = Cow::Borrowed(mesh);
+        .map(|p| p.2)
+        .chain(relief_file)
+        .map(|p| [p.width(), p.height()])
+        .fold([1, 1], |m, s| [m[0].max(s[0]), m[1].max(s[1])]);
     let mut warnings = vec![];
+    let shown = best_for_display(pictures).copied();
+    let mut decoded = None;
+    let mut mesh = Cow::Borrowed(mesh);
     let landmarks = match &scan.landmarks {
         Some(points) => Some(points.clone()),
-        None => crate::face::on_mesh(&mesh, best_for_display(&pictures).map(|p| &p.2))?.map(
-            |found| {
+        None => {
+            decoded = shown.map(|p| p.2.decode(limits)).transpose()?;
+            lap("decode");
+            crate::face::on_mesh(&mesh, decoded.as_ref())?.map(|found| {
                 if found.texture_upside_down {
                     turn_atlas(mesh.to_mut());
                     warnings.push(
@@ -108,50 +130,176 @@ pub(crate) fn on_atlas(
                     );
                 }
                 found.points_mm
-            },
-        ),
+            })
+        }
     };
     let mesh = mesh.as_ref();
-    let raster = rasterize_uv(mesh, full_px[0], full_px[1]);
-    let covered = raster
-        .triangle
-        .par_iter()
-        .filter(|t| **t != dermalia_surface::NO_TRIANGLE)
-        .count();
-    if covered == 0 {
-        return Err(AnalysisError::NothingToMeasure(
-            "the atlas of the mesh has no area".to_owned(),
-        ));
-    }
-    if raster.overlapping_px * 50 > covered {
-        warnings.push(format!(
-            "{:.0} % of the atlas is claimed by more than one triangle",
-            100.0 * raster.overlapping_px as f64 / covered as f64
-        ));
-    }
-    let (bits, has_face) = label(mesh, &raster, landmarks.as_deref(), &mut warnings);
-    let base = thumbnails::base_of(best_for_display(&pictures).map(|p| &p.2), full_px);
-    let atlas = crop(mesh, raster, bits, Scale::Stated)?;
+    let (atlas, has_face) = draw(mesh, full_px, landmarks.as_deref(), &mut warnings)?;
     let window = Window::of(&atlas);
-    let relief = match (levels, &scan.manifest.relief) {
-        (Some(levels), Some(entry)) => Some(relief::from_levels(&levels, entry, &window)),
-        _ => None,
-    };
-    let pictures = pictures
-        .into_iter()
-        .map(|(_, light, pixels)| window.cut(pixels, light))
-        .collect();
+    lap("register");
+    // What is decoded is cut and let go at once: the whole pictures together would be half
+    // of the memory that a job takes.
+    let (pictures, relief) = rayon::join(
+        || register(pictures, shown.zip(Some(decoded)), &window, limits),
+        || {
+            let levels = decode_relief(scan, &[Space::Texture], limits)?;
+            Ok::<_, AnalysisError>(match (levels, &scan.manifest.relief) {
+                (Some(levels), Some(entry)) => Some(relief::from_levels(&levels, entry, &window)),
+                _ => None,
+            })
+        },
+    );
+    let (pictures, relief) = (pictures?, relief?);
+    lap("decode");
     Ok(Prepared {
         atlas,
-        pictures,
+        pictures: pictures.measured,
+        unmeasured: pictures.unmeasured,
         relief,
-        base,
+        base: pictures
+            .base
+            .unwrap_or_else(|| thumbnails::base_of(None, full_px)),
         has_surface: true,
         has_face,
         landmarks_mm: landmarks.filter(|_| has_face),
         warnings,
     })
 }
+
+/// The lights that show form and colour. What others show is not measured, and told only
+/// how it is exposed, unless there is nothing else.
+const MEASURED: [Light; 3] = [
+    Light::White,
+    Light::CrossPolarised,
+    Light::ParallelPolarised,
+];
+
+/// Pictures in the working raster.
+#[derive(Default)]
+struct Registered {
+    measured: Vec<RegisteredPicture>,
+    unmeasured: Vec<Exposure>,
+    base: Option<BaseTexture>,
+}
+
+/// Decodes pictures and brings them to the raster. The one that is shown can be decoded
+/// already.
+fn register(
+    pictures: &[Encoded<'_>],
+    shown: Option<(Encoded<'_>, Option<Pixels>)>,
+    window: &Window,
+    limits: &Limits,
+) -> Result<Registered, AnalysisError> {
+    let (shown, decoded) = shown.map_or((None, None), |(p, pixels)| (Some(p.0), pixels));
+    let decoded = Mutex::new(decoded);
+    let any_measured = pictures.iter().any(|p| MEASURED.contains(&p.1));
+    let rooms = Rooms::default();
+    let parts: Vec<Registered> = pictures
+        .par_iter()
+        .map(|&(number, light, picture)| {
+            let is_shown = shown == Some(number);
+            let known = decoded.lock().ok().filter(|_| is_shown);
+            let known = known.and_then(|mut pixels| pixels.take());
+            let pixels = match known {
+                Some(pixels) => pixels,
+                None => picture.decode_into(rooms.take(), limits)?,
+            };
+            let mut part = Registered {
+                base: is_shown.then(|| thumbnails::base_of(Some(&pixels), window.full_px)),
+                ..Registered::default()
+            };
+            if MEASURED.contains(&light) || !any_measured {
+                let (registered, room) = window.cut_and_leave(pixels, light);
+                part.measured.push(registered);
+                rooms.leave(room);
+            } else {
+                part.unmeasured.push(Exposure::of(&pixels));
+                if let Samples::Eight(room) = pixels.samples {
+                    rooms.leave(room);
+                }
+            }
+            Ok(part)
+        })
+        .collect::<Result<_, AnalysisError>>()?;
+    let mut all = Registered::default();
+    for part in parts {
+        all.measured.extend(part.measured);
+        all.unmeasured.extend(part.unmeasured);
+        all.base = all.base.or(part.base);
+    }
+    Ok(all)
+}
+
+/// Memory of pictures that were let go, for the next.
+#[derive(Default)]
+struct Rooms(Mutex<Vec<Vec<u8>>>);
+
+impl Rooms {
+    fn take(&self) -> Vec<u8> {
+        let room = self.0.lock().ok().and_then(|mut rooms| rooms.pop());
+        room.unwrap_or_default()
+    }
+
+    fn leave(&self, room: Vec<u8>) {
+        if let Ok(mut rooms) = self.0.lock() {
+            rooms.push(room);
+        }
+    }
+}
+
+/// The working raster, and whether a face was found: labels by the landmarks, or the whole
+/// surface with a warning.
+fn draw(
+    mesh: &Mesh,
+    full_px: [usize; 2],
+    landmarks: Option<&[Vec3]>,
+    warnings: &mut Vec<String>,
+) -> Result<(Atlas, bool), AnalysisError> {
+    let mut told = vec![];
+    let map = match landmarks.map(FaceMap::new) {
+        Some(Ok(map)) => Some(map),
+        Some(Err(e)) => {
+            told.push(format!("the landmarks are unusable ({e})"));
+            None
+        }
+        None => {
+            told.push(NO_FACE.to_owned());
+            None
+        }
+    };
+    let by_regions = map.map(|map| {
+        let painter = map.painter(mesh, full_px[0], full_px[1]);
+        labelled::draw(mesh, full_px, &Division::Regions(painter), BORDER_PX)
+    });
+    let has_map = by_regions.is_some();
+    let (claims, drawn, has_face) = match by_regions {
+        Some((claims, Some(drawn))) => (claims, Some(drawn), true),
+        _ => {
+            if has_map {
+                told.push(NOT_ON_SURFACE.to_owned());
+            }
+            let (claims, drawn) = labelled::draw(mesh, full_px, &Division::Whole, BORDER_PX);
+            (claims, drawn, false)
+        }
+    };
+    let Some(drawn) = drawn else {
+        return Err(AnalysisError::NothingToMeasure(
+            "the atlas of the mesh has no area".to_owned(),
+        ));
+    };
+    if claims.overlapping_px * 50 > claims.covered_px {
+        warnings.push(format!(
+            "{:.0} % of the atlas is claimed by more than one triangle",
+            100.0 * claims.overlapping_px as f64 / claims.covered_px as f64
+        ));
+    }
+    warnings.append(&mut told);
+    Ok((atlas_of(mesh, full_px, drawn, Scale::Stated), has_face))
+}
+
+const NO_FACE: &str = "no face was found: the whole surface is measured as one region, nothing is masked by landmarks";
+const NOT_ON_SURFACE: &str =
+    "the landmarks do not lie on the surface: it is measured as one region";
 
 /// Turns the atlas the other way up, for a mesh whose v does not run as its format says.
 fn turn_atlas(mesh: &mut Mesh) {
@@ -175,16 +323,17 @@ pub(crate) fn on_mesh_alone(scan: &Scan, mesh: &Mesh) -> Result<Prepared, Analys
     // About two pixels an edge of an even mesh.
     let edge = (2.3 * area / mesh.triangles.len().max(1) as f64).sqrt();
     let side = (area.sqrt() / (0.5 * edge).max(0.01)).clamp(256.0, 4096.0) as usize;
-    let raster = rasterize_uv(mesh, side, side);
     let mut warnings = vec!["the scan has a surface but no picture".to_owned()];
     let landmarks = match &scan.landmarks {
         Some(points) => Some(points.clone()),
         None => crate::face::on_mesh(mesh, None)?.map(|found| found.points_mm),
     };
+    let raster = rasterize_uv(mesh, side, side);
     let (bits, has_face) = label(mesh, &raster, landmarks.as_deref(), &mut warnings);
     Ok(Prepared {
         atlas: crop(mesh, raster, bits, Scale::Stated)?,
         pictures: vec![],
+        unmeasured: vec![],
         relief: None,
         base: thumbnails::base_of(None, [side, side]),
         has_surface: true,
@@ -202,10 +351,7 @@ pub(crate) fn label(
     warnings: &mut Vec<String>,
 ) -> (Vec<u8>, bool) {
     let Some(points) = landmarks else {
-        warnings.push(
-            "no face was found: the whole surface is measured as one region, nothing is masked by landmarks"
-                .to_owned(),
-        );
+        warnings.push(NO_FACE.to_owned());
         return (labels::whole_surface(&raster.triangle), false);
     };
     match FaceMap::new(points) {
@@ -214,9 +360,7 @@ pub(crate) fn label(
             if bits.iter().any(|b| *b != 0) {
                 return (bits, true);
             }
-            warnings.push(
-                "the landmarks do not lie on the surface: it is measured as one region".to_owned(),
-            );
+            warnings.push(NOT_ON_SURFACE.to_owned());
         }
         Err(e) => warnings.push(format!("the landmarks are unusable ({e})")),
     }
@@ -231,27 +375,28 @@ pub(crate) fn crop(
     scale: Scale,
 ) -> Result<Atlas, AnalysisError> {
     let full_px = [raster.width, raster.height];
-    let Some([left, top, right, bottom]) = labels::bounds(&bits, raster.width, BORDER_PX) else {
+    let Some(bounds) = labels::bounds(&bits, raster.width, BORDER_PX) else {
         return Err(AnalysisError::NothingToMeasure(
             "no pixel lies on the surface".to_owned(),
         ));
     };
-    let (width, height) = (right - left, bottom - top);
-    let mut triangle = vec![0_u32; width * height];
-    let mut labels = vec![0_u8; width * height];
-    triangle
-        .par_chunks_mut(width)
-        .zip(labels.par_chunks_mut(width))
-        .enumerate()
-        .for_each(|(y, (triangle, labels))| {
-            let row = (top + y) * full_px[0] + left..(top + y) * full_px[0] + right;
-            triangle.copy_from_slice(&raster.triangle[row.clone()]);
-            for ((l, b), t) in labels.iter_mut().zip(&bits[row]).zip(triangle) {
-                let bare = *t == dermalia_surface::NO_TRIANGLE;
-                *l = if bare { *b | NO_SURFACE } else { *b };
-            }
-        });
-    drop((raster, bits));
+    let (mut triangle, mut labels) = (raster.triangle, bits);
+    labelled::keep(&mut triangle, full_px[0], bounds);
+    labelled::keep(&mut labels, full_px[0], bounds);
+    for (label, t) in labels.iter_mut().zip(&triangle) {
+        if *t == dermalia_surface::NO_TRIANGLE {
+            *label |= NO_SURFACE;
+        }
+    }
+    let drawn = Drawn {
+        bounds,
+        triangle,
+        labels,
+    };
+    Ok(atlas_of(mesh, full_px, drawn, scale))
+}
+
+fn atlas_of(mesh: &Mesh, full_px: [usize; 2], drawn: Drawn, scale: Scale) -> Atlas {
     let zero = Metric {
         e: 0.0,
         f: 0.0,
@@ -262,15 +407,16 @@ pub(crate) fn crop(
         .into_par_iter()
         .map(|t| Metric::of(mesh, t, full_px[0], full_px[1]).unwrap_or(zero))
         .collect();
-    Ok(Atlas {
-        width,
-        height,
+    let [left, top, right, bottom] = drawn.bounds;
+    Atlas {
+        width: right - left,
+        height: bottom - top,
         origin_px: [left, top],
         full_px,
         mesh: mesh.clone(),
         scale,
-        triangle,
-        labels,
+        triangle: drawn.triangle,
+        labels: drawn.labels,
         metrics,
-    })
+    }
 }

@@ -376,6 +376,7 @@ pub(crate) fn on_surface(
     Ok(Prepared {
         atlas,
         pictures,
+        unmeasured: vec![],
         relief: None,
         base,
         has_surface: true,

@@ -25,8 +25,13 @@ const MOST_HIDDEN: f64 = 0.15;
 const PORE_MM_PER_PX: f64 = 0.15;
 
 /// Quality in numbers, with a sentence for each that is beyond its limit.
-/// `unevenness` is that of the light, where colour told it.
-pub(crate) fn measure(context: &Context<'_>, unevenness: Option<f64>) -> Quality {
+/// `unevenness` is that of the light, where colour told it; `clipped_elsewhere` the greatest
+/// fraction over- or under-exposed in pictures that are not measured.
+pub(crate) fn measure(
+    context: &Context<'_>,
+    unevenness: Option<f64>,
+    clipped_elsewhere: f64,
+) -> Quality {
     let atlas = context.atlas;
     let mm_per_px = atlas.median_mm_per_px();
     let mut warnings = vec![];
@@ -48,7 +53,7 @@ pub(crate) fn measure(context: &Context<'_>, unevenness: Option<f64>) -> Quality
         .pictures
         .iter()
         .map(|p| clipped(atlas, p))
-        .fold(0.0, f64::max);
+        .fold(clipped_elsewhere, f64::max);
     if clipped_fraction > MOST_CLIPPED {
         warnings.push(format!(
             "{:.1} % of the skin is over- or under-exposed (up to {:.0} % is well).",

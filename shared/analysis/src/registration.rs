@@ -3,9 +3,11 @@
 use dermalia_findings::{Feature, Measure, ParameterMap, Region};
 use dermalia_scan::manifest::{Light, SkinState};
 use dermalia_scan::{Pixels, Samples};
+use dermalia_surface::in_vectors;
 use rayon::prelude::*;
 
 use crate::Atlas;
+use crate::labelled;
 use crate::relief::Relief;
 
 /// Rows that one task brings to the raster.
@@ -63,108 +65,154 @@ impl Window {
 
     /// A whole picture of the atlas cut and brought to the raster.
     pub(crate) fn cut(&self, pixels: Pixels, light: Light) -> RegisteredPicture {
+        self.cut_and_leave(pixels, light).0
+    }
+
+    /// The same, with the memory of the whole picture where it is no longer needed.
+    pub(crate) fn cut_and_leave(
+        &self,
+        pixels: Pixels,
+        light: Light,
+    ) -> (RegisteredPicture, Vec<u8>) {
         let magnification = self.magnification(pixels.width, pixels.height);
-        let grey = pixels.grey;
-        let samples = match pixels.samples {
+        let (grey, size) = (pixels.grey, [pixels.width, pixels.height]);
+        let (samples, room) = match pixels.samples {
             Samples::Eight(v) => {
-                Samples::Eight(
-                    self.cut_channels(v, pixels.width, pixels.height, |v| rounded(v) as u8),
-                )
+                let (cut, room) = self.cut_channels(v, size, |v| rounded(v) as u8);
+                (Samples::Eight(cut), room)
             }
             Samples::Sixteen(v) => {
-                Samples::Sixteen(
-                    self.cut_channels(v, pixels.width, pixels.height, |v| rounded(v) as u16),
-                )
+                let (cut, _) = self.cut_channels(v, size, |v| rounded(v) as u16);
+                (Samples::Sixteen(cut), vec![])
             }
         };
-        RegisteredPicture {
+        let picture = RegisteredPicture {
             light,
             grey,
             magnification,
             samples,
-        }
+        };
+        (picture, room)
     }
 
+    /// Three channels a pixel cut out, and the memory that is left.
     fn cut_channels<T>(
         &self,
-        source: Vec<T>,
-        width: usize,
-        height: usize,
+        mut source: Vec<T>,
+        [width, height]: [usize; 2],
         round: impl Fn(f32) -> T + Sync,
-    ) -> Vec<T>
+    ) -> (Vec<T>, Vec<T>)
     where
         T: Copy + Default + Send + Sync,
         f32: From<T>,
     {
-        let same = [width, height] == self.full_px;
-        if same && [self.width, self.height] == self.full_px {
-            return source;
+        if [width, height] == self.full_px {
+            let [left, top] = self.origin_px;
+            let part = [3 * left, top, 3 * (left + self.width), top + self.height];
+            labelled::keep(&mut source, 3 * width, part);
+            return (source, vec![]);
         }
-        let mut out = vec![T::default(); 3 * self.width * self.height];
         let row = 3 * self.width;
-        if same {
-            out.par_chunks_mut(row.max(1))
-                .enumerate()
-                .for_each(|(y, line)| {
-                    let from = 3 * ((y + self.origin_px[1]) * width + self.origin_px[0]);
-                    line.copy_from_slice(&source[from..from + row]);
-                });
-            return out;
-        }
-        // Two neighbours and the share of the second, of a place along one side.
-        let taps = |place: f32, size: usize| {
-            let at = (place - 0.5).clamp(0.0, (size - 1) as f32);
-            let first = at as usize;
-            (first, (first + 1).min(size - 1), at - first as f32)
-        };
-        let columns: Vec<(usize, f32)> = (0..self.width)
-            .map(|x| taps(self.to_picture(x, 0, width, height)[0], width))
-            .map(|(first, _, t)| (3 * first, t))
-            .collect();
-        // A row of the picture brought to the columns of the raster. Enlarged, each is
-        // needed by more than one row of the raster. The last pixel has itself beside it.
-        let across = |y: usize, wide: &mut [f32], line: &mut [f32]| {
-            let source = &source[3 * y * width..3 * (y + 1) * width];
-            let (own, beside) = wide.split_at_mut(source.len());
-            for (wide, v) in own.iter_mut().zip(source) {
-                *wide = f32::from(*v);
-            }
-            beside.copy_from_slice(&own[source.len() - 3..]);
-            for (out, &(at, t)) in line.chunks_exact_mut(3).zip(&columns) {
-                if let Some(pair) = wide.get(at..).and_then(<[f32]>::first_chunk::<6>) {
-                    for c in 0..3 {
-                        out[c] = pair[c] + t * (pair[c + 3] - pair[c]);
-                    }
-                }
-            }
-        };
+        let mut out = vec![T::default(); row * self.height];
+        let enlarged = Enlarged::new(self, &source, width, height);
         out.par_chunks_mut((BAND_ROWS * row).max(1))
             .enumerate()
             .for_each(|(band, lines)| {
-                let mut wide = vec![0.0_f32; 3 * width + 3];
-                let mut rows = [vec![0.0_f32; row], vec![0.0_f32; row]];
-                let mut held = [usize::MAX; 2];
-                for (y, line) in lines.chunks_exact_mut(row).enumerate() {
-                    let y = band * BAND_ROWS + y;
-                    let [_, place] = self.to_picture(0, y, width, height);
-                    let (y0, y1, ty) = taps(place, height);
-                    if held[1] == y0 && held[0] != y0 {
-                        rows.swap(0, 1);
-                        held.swap(0, 1);
-                    }
-                    for (k, wanted) in [y0, y1].into_iter().enumerate() {
-                        if held[k] != wanted {
-                            across(wanted, &mut wide, &mut rows[k]);
-                            held[k] = wanted;
-                        }
-                    }
-                    let [top, bottom] = &rows;
-                    for ((o, top), bottom) in line.iter_mut().zip(top).zip(bottom) {
-                        *o = round(top + ty * (bottom - top));
-                    }
-                }
+                in_vectors(|| enlarged.band(band * BAND_ROWS, lines, &round));
             });
-        out
+        (out, source)
+    }
+}
+
+/// A picture of another size than the raster's, between its pixels.
+struct Enlarged<'a, T> {
+    window: &'a Window,
+    source: &'a [T],
+    width: usize,
+    height: usize,
+    /// Where the left one of two neighbours begins in a row, and the share of the right one.
+    columns: Vec<(usize, f32)>,
+}
+
+/// Two neighbours and the share of the second, of a place along one side.
+#[inline(always)]
+fn taps(place: f32, size: usize) -> (usize, usize, f32) {
+    let at = (place - 0.5).clamp(0.0, (size - 1) as f32);
+    let first = at as usize;
+    (first, (first + 1).min(size - 1), at - first as f32)
+}
+
+impl<'a, T> Enlarged<'a, T>
+where
+    T: Copy,
+    f32: From<T>,
+{
+    fn new(window: &'a Window, source: &'a [T], width: usize, height: usize) -> Self {
+        let columns = (0..window.width)
+            .map(|x| taps(window.to_picture(x, 0, width, height)[0], width))
+            .map(|(first, _, t)| (3 * first, t))
+            .collect();
+        Self {
+            window,
+            source,
+            width,
+            height,
+            columns,
+        }
+    }
+
+    /// Rows of the raster from `first` on.
+    #[inline(always)]
+    fn band(&self, first: usize, lines: &mut [T], round: &impl Fn(f32) -> T) {
+        let row = 3 * self.columns.len();
+        let mut wide = vec![0.0_f32; 3 * self.width + 4];
+        let mut rows = [vec![0.0_f32; row + 1], vec![0.0_f32; row + 1]];
+        let mut held = [usize::MAX; 2];
+        for (y, line) in lines.chunks_exact_mut(row.max(1)).enumerate() {
+            let [_, place] = self
+                .window
+                .to_picture(0, first + y, self.width, self.height);
+            let (y0, y1, ty) = taps(place, self.height);
+            if held[1] == y0 && held[0] != y0 {
+                rows.swap(0, 1);
+                held.swap(0, 1);
+            }
+            for (k, wanted) in [y0, y1].into_iter().enumerate() {
+                if held[k] != wanted {
+                    self.across(wanted, &mut wide, &mut rows[k]);
+                    held[k] = wanted;
+                }
+            }
+            let [top, bottom] = &rows;
+            for ((o, top), bottom) in line.iter_mut().zip(top).zip(bottom) {
+                *o = round(top + ty * (bottom - top));
+            }
+        }
+    }
+
+    /// A row of the picture brought to the columns of the raster. Enlarged, each is needed
+    /// by more than one row of the raster.
+    #[inline(always)]
+    fn across(&self, y: usize, wide: &mut [f32], line: &mut [f32]) {
+        let source = &self.source[3 * y * self.width..3 * (y + 1) * self.width];
+        let (own, beside) = wide.split_at_mut(source.len());
+        for (wide, v) in own.iter_mut().zip(source) {
+            *wide = f32::from(*v);
+        }
+        // The last pixel has itself beside it.
+        beside[..3].copy_from_slice(&own[own.len() - 3..]);
+        for (x, &(at, t)) in self.columns.iter().enumerate() {
+            // Four at once, of which the next pixel overwrites the last.
+            if let Some(pair) = wide.get(at..).and_then(<[f32]>::first_chunk::<7>)
+                && let Some(out) = line
+                    .get_mut(3 * x..)
+                    .and_then(<[f32]>::first_chunk_mut::<4>)
+            {
+                for c in 0..4 {
+                    out[c] = pair[c] + t * (pair[c + 3] - pair[c]);
+                }
+            }
+        }
     }
 }
 
@@ -240,5 +288,63 @@ mod tests {
         for level in [0.499_999_97_f32, 0.500_000_06, 254.499_98, 127.500_01] {
             assert_eq!(rounded(level), (level + 0.5) as u32, "{level}");
         }
+    }
+
+    /// Pixel by pixel, as bilinear interpolation is written down.
+    #[test]
+    fn a_picture_of_another_size_lies_where_its_pixels_do() {
+        let (width, height) = (37, 53);
+        let samples: Vec<u8> = (0..3 * width * height)
+            .map(|i| (i * 7919 % 251) as u8)
+            .collect();
+        for (full_px, origin_px) in [([90, 80], [20, 5]), ([30, 41], [0, 11]), ([37, 90], [7, 0])] {
+            let window = Window {
+                width: full_px[0] - origin_px[0],
+                height: full_px[1] - origin_px[1] - 2,
+                origin_px,
+                full_px,
+            };
+            let pixels = Pixels {
+                width,
+                height,
+                grey: false,
+                samples: Samples::Eight(samples.clone()),
+            };
+            let (cut, room) = window.cut_and_leave(pixels, Light::White);
+            assert_eq!(room, samples);
+            let Samples::Eight(cut) = cut.samples else {
+                panic!("other samples")
+            };
+            for (i, level) in cut.iter().enumerate() {
+                let (x, y, c) = (i / 3 % window.width, i / 3 / window.width, i % 3);
+                let [px, py] = window.to_picture(x, y, width, height);
+                let ((x0, x1, tx), (y0, y1, ty)) = (taps(px, width), taps(py, height));
+                let at = |x: usize, y: usize| f32::from(samples[3 * (y * width + x) + c]);
+                let top = at(x0, y0) + tx * (at(x1, y0) - at(x0, y0));
+                let bottom = at(x0, y1) + tx * (at(x1, y1) - at(x0, y1));
+                assert_eq!(f32::from(*level), (top + ty * (bottom - top) + 0.5).floor());
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_of_the_rasters_size_is_cut_as_it_is() {
+        let window = Window {
+            width: 2,
+            height: 2,
+            origin_px: [1, 2],
+            full_px: [4, 5],
+        };
+        let pixels = Pixels {
+            width: 4,
+            height: 5,
+            grey: false,
+            samples: Samples::Sixteen((0..60).map(|i| 100 * i).collect()),
+        };
+        let Samples::Sixteen(cut) = window.cut(pixels, Light::White).samples else {
+            panic!("other samples")
+        };
+        assert_eq!(cut[..6], [2700, 2800, 2900, 3000, 3100, 3200]);
+        assert_eq!(cut[6..], [3900, 4000, 4100, 4200, 4300, 4400]);
     }
 }

@@ -1,5 +1,7 @@
 //! The structure signal: what is dark because it is deep.
 
+use std::sync::OnceLock;
+
 use dermalia_scan::Samples;
 use dermalia_scan::manifest::Light;
 use rayon::prelude::*;
@@ -17,41 +19,48 @@ pub(crate) struct Structure {
     pub(crate) magnification: f32,
 }
 
-/// Optical density of every 8-bit level, and of 16-bit levels by their upper 12 bits.
+/// Optical density of every 8-bit level and of every 16-bit level; these are reckoned when a
+/// picture has them.
 pub(crate) struct DensityTable {
-    eight: Vec<f32>,
-    sixteen: Vec<f32>,
+    eight: [f32; 256],
+    sixteen: OnceLock<Vec<f32>>,
 }
 
 impl DensityTable {
     pub(crate) fn new() -> Self {
-        let table = |n: u32, floor: f64| {
-            (0..n)
-                .map(|v| {
-                    let encoded = f64::from(v).max(floor) / f64::from(n - 1);
-                    let linear = if encoded <= 0.04045 {
-                        encoded / 12.92
-                    } else {
-                        libm::pow((encoded + 0.055) / 1.055, 2.4)
-                    };
-                    -libm::log(linear) as f32
-                })
-                .collect()
-        };
-        // Half a level stands for black, whose density would be infinite.
         Self {
-            eight: table(256, 0.5),
-            sixteen: table(65_536, 0.5),
+            eight: std::array::from_fn(|level| density(level, 255.0)),
+            sixteen: OnceLock::new(),
         }
+    }
+
+    fn sixteen(&self) -> &[f32] {
+        self.sixteen
+            .get_or_init(|| (0..65_536).map(|level| density(level, 65_535.0)).collect())
     }
 
     /// The densities of a pixel's channels.
     pub(crate) fn of(&self, picture: &RegisteredPicture, i: usize) -> [f32; 3] {
         match &picture.samples {
             Samples::Eight(v) => [0, 1, 2].map(|c| self.eight[usize::from(v[3 * i + c])]),
-            Samples::Sixteen(v) => [0, 1, 2].map(|c| self.sixteen[usize::from(v[3 * i + c])]),
+            Samples::Sixteen(v) => {
+                let table = self.sixteen();
+                [0, 1, 2].map(|c| table[usize::from(v[3 * i + c])])
+            }
         }
     }
+}
+
+/// Optical density of a gamma-encoded level.
+fn density(level: usize, full: f64) -> f32 {
+    // Half a level stands for black, whose density would be infinite.
+    let encoded = (level as f64).max(0.5) / full;
+    let linear = if encoded <= 0.04045 {
+        encoded / 12.92
+    } else {
+        libm::pow((encoded + 0.055) / 1.055, 2.4)
+    };
+    -libm::log(linear) as f32
 }
 
 /// The lights that show structure, each with its share.
@@ -98,32 +107,37 @@ fn channel_weights(ctx: &Context<'_>, picture: &RegisteredPicture) -> [f32; 3] {
 
 /// A picture with a table of weighted densities for each channel.
 enum Weighted<'a> {
-    Eight(&'a [u8], [Vec<f32>; 3]),
+    Eight(&'a [u8], Box<[[f32; 256]; 3]>),
     Sixteen(&'a [u16], [Vec<f32>; 3]),
 }
 
 impl<'a> Weighted<'a> {
     fn new(table: &DensityTable, picture: &'a RegisteredPicture, w: [f32; 3]) -> Self {
-        let scaled = |t: &[f32]| w.map(|w| t.iter().map(|d| w * d).collect());
         match &picture.samples {
-            Samples::Eight(v) => Self::Eight(v, scaled(&table.eight)),
-            Samples::Sixteen(v) => Self::Sixteen(v, scaled(&table.sixteen)),
+            Samples::Eight(v) => Self::Eight(v, Box::new(w.map(|w| table.eight.map(|d| w * d)))),
+            Samples::Sixteen(v) => {
+                let levels = table.sixteen();
+                Self::Sixteen(v, w.map(|w| levels.iter().map(|d| w * d).collect()))
+            }
         }
     }
 
     /// Adds the densities of the pixels from `first` on.
     fn add(&self, first: usize, out: &mut [f32]) {
-        fn each<T: Copy>(v: &[T], [r, g, b]: &[Vec<f32>; 3], out: &mut [f32])
-        where
-            usize: From<T>,
-        {
-            for (o, px) in out.iter_mut().zip(v.chunks_exact(3)) {
-                *o += r[usize::from(px[0])] + g[usize::from(px[1])] + b[usize::from(px[2])];
-            }
-        }
         match self {
-            Self::Eight(v, t) => each(&v[3 * first..], t, out),
-            Self::Sixteen(v, t) => each(&v[3 * first..], t, out),
+            Self::Eight(v, t) => {
+                let [r, g, b] = &**t;
+                for (o, px) in out.iter_mut().zip(v[3 * first..].as_chunks::<3>().0) {
+                    let [x, y, z] = px.map(usize::from);
+                    *o += r[x] + g[y] + b[z];
+                }
+            }
+            Self::Sixteen(v, [r, g, b]) => {
+                for (o, px) in out.iter_mut().zip(v[3 * first..].as_chunks::<3>().0) {
+                    let [x, y, z] = px.map(usize::from);
+                    *o += r[x] + g[y] + b[z];
+                }
+            }
         }
     }
 }
@@ -190,9 +204,10 @@ mod tests {
     #[test]
     fn densities_are_those_of_the_standard() {
         let t = DensityTable::new();
-        assert!(t.eight[255].abs() < 1e-7 && t.sixteen[65_535].abs() < 1e-7);
+        assert!(t.eight[255].abs() < 1e-7 && t.sixteen()[65_535].abs() < 1e-7);
+        let sixteen = t.sixteen();
         // 188 / 255 encodes 0.50289.
         assert!((t.eight[188] - 0.687_385).abs() < 1e-4, "{}", t.eight[188]);
-        assert!(t.eight[0].is_finite() && t.sixteen[0] > t.eight[0]);
+        assert!(t.eight[0].is_finite() && sixteen[0] > t.eight[0]);
     }
 }

@@ -163,7 +163,9 @@ impl FaceMap {
             .par_chunks_mut(w)
             .zip(raster.triangle.par_chunks(w))
             .enumerate()
-            .for_each(|(y, (row, triangles))| painter.paint([0, y], triangles, row));
+            .for_each(|(y, (row, triangles))| {
+                painter.paint([0, y], triangles, row, Option::unwrap_or_default);
+            });
         labels
     }
 
@@ -284,8 +286,7 @@ fn is_thin(q: [[f32; 2]; 3]) -> bool {
         .map(|s| s[0] * s[0] + s[1] * s[1])
         .fold(0.0, f32::max);
     let double_area = (a[0] * b[1] - b[0] * a[1]).abs();
-    // A NaN counts as thin.
-    !(longest2 < THINNEST * double_area)
+    longest2 >= THINNEST * double_area
 }
 
 impl Painter {
@@ -298,17 +299,27 @@ impl Painter {
         }
     }
 
-    /// Paints a run of pixels of one row, whose triangles (or [`NO_TRIANGLE`]) are given;
-    /// `from` is the column and row of the first in the raster.
-    pub fn paint(&self, from: [usize; 2], triangles: &[u32], labels: &mut [Label]) {
+    /// Paints a run of pixels of one row, whose triangles (or [`NO_TRIANGLE`]) are given,
+    /// with what stands for a label, or for none where there is no triangle. `from` is the
+    /// column and row of the first pixel in the raster.
+    pub fn paint<T: Copy>(
+        &self,
+        from: [usize; 2],
+        triangles: &[u32],
+        out: &mut [T],
+        colour: impl Fn(Option<Label>) -> T,
+    ) {
         let [first, y] = from;
         let mut x = 0;
-        for same in triangles.chunk_by(|a, b| a == b) {
-            let run = &mut labels[x..x + same.len()];
-            match same[0] {
-                NO_TRIANGLE => run.fill(Label::OUTSIDE),
-                t => match &self.paints[t as usize] {
-                    Paint::One(label) => run.fill(*label),
+        while x < triangles.len() {
+            let t = triangles[x];
+            let same = triangles[x..].iter().take_while(|o| **o == t).count();
+            let run = &mut out[x..x + same];
+            if t == NO_TRIANGLE {
+                run.fill(colour(None));
+            } else {
+                match &self.paints[t as usize] {
+                    Paint::One(label) => run.fill(colour(Some(*label))),
                     Paint::Each {
                         near: [u, v],
                         at,
@@ -316,15 +327,15 @@ impl Painter {
                         down,
                     } => {
                         let dy = y as f32 + 0.5 - (1.0 - v) * self.size[1];
-                        for (i, label) in run.iter_mut().enumerate() {
+                        for (i, px) in run.iter_mut().enumerate() {
                             let dx = (first + x + i) as f32 + 0.5 - u * self.size[0];
                             let place = [0, 1].map(|k| at[k] + right[k] * dx + down[k] * dy);
-                            *label = atlas::label(place);
+                            *px = colour(Some(atlas::label(place)));
                         }
                     }
-                },
+                }
             }
-            x += same.len();
+            x += same;
         }
     }
 }

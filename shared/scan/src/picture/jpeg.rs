@@ -214,8 +214,15 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Fault> {
     })
 }
 
-/// Interleaved samples as the file's components have them, YCbCr made RGB.
-fn samples(bytes: &[u8], markers: &Markers, width: usize, height: usize) -> Result<Vec<u8>, Fault> {
+/// Interleaved samples as the file's components have them, YCbCr made RGB; in `room`, if
+/// that is large enough.
+fn samples(
+    bytes: &[u8],
+    markers: &Markers,
+    width: usize,
+    height: usize,
+    mut room: Vec<u8>,
+) -> Result<Vec<u8>, Fault> {
     let scans = Scans::of(&bytes[markers.scan_offset - 2..]);
     // A cut file would be filled up with grey, which would then be measured.
     if !scans.ended {
@@ -241,17 +248,30 @@ fn samples(bytes: &[u8], markers: &Markers, width: usize, height: usize) -> Resu
     if decoder.dimensions() != Some((width, height)) {
         return Err(Fault::picture("it states two sizes"));
     }
-    let samples = decoder.decode().map_err(broken)?;
-    if samples.len() != width * height * out.num_components() {
+    let count = width * height * out.num_components();
+    if decoder.output_buffer_size() != Some(count) {
         return Err(Fault::picture("it holds another number of samples"));
     }
-    Ok(samples)
+    // Nothing of what was there before may show where the decoder writes nothing.
+    room.clear();
+    if room.capacity() < count {
+        room = vec![0; count];
+    } else {
+        room.resize(count, 0);
+    }
+    decoder.decode_into(&mut room).map_err(broken)?;
+    Ok(room)
 }
 
-pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<Pixels, Fault> {
+pub(crate) fn decode(
+    bytes: &[u8],
+    width: usize,
+    height: usize,
+    room: Vec<u8>,
+) -> Result<Pixels, Fault> {
     let markers = markers(bytes)?;
     let icc = markers.profile()?;
-    let mut samples = samples(bytes, &markers, width, height)?;
+    let mut samples = samples(bytes, &markers, width, height, room)?;
     let model = match markers.components.len() {
         1 => Model::Grey,
         3 => Model::Rgb,
@@ -302,7 +322,7 @@ pub(crate) fn decode_levels(bytes: &[u8], width: usize, height: usize) -> Result
     if markers.components.len() != 1 {
         return Err(Fault::Relief("a JPEG with colour"));
     }
-    let samples = samples(bytes, &markers, width, height)?;
+    let samples = samples(bytes, &markers, width, height, Vec::new())?;
     Ok(Levels {
         width,
         height,

@@ -227,9 +227,18 @@ impl Picture {
     /// # Errors
     /// A broken picture or colour profile; the limit on pixels.
     pub fn decode(&self, limits: &Limits) -> Result<Pixels, ScanError> {
+        self.decode_into(Vec::new(), limits)
+    }
+
+    /// [`Picture::decode`] into memory that is no longer needed, where the format allows:
+    /// new memory has to be found and cleared by the system page by page.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_into(&self, room: Vec<u8>, limits: &Limits) -> Result<Pixels, ScanError> {
         self.check(limits)?;
         let pixels = self.guarded(|| match self.format {
-            Format::Jpeg => jpeg::decode(&self.bytes, self.width, self.height),
+            Format::Jpeg => jpeg::decode(&self.bytes, self.width, self.height, room),
             Format::Png => png::decode(&self.bytes, self.width, self.height),
         })?;
         Ok(turn::pixels(pixels, self.turn()))
