@@ -136,14 +136,15 @@ fn form(ctx: &Context<'_>, clock: &mut Clock<'_>) -> (Outcome, Outcome, Outcome)
     let table = DensityTable::new();
     let structure = structure(ctx, &table);
     clock.lap("structure");
-    let pits = pores::find(ctx, structure.as_ref(), &table);
+    let size = ctx.atlas.median_mm_per_px();
+    let pits = pores::find(ctx, structure.as_ref(), &table, size);
     clock.lap("pores");
-    let lines = wrinkles::find(ctx, structure.as_ref(), &table, &pits);
-    let wrinkles = wrinkles::measure(ctx, structure.as_ref(), &lines);
-    let pores = pores::measure(ctx, structure.as_ref(), pits, &lines);
+    let lines = wrinkles::find(ctx, structure.as_ref(), &table, &pits, size);
+    let wrinkles = wrinkles::measure(ctx, structure.as_ref(), &lines, size);
+    let pores = pores::measure(ctx, structure.as_ref(), pits, &lines, size);
     drop(structure);
     clock.lap("wrinkles");
-    let texture = texture::measure(ctx);
+    let texture = texture::measure(ctx, size);
     clock.lap("texture");
     (wrinkles, pores, texture)
 }

@@ -1,7 +1,9 @@
 //! Round dark spots in scale space, and their profiles.
 
+use dermalia_surface::in_vectors;
+
 use crate::Atlas;
-use crate::chart::{Chart, Sampled};
+use crate::chart::Chart;
 use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, derivatives, median, smooth_into};
 
 /// A maximum of the scale-normalised Laplacian.
@@ -37,26 +39,26 @@ const COARSE_PX: f32 = 2.6;
 /// `least` bounds the response over the noise of its scale, which is returned, too.
 pub(crate) fn candidates(
     chart: &Chart,
-    sampled: &Sampled,
+    sampled: &Plane,
     atlas: &Atlas,
     sigmas_mm: &[f32],
     least: f32,
     pool: &mut Pool,
 ) -> (Vec<Candidate>, Vec<f32>) {
-    let levels = levels(chart, sampled, sigmas_mm, pool);
+    let levels = levels(chart, sampled, atlas, sigmas_mm, pool);
     let mut found = vec![];
+    let mut marks = vec![];
     for (k, level) in levels.iter().enumerate() {
         let (w, h, stride) = (level.response.width, level.response.height, level.stride);
         let floor = least * level.noise;
         for y in 1..h.saturating_sub(1) {
-            let row = &level.response.data[y * w..(y + 1) * w];
-            for x in 1..w - 1 {
-                let v = row[x];
-                if v < floor || v <= row[x - 1] || v < row[x + 1] {
-                    continue;
-                }
-                if !sampled.inside[(y * stride) * chart.width + x * stride]
-                    || !is_maximum(&levels, k, x, y)
+            marks.clear();
+            mark_peaks(&level.response, y, floor, &mut marks);
+            for &x in &marks {
+                let x = x as usize;
+                let v = level.response.data[y * w + x];
+                if !is_largest_scale(&levels, k, x, y)
+                    || !chart.is_inside(atlas, x * stride, y * stride)
                 {
                     continue;
                 }
@@ -94,13 +96,20 @@ pub(crate) fn candidates(
 
 /// Minus the scale-normalised Laplacian at each scale, the smallest first; each smoothing
 /// goes on from the one before, on every second pixel once that is enough.
-fn levels(chart: &Chart, sampled: &Sampled, sigmas_mm: &[f32], pool: &mut Pool) -> Vec<Level> {
+fn levels(
+    chart: &Chart,
+    sampled: &Plane,
+    atlas: &Atlas,
+    sigmas_mm: &[f32],
+    pool: &mut Pool,
+) -> Vec<Level> {
     let mut levels: Vec<Level> = vec![];
+    let mut probes = vec![];
     let mut stride = 1_usize;
     // What is smoothed already, in pixels of the level.
     let mut variance = 0.0_f32;
     for s in sigmas_mm {
-        let mut from = levels.last().map_or(&sampled.plane, |l| &l.smooth);
+        let mut from = levels.last().map_or(sampled, |l| &l.smooth);
         let mut thinned = None;
         if stride as f32 * COARSE_PX * chart.step_mm < *s && variance > COARSE_PX {
             from = thinned.insert(every_second(from, pool));
@@ -118,7 +127,10 @@ fn levels(chart: &Chart, sampled: &Sampled, sigmas_mm: &[f32], pool: &mut Pool) 
         }
         let mut response = rows;
         laplacian(&smooth, sigma * sigma, &mut response);
-        let noise = spread(chart, sampled, &response, stride).max(1e-7);
+        if levels.last().is_none_or(|l| l.stride != stride) {
+            probes = inside(chart, atlas, &response, stride);
+        }
+        let noise = spread(&probes, &response).max(1e-7);
         levels.push(Level {
             response,
             smooth,
@@ -145,31 +157,49 @@ fn every_second(plane: &Plane, pool: &mut Pool) -> Plane {
 /// direction; 0 on the border.
 pub(crate) fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
     let (w, h) = (smooth.width, smooth.height);
-    out.data.fill(0.0);
+    if w < 3 || h < 3 {
+        out.data.fill(0.0);
+        return;
+    }
+    out.data[..w].fill(0.0);
+    out.data[(h - 1) * w..].fill(0.0);
     let (near, far, own) = (-4.0 * scale / 6.0, -scale / 6.0, 20.0 * scale / 6.0);
-    for y in 1..h.saturating_sub(1) {
-        let row = |k: usize| &smooth.data[k * w..(k + 1) * w];
-        let (up, here, down) = (row(y - 1), row(y), row(y + 1));
+    for y in 1..h - 1 {
         let line = &mut out.data[y * w..(y + 1) * w];
-        for x in 1..w - 1 {
-            let beside = here[x - 1] + here[x + 1] + (up[x] + down[x]);
-            let corners = (up[x - 1] + up[x + 1]) + (down[x - 1] + down[x + 1]);
-            line[x] = own * here[x] + near * beside + far * corners;
-        }
+        in_vectors(
+            #[inline(always)]
+            || {
+                let (up, here, down) =
+                    (smooth.beside(y - 1), smooth.beside(y), smooth.beside(y + 1));
+                for (x, out) in line[1..w - 1].iter_mut().enumerate() {
+                    let beside = here[0][x] + here[2][x] + (up[1][x] + down[1][x]);
+                    let corners = (up[0][x] + up[2][x]) + (down[0][x] + down[2][x]);
+                    *out = own * here[1][x] + near * beside + far * corners;
+                }
+            },
+        );
+        line[0] = 0.0;
+        line[w - 1] = 0.0;
     }
 }
 
-/// Robust standard deviation of a response over the measured part of a chart.
-fn spread(chart: &Chart, sampled: &Sampled, r: &Plane, stride: usize) -> f32 {
+/// Every second or third pixel, those that a chart answers for and that are measured.
+fn inside(chart: &Chart, atlas: &Atlas, r: &Plane, stride: usize) -> Vec<u32> {
     let step = if stride == 1 { 3 } else { 2 };
-    let mut values = vec![];
+    let mut inside = vec![];
     for y in (0..r.height).step_by(step) {
         for x in (0..r.width).step_by(step) {
-            if sampled.inside[y * stride * chart.width + x * stride] {
-                values.push(r.data[y * r.width + x]);
+            if chart.is_inside(atlas, x * stride, y * stride) {
+                inside.push((y * r.width + x) as u32);
             }
         }
     }
+    inside
+}
+
+/// Robust standard deviation of a response over some of its pixels.
+fn spread(pixels: &[u32], r: &Plane) -> f32 {
+    let mut values: Vec<f32> = pixels.iter().map(|&i| r.data[i as usize]).collect();
     let middle = median(&mut values);
     for v in &mut values {
         *v = (*v - middle).abs();
@@ -177,30 +207,58 @@ fn spread(chart: &Chart, sampled: &Sampled, r: &Plane, stride: usize) -> f32 {
     1.4826 * median(&mut values)
 }
 
-fn is_maximum(levels: &[Level], k: usize, x: usize, y: usize) -> bool {
+/// The columns of a row where a response of at least `floor` is larger than all around
+/// it; of equal neighbours the first in reading order wins.
+fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
+    /// Columns that are looked at together.
+    const PART: usize = 32;
+    let w = response.width;
+    if w < 3 {
+        return;
+    }
+    in_vectors(
+        #[inline(always)]
+        || {
+            let (up, here, down) = (
+                response.beside(y - 1),
+                response.beside(y),
+                response.beside(y + 1),
+            );
+            for from in (0..w - 2).step_by(PART) {
+                let n = PART.min(w - 2 - from);
+                let (a, b, c) = (part(up, from, n), part(here, from, n), part(down, from, n));
+                let mut peaks = [0_u32; PART];
+                let mut any = 0;
+                for (x, peak) in peaks[..n].iter_mut().enumerate() {
+                    let v = b[1][x];
+                    let before = (v > a[0][x]) & (v > a[1][x]) & (v > a[2][x]);
+                    let after = (v >= c[0][x]) & (v >= c[1][x]) & (v >= c[2][x]);
+                    let beside = (v > b[0][x]) & (v >= b[2][x]);
+                    *peak = u32::from((v >= floor) & before & after & beside);
+                    any |= *peak;
+                }
+                if any != 0 {
+                    let found = (from + 1..).zip(&peaks[..n]).filter(|(_, p)| **p != 0);
+                    marks.extend(found.map(|(x, _)| x as u32));
+                }
+            }
+        },
+    );
+}
+
+/// Some columns of three rows.
+#[inline(always)]
+fn part(rows: [&[f32]; 3], from: usize, n: usize) -> [&[f32]; 3] {
+    let [a, b, c] = rows;
+    [&a[from..][..n], &b[from..][..n], &c[from..][..n]]
+}
+
+/// Whether a peak of a level is one over the neighbouring scales, too.
+fn is_largest_scale(levels: &[Level], k: usize, x: usize, y: usize) -> bool {
     let Level {
         response, stride, ..
     } = &levels[k];
-    let w = response.width;
-    let i = y * w + x;
-    let v = response.data[i];
-    let around = [
-        i - w - 1,
-        i - w,
-        i - w + 1,
-        i - 1,
-        i + 1,
-        i + w - 1,
-        i + w,
-        i + w + 1,
-    ];
-    // Of equal neighbours the first in reading order wins.
-    if around.iter().any(|&j| {
-        let u = response.data[j];
-        u > v || (u == v && j < i)
-    }) {
-        return false;
-    }
+    let v = response.data[y * response.width + x];
     // The largest of another level's pixels that lie no farther than one pixel away.
     let most = |other: &Level| {
         let range = |n: usize, size: usize| {
@@ -261,7 +319,7 @@ mod tests {
                 0.2 * (-r2 / (2.0 * 0.175 * 0.175)).exp()
             })
             .collect();
-        let chart = &crate::chart::charts(&atlas, 0.06, 12.0, 1.0)[0];
+        let chart = &crate::chart::charts(&atlas, 0.06, 0.06, 12.0, 1.0)[0];
         let (found, _) = candidates(
             chart,
             &chart.sample(&atlas, &source, &mut Pool::default()),

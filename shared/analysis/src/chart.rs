@@ -4,6 +4,9 @@
 //! direction. Filters therefore run in charts: small rasters of square millimetre
 //! steps, each the linear image of one tile of the atlas under its mean metric.
 
+use std::sync::Arc;
+
+use dermalia_surface::in_vectors;
 use rayon::prelude::*;
 
 use crate::Atlas;
@@ -22,10 +25,64 @@ pub(crate) struct Chart {
     steps: [[f32; 2]; 2],
     /// The tile this chart answers for: left, top, right, bottom in atlas pixels.
     tile: [usize; 4],
+    gaps: Arc<Gaps>,
+}
+
+/// Which blocks of the atlas have places without surface or masked ones.
+#[derive(Debug)]
+struct Gaps {
+    columns: usize,
+    any: Vec<bool>,
+}
+
+/// Pixels along the side of a block.
+const BLOCK: usize = 32;
+/// Labels of places whose values say nothing about the skin.
+const UNUSABLE: u8 = label::EXCLUDED | label::NO_SURFACE;
+
+impl Gaps {
+    fn of(atlas: &Atlas) -> Self {
+        let w = atlas.width.max(1);
+        let columns = w.div_ceil(BLOCK);
+        let any = atlas
+            .labels
+            .par_chunks(BLOCK * w)
+            .flat_map_iter(|rows| {
+                let mut any = vec![0_u8; columns];
+                for row in rows.chunks(w) {
+                    for (bits, part) in any.iter_mut().zip(row.chunks(BLOCK)) {
+                        *bits |= part.iter().fold(0, |all, l| all | l);
+                    }
+                }
+                any.into_iter().map(|bits| bits & UNUSABLE != 0)
+            })
+            .collect();
+        Self { columns, any }
+    }
+
+    /// Whether every pixel of a rectangle (first and last column and row) is usable.
+    fn none(&self, [left, top]: [usize; 2], [right, bottom]: [usize; 2]) -> bool {
+        (top / BLOCK..=bottom / BLOCK).all(|y| {
+            let row = y * self.columns;
+            !self.any[row + left / BLOCK..=row + right / BLOCK].contains(&true)
+        })
+    }
+}
+
+/// Pixels of a row that are sampled together.
+const PART: usize = 32;
+
+/// Pixels of a chart's row in the atlas: the upper left of the four neighbours of each,
+/// and how far each lies from it.
+struct Taps {
+    at: [u32; PART],
+    x: [f32; PART],
+    y: [f32; PART],
 }
 
 impl Chart {
     /// The atlas point of a chart point.
+    #[inline(always)]
     pub(crate) fn to_atlas(&self, x: f32, y: f32) -> [f32; 2] {
         let [r, d] = self.steps;
         [
@@ -60,80 +117,162 @@ impl Chart {
 
     /// Whether this chart answers for an atlas point: each belongs to one tile.
     pub(crate) fn owns(&self, p: [f32; 2]) -> bool {
-        let [l, t, r, b] = self.tile.map(|v| v as f32);
-        p[0] >= l && p[0] < r && p[1] >= t && p[1] < b
+        let [left, top, right, bottom] = self.tile;
+        p[0] >= left as f32
+            && p[0] < right as f32
+            && p[1] >= top as f32
+            && p[1] < bottom as f32
+    }
+
+    /// Whether a pixel of the chart is measured and lies in the tile that it answers for.
+    pub(crate) fn is_inside(&self, atlas: &Atlas, x: usize, y: usize) -> bool {
+        let p = self.to_atlas(x as f32 + 0.5, y as f32 + 0.5);
+        self.owns(p) && is_measured(atlas.labels[p[1] as usize * atlas.width + p[0] as usize])
     }
 
     /// Rasters `source` (in step with the atlas) into the chart. Places that are masked
     /// or without surface, and values that are not finite, are filled smoothly from
     /// their surroundings, so that they raise no response at their border.
-    pub(crate) fn sample(&self, atlas: &Atlas, source: &[f32], pool: &mut Pool) -> Sampled {
+    pub(crate) fn sample(&self, atlas: &Atlas, source: &[f32], pool: &mut Pool) -> Plane {
         let mut plane = pool.take(self.width, self.height);
-        let mut known = vec![true; plane.data.len()];
-        let mut inside = vec![false; plane.data.len()];
         let mut any_missing = false;
-        let w = atlas.width;
-        let most = [(w - 1) as f32, (atlas.height - 1) as f32];
-        let tile = self.tile.map(|v| v as f32);
-        for cy in 0..self.height {
-            let middle = cy as f32 + 0.5;
-            for cx in 0..self.width {
-                let [x, y] = self.to_atlas(cx as u32 as f32 + 0.5, middle);
-                let out = cy * self.width + cx;
-                let (fx, fy) = (x - 0.5, y - 0.5);
-                if !(fx >= 0.0 && fy >= 0.0 && fx < most[0] && fy < most[1]) {
-                    known[out] = false;
-                    any_missing = true;
-                    continue;
-                }
-                let (x0, y0) = (fx as u32, fy as u32);
-                let i = y0 as usize * w + x0 as usize;
-                let l = [
-                    atlas.labels[i],
-                    atlas.labels[i + 1],
-                    atlas.labels[i + w],
-                    atlas.labels[i + w + 1],
-                ];
-                let (tx, ty) = (fx - x0 as f32, fy - y0 as f32);
-                let nearest = l[2 * usize::from(ty >= 0.5) + usize::from(tx >= 0.5)];
-                let own = x >= tile[0] && x < tile[2] && y >= tile[1] && y < tile[3];
-                inside[out] = own && is_measured(nearest);
-                let (a, b) = (source[i], source[i + 1]);
-                let (c, d) = (source[i + w], source[i + w + 1]);
-                let top = a + tx * (b - a);
-                let bottom = c + tx * (d - c);
-                let value = top + ty * (bottom - top);
-                let unusable = (l[0] | l[1] | l[2] | l[3]) & (label::EXCLUDED | label::NO_SURFACE);
-                if unusable == 0 && value.is_finite() {
-                    plane.data[out] = value;
-                } else {
-                    known[out] = false;
-                    any_missing = true;
-                }
-            }
+        for (cy, row) in plane.data.chunks_exact_mut(self.width).enumerate() {
+            any_missing |= in_vectors(
+                #[inline(always)]
+                || self.sample_row(atlas, source, cy, row),
+            );
         }
         if any_missing {
-            fill(&mut plane, &known, pool);
+            fill(&mut plane, pool);
         }
-        Sampled { plane, inside }
+        plane
+    }
+
+    /// Samples a row; what is unknown becomes NaN. Returns whether anything did.
+    #[inline(always)]
+    fn sample_row(&self, atlas: &Atlas, source: &[f32], cy: usize, row: &mut [f32]) -> bool {
+        let w = atlas.width;
+        let middle = cy as f32 + 0.5;
+        let mut missing = false;
+        for (k, part) in row.chunks_mut(PART).enumerate() {
+            let first = k * PART;
+            let [a, b] = [first, first + part.len() - 1]
+                .map(|x| self.to_atlas(x as u32 as f32 + 0.5, middle));
+            let (mut taps, mut values) = (
+                Taps {
+                    at: [0; PART],
+                    x: [0.0; PART],
+                    y: [0.0; PART],
+                },
+                [0.0_f32; PART],
+            );
+            // Between its ends a row is straight.
+            let low = [0, 1].map(|k| a[k].min(b[k]) - 0.5);
+            let high = [0, 1].map(|k| a[k].max(b[k]) - 0.5);
+            let within = low[0] >= 0.0
+                && low[1] >= 0.0
+                && high[0] < (w - 1) as f32
+                && high[1] < (atlas.height - 1) as f32;
+            let clean = within
+                && self.gaps.none(
+                    low.map(|v| v as usize),
+                    high.map(|v| v as usize + 1),
+                );
+            if !clean {
+                for (x, v) in part.iter_mut().enumerate() {
+                    let p = self.to_atlas((first + x) as u32 as f32 + 0.5, middle);
+                    *v = usable(atlas, source, p);
+                    missing |= v.is_nan();
+                }
+                continue;
+            }
+            // Values beyond the end of a short last part are not used.
+            for x in 0..PART {
+                let at = ((first + x) as u32 as f32 + 0.5).min((self.width as f32) - 0.5);
+                let [px, py] = self.to_atlas(at, middle);
+                let (fx, fy) = (px - 0.5, py - 0.5);
+                let (x0, y0) = (fx as i32, fy as i32);
+                taps.at[x] = (y0 as u32).wrapping_mul(w as u32).wrapping_add(x0 as u32);
+                taps.x[x] = fx - x0 as f32;
+                taps.y[x] = fy - y0 as f32;
+            }
+            let mut corners = [[0.0_f32; PART]; 4];
+            for x in 0..PART {
+                let i = taps.at[x] as usize;
+                let (top, bottom) = (pair(source, i), pair(source, i + w));
+                corners[0][x] = top[0];
+                corners[1][x] = top[1];
+                corners[2][x] = bottom[0];
+                corners[3][x] = bottom[1];
+            }
+            let [a, b, c, d] = &corners;
+            for x in 0..PART {
+                let top = a[x] + taps.x[x] * (b[x] - a[x]);
+                let bottom = c[x] + taps.x[x] * (d[x] - c[x]);
+                let value = top + taps.y[x] * (bottom - top);
+                values[x] = if value.is_finite() { value } else { f32::NAN };
+            }
+            part.copy_from_slice(&values[..part.len()]);
+            missing |= part.iter().fold(false, |any, v| any | v.is_nan());
+        }
+        missing
     }
 }
 
-/// A chart's raster of a signal.
-pub(crate) struct Sampled {
-    pub(crate) plane: Plane,
-    /// Whether a pixel is measured and lies in the tile that the chart answers for.
-    pub(crate) inside: Vec<bool>,
+/// Two neighbours of a row.
+#[inline(always)]
+fn pair(source: &[f32], i: usize) -> [f32; 2] {
+    match source.get(i..).and_then(<[f32]>::first_chunk) {
+        Some(two) => *two,
+        None => [f32::NAN; 2],
+    }
 }
 
-/// Fills unknown pixels from means of known ones over ever coarser cells (push-pull).
-fn fill(plane: &mut Plane, known: &[bool], pool: &mut Pool) {
-    let mut sum = pool.take(plane.width, plane.height);
-    let mut weight = pool.take(plane.width, plane.height);
-    for (i, &k) in known.iter().enumerate() {
-        (sum.data[i], weight.data[i]) = if k { (plane.data[i], 1.0) } else { (0.0, 0.0) };
+/// The bilinear value at a point of the atlas; NaN where a neighbour is not usable.
+#[inline(always)]
+fn usable(atlas: &Atlas, source: &[f32], p: [f32; 2]) -> f32 {
+    let w = atlas.width;
+    let (fx, fy) = (p[0] - 0.5, p[1] - 0.5);
+    if !(fx >= 0.0 && fy >= 0.0 && fx < (w - 1) as f32 && fy < (atlas.height - 1) as f32) {
+        return f32::NAN;
     }
-    let mut levels = vec![(sum, weight)];
+    let (x0, y0) = (fx as u32, fy as u32);
+    let i = y0 as usize * w + x0 as usize;
+    let l = atlas.labels[i] | atlas.labels[i + 1] | atlas.labels[i + w] | atlas.labels[i + w + 1];
+    if l & UNUSABLE != 0 {
+        return f32::NAN;
+    }
+    let (tx, ty) = (fx - x0 as f32, fy - y0 as f32);
+    let (a, b) = (source[i], source[i + 1]);
+    let (c, d) = (source[i + w], source[i + w + 1]);
+    let top = a + tx * (b - a);
+    let bottom = c + tx * (d - c);
+    let value = top + ty * (bottom - top);
+    if value.is_finite() { value } else { f32::NAN }
+}
+
+/// Fills unknown pixels (NaN) from means of known ones over ever coarser cells (push-pull).
+fn fill(plane: &mut Plane, pool: &mut Pool) {
+    let (w, h) = (plane.width, plane.height);
+    let mut s = pool.take(w.div_ceil(2), h.div_ceil(2));
+    let mut q = pool.take(s.width, s.height);
+    for y in 0..s.height {
+        let from = y * s.width;
+        let sums = s.data[from..].iter_mut().zip(&mut q.data[from..]);
+        let upper = plane.data[2 * y * w..(2 * y + 1) * w].chunks(2);
+        // Of an odd number of rows the last stands alone.
+        let lower = &plane.data[((2 * y + 1) * w).min(w * h)..((2 * y + 2) * w).min(w * h)];
+        for (x, ((value, weight), upper)) in sums.zip(upper).enumerate() {
+            let lower = lower.get(2 * x..(2 * x + upper.len())).unwrap_or(&[]);
+            let (mut sum, mut count) = (0.0, 0.0);
+            for v in upper.iter().chain(lower).filter(|v| !v.is_nan()) {
+                sum += v;
+                count += 1.0;
+            }
+            (*value, *weight) = cell(sum, count);
+        }
+    }
+    let mut levels = vec![(s, q)];
     while let Some((sum, weight)) = levels.last()
         && (sum.width > 1 || sum.height > 1)
     {
@@ -150,10 +289,7 @@ fn fill(plane: &mut Plane, known: &[bool], pool: &mut Pool) {
                         count += weight.data[i];
                     }
                 }
-                // A cell counts at most as much as one full pixel of its level.
-                let share = if count > 1.0 { 1.0 / count } else { 1.0 };
-                s.data[y * s.width + x] = value * share;
-                q.data[y * s.width + x] = f32::min(count, 1.0);
+                (s.data[y * s.width + x], q.data[y * s.width + x]) = cell(value, count);
             }
         }
         levels.push((s, q));
@@ -165,9 +301,7 @@ fn fill(plane: &mut Plane, known: &[bool], pool: &mut Pool) {
                 let i = y * sum.width + x;
                 if weight.data[i] < 1.0 {
                     // What is known of the cell, and the rest from the level above.
-                    let above = coarse.as_ref().map_or(0.0, |c| {
-                        c.sample((x as f32 + 0.5) / 2.0, (y as f32 + 0.5) / 2.0)
-                    });
+                    let above = coarse.as_ref().map_or(0.0, |c| above(c, x, y));
                     sum.data[i] += (1.0 - weight.data[i]) * above;
                 }
             }
@@ -177,23 +311,39 @@ fn fill(plane: &mut Plane, known: &[bool], pool: &mut Pool) {
             pool.give(c);
         }
     }
-    if let Some(filled) = coarse {
-        for ((v, f), known) in plane.data.iter_mut().zip(&filled.data).zip(known) {
-            if !known {
-                *v = *f;
+    if let Some(coarse) = coarse {
+        for (y, row) in plane.data.chunks_exact_mut(w).enumerate() {
+            for (x, v) in row.iter_mut().enumerate().filter(|(_, v)| v.is_nan()) {
+                *v = above(&coarse, x, y);
             }
         }
-        pool.give(filled);
+        pool.give(coarse);
     }
 }
 
+/// A cell's value and weight; it counts at most as much as one full pixel of its level.
+fn cell(sum: f32, count: f32) -> (f32, f32) {
+    let share = if count > 1.0 { 1.0 / count } else { 1.0 };
+    (sum * share, f32::min(count, 1.0))
+}
+
+/// The value of the level above at a pixel.
+fn above(coarse: &Plane, x: usize, y: usize) -> f32 {
+    coarse.sample((x as f32 + 0.5) / 2.0, (y as f32 + 0.5) / 2.0)
+}
+
 /// The charts that cover every measured pixel, of steps of `step_mm`, tiles of about
-/// `tile_mm` and a border of `margin_mm` around each, in reading order.
-pub(crate) fn charts(atlas: &Atlas, step_mm: f32, tile_mm: f32, margin_mm: f32) -> Vec<Chart> {
-    let Some(size) = atlas.median_mm_per_px() else {
-        return vec![];
-    };
-    let tile = ((tile_mm / size as f32) as usize).clamp(16, 1024);
+/// `tile_mm` and a border of `margin_mm` around each, in reading order. `mm_per_px` is the
+/// size of the atlas's pixels.
+pub(crate) fn charts(
+    atlas: &Atlas,
+    mm_per_px: f64,
+    step_mm: f32,
+    tile_mm: f32,
+    margin_mm: f32,
+) -> Vec<Chart> {
+    let gaps = Arc::new(Gaps::of(atlas));
+    let tile = ((tile_mm / mm_per_px as f32) as usize).clamp(16, 1024);
     let tiles: Vec<[usize; 4]> = (0..atlas.height)
         .step_by(tile)
         .flat_map(|top| (0..atlas.width).step_by(tile).map(move |left| [left, top]))
@@ -204,11 +354,20 @@ pub(crate) fn charts(atlas: &Atlas, step_mm: f32, tile_mm: f32, margin_mm: f32) 
         .collect();
     tiles
         .into_par_iter()
-        .filter_map(|tile| chart_of(atlas, tile, step_mm, margin_mm))
+        .filter_map(|tile| chart_of(atlas, tile, step_mm, margin_mm, &gaps))
         .collect()
 }
 
-fn chart_of(atlas: &Atlas, tile: [usize; 4], step_mm: f32, margin_mm: f32) -> Option<Chart> {
+/// Of the rows of a tile one in so many tells its metric.
+const METRIC_ROWS: usize = 4;
+
+fn chart_of(
+    atlas: &Atlas,
+    tile: [usize; 4],
+    step_mm: f32,
+    margin_mm: f32,
+    gaps: &Arc<Gaps>,
+) -> Option<Chart> {
     let [left, top, right, bottom] = tile;
     let (mut n, mut e, mut f, mut g) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
     let (mut lo, mut hi) = ([usize::MAX; 2], [0_usize; 2]);
@@ -224,6 +383,10 @@ fn chart_of(atlas: &Atlas, tile: [usize; 4], step_mm: f32, margin_mm: f32) -> Op
         };
         lo = [lo[0].min(left + first), lo[1].min(y)];
         hi = [hi[0].max(left + last + 1), hi[1].max(y + 1)];
+        // From its first measured row on.
+        if (y - lo[1]) % METRIC_ROWS != 0 {
+            continue;
+        }
         // Neighbours of one triangle count together.
         let triangles = &atlas.triangle[row];
         let mut from = first;
@@ -281,6 +444,7 @@ fn chart_of(atlas: &Atlas, tile: [usize; 4], step_mm: f32, margin_mm: f32) -> Op
         origin,
         steps,
         tile,
+        gaps: Arc::clone(gaps),
     })
 }
 
@@ -289,6 +453,9 @@ mod tests {
     use super::*;
     use crate::Scale;
     use dermalia_surface::{Mesh, rasterize_uv};
+
+    /// The median size of its pixels.
+    const SIZE_MM: f64 = 0.141;
 
     /// A sheet of 40 x 20 mm in a square atlas: pixels twice as wide as high.
     fn stretched() -> Atlas {
@@ -301,7 +468,7 @@ mod tests {
     #[test]
     fn steps_are_square_on_the_skin_and_go_both_ways() {
         let atlas = stretched();
-        let charts = charts(&atlas, 0.1, 10.0, 1.0);
+        let charts = charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0);
         assert!(charts.len() > 4);
         for chart in &charts {
             let a = chart.to_atlas(30.0, 40.0);
@@ -318,12 +485,32 @@ mod tests {
     fn every_pixel_has_one_chart() {
         let atlas = stretched();
         let mut owners = vec![0; atlas.len()];
-        for chart in charts(&atlas, 0.1, 10.0, 1.0) {
+        for chart in charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0) {
             for (i, _) in chart.pixels(&atlas) {
                 owners[i] += 1;
             }
         }
         assert!(owners.iter().all(|n| *n == 1));
+    }
+
+    /// Whole parts of rows and single pixels are sampled to the same bits.
+    #[test]
+    fn parts_of_rows_are_sampled_like_single_pixels() {
+        let atlas = stretched();
+        let source: Vec<f32> = (0..atlas.len())
+            .map(|i| ((i % 200) as f32 * 0.31).sin() + ((i / 200) as f32 * 0.17).cos())
+            .collect();
+        for chart in charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0) {
+            let columns = chart.gaps.columns;
+            let any = vec![true; chart.gaps.any.len()];
+            assert!(!chart.gaps.any[0]);
+            let pixelwise = Chart {
+                gaps: Arc::new(Gaps { columns, any }),
+                ..chart.clone()
+            };
+            let [a, b] = [chart, pixelwise].map(|c| c.sample(&atlas, &source, &mut Pool::default()));
+            assert!(a == b && a.data.iter().all(|v| v.is_finite()));
+        }
     }
 
     #[test]
@@ -341,8 +528,8 @@ mod tests {
                 atlas.labels[y * 200 + x] |= label::COLOUR_MASK;
             }
         }
-        for chart in charts(&atlas, 0.1, 10.0, 1.0) {
-            let plane = chart.sample(&atlas, &source, &mut Pool::default()).plane;
+        for chart in charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0) {
+            let plane = chart.sample(&atlas, &source, &mut Pool::default());
             assert!(plane.data.iter().all(|v| (v - 1.0).abs() < 1e-3));
         }
     }

@@ -1,7 +1,7 @@
 //! A groove measured along its centre line on the unfiltered signal.
 
 use crate::Atlas;
-use crate::profile::{Sample, Shapes};
+use crate::profile::{Columns, Sample, Shapes};
 
 /// A signal in step with the atlas; `sign` makes deep positive.
 #[derive(Clone, Copy)]
@@ -70,6 +70,15 @@ const ACROSS_MM: f32 = 0.065;
 /// A place shallower than half is bridged when no longer than this.
 const BRIDGE_MM: f64 = 2.5;
 
+/// Samples of a cross profile on either side of its middle.
+const HALF: usize = (REACH_MM / ACROSS_MM) as usize;
+/// Samples of a cross profile.
+const SAMPLES: usize = 2 * HALF + 1;
+/// Samples on either side that tell where the bottom lies …
+const SEARCH: usize = (0.35 / ACROSS_MM) as usize;
+/// … each averaged with so many on either side of it.
+const BESIDE: usize = 2;
+
 /// The steps of a groove, in order.
 struct Course<'a> {
     atlas: &'a Atlas,
@@ -77,7 +86,7 @@ struct Course<'a> {
     px: Vec<[f64; 2]>,
     /// One millimetre across, in pixels.
     normal: Vec<[f64; 2]>,
-    profiles: Vec<Vec<f32>>,
+    profiles: Vec<[f32; SAMPLES]>,
 }
 
 /// Measures the groove along a traced line of pixel points; `None` where it is none.
@@ -97,10 +106,10 @@ pub(crate) fn measure(
         profiles: vec![],
     };
     for _ in 0..2 {
-        course.cut()?;
+        course.cut(SEARCH + BESIDE)?;
         course.centre();
     }
-    course.cut()?;
+    course.cut(HALF)?;
     let core = core_range(&course, traced)?;
     let (radius, shape) = course.cross_profile(shapes, core.clone())?;
     let raw = course.depths(shapes, radius, shape);
@@ -246,8 +255,9 @@ fn core_range(course: &Course<'_>, traced: &[[f32; 2]]) -> Option<std::ops::Rang
 }
 
 impl Course<'_> {
-    /// Cross profiles of the unfiltered signal at every step.
-    fn cut(&mut self) -> Option<()> {
+    /// Cross profiles of the unfiltered signal at every step, so many samples to either
+    /// side; NaN beyond.
+    fn cut(&mut self, half: usize) -> Option<()> {
         let n = self.px.len();
         self.normal = (0..n)
             .map(|i| {
@@ -268,54 +278,54 @@ impl Course<'_> {
                 }
             })
             .collect();
-        let half = (REACH_MM / ACROSS_MM) as i32;
-        self.profiles = (0..n)
-            .map(|i| {
-                let (p, u) = (self.px[i], self.normal[i]);
-                (-half..=half)
-                    .map(|k| {
-                        let o = f64::from(k) * f64::from(ACROSS_MM);
-                        self.signal
-                            .at(self.atlas, [p[0] + u[0] * o, p[1] + u[1] * o])
-                            .unwrap_or(f32::NAN)
-                    })
-                    .collect()
-            })
-            .collect();
+        self.profiles.resize(n, [f32::NAN; SAMPLES]);
+        for ((p, u), profile) in self.px.iter().zip(&self.normal).zip(&mut self.profiles) {
+            for (k, v) in profile.iter_mut().enumerate() {
+                if k.abs_diff(HALF) > half {
+                    continue;
+                }
+                let o = (k as f64 - HALF as f64) * f64::from(ACROSS_MM);
+                *v = self
+                    .signal
+                    .at(self.atlas, [p[0] + u[0] * o, p[1] + u[1] * o])
+                    .unwrap_or(f32::NAN);
+            }
+        }
         (n >= 8).then_some(())
     }
 
-    /// Mean of the profiles of a range of steps; NaN where there are none.
-    fn mean(&self, range: std::ops::Range<usize>) -> Vec<f32> {
-        let width = self.profiles[0].len();
-        (0..width)
-            .map(|k| {
-                let (mut s, mut n) = (0.0_f64, 0.0);
-                for p in &self.profiles[range.clone()] {
-                    if p[k].is_finite() {
-                        s += f64::from(p[k]);
-                        n += 1.0;
-                    }
-                }
-                if n > 0.0 { (s / n) as f32 } else { f32::NAN }
-            })
-            .collect()
+    /// Mean of the profiles of a range of steps, so many samples to either side of the
+    /// middle; NaN where there are none.
+    fn mean(&self, range: std::ops::Range<usize>, half: usize) -> [f32; SAMPLES] {
+        let across = HALF - half..HALF + half + 1;
+        let (mut sums, mut counts) = ([0.0_f64; SAMPLES], [0.0_f64; SAMPLES]);
+        for p in &self.profiles[range] {
+            for k in across.clone() {
+                let known = p[k].is_finite();
+                sums[k] += if known { f64::from(p[k]) } else { 0.0 };
+                counts[k] += if known { 1.0 } else { 0.0 };
+            }
+        }
+        let mut mean = [f32::NAN; SAMPLES];
+        for k in across {
+            if counts[k] > 0.0 {
+                mean[k] = (sums[k] / counts[k]) as f32;
+            }
+        }
+        mean
     }
 
     /// Moves each step to the bottom of the locally averaged profile.
     fn centre(&mut self) {
         let n = self.px.len();
-        let window = (0.35 / ACROSS_MM) as usize;
         let (mut shift, mut weight) = (vec![0.0_f64; n], vec![0.0_f64; n]);
         for i in 0..n {
-            let p = self.mean(i.saturating_sub(5)..(i + 6).min(n));
-            let middle = p.len() / 2;
-            let near: Vec<f64> = (middle - window..=middle + window)
-                .map(|k| {
-                    let v: f64 = (k - 2..=k + 2).map(|j| f64::from(p[j])).sum();
-                    v / 5.0
-                })
-                .collect();
+            let p = self.mean(i.saturating_sub(5)..(i + 6).min(n), SEARCH + BESIDE);
+            let mut near = [0.0_f64; 2 * SEARCH + 1];
+            for (v, k) in near.iter_mut().zip(HALF - SEARCH..) {
+                let sum: f64 = p[k - BESIDE..=k + BESIDE].iter().map(|v| f64::from(*v)).sum();
+                *v = sum / (2 * BESIDE + 1) as f64;
+            }
             if near.iter().any(|v| !v.is_finite()) {
                 continue;
             }
@@ -332,7 +342,7 @@ impl Course<'_> {
                 continue;
             }
             let sub = (0.5 * (near[k - 1] - near[k + 1]) / bend).clamp(-0.5, 0.5);
-            shift[i] = (k as f64 + sub - window as f64) * f64::from(ACROSS_MM);
+            shift[i] = (k as f64 + sub - SEARCH as f64) * f64::from(ACROSS_MM);
             weight[i] = height;
         }
         let top: Vec<f64> = shift.iter().zip(&weight).map(|(s, w)| s * w).collect();
@@ -348,8 +358,8 @@ impl Course<'_> {
 
     /// Half-width and shape of the mean cross profile.
     fn cross_profile(&self, shapes: &Shapes, core: std::ops::Range<usize>) -> Option<(f32, usize)> {
-        let p = self.mean(core);
-        let middle = p.len() / 2;
+        let p = self.mean(core, HALF);
+        let middle = HALF;
         let mut sorted: Vec<f32> = p.iter().copied().filter(|v| v.is_finite()).collect();
         if sorted.len() < p.len() / 2 {
             return None;
@@ -370,27 +380,45 @@ impl Course<'_> {
             .filter(|(o, v)| o.abs() <= window && v.is_finite())
             .map(|(o, v)| [o, 0.0, v])
             .collect();
-        let fit = shapes.fit_pit(&samples, guess, 0.0)?;
+        let fit = shapes.fit_pit(&samples, guess, 0.0, &mut Columns::default())?;
         (fit.depth > 0.0).then_some((fit.radius, fit.shape))
     }
 
     /// The depth at every step: the amplitude of the fitted profile on a sloping base.
     fn depths(&self, shapes: &Shapes, radius: f32, shape: usize) -> Vec<f64> {
         let window = (2.6 * radius + 0.15).min(REACH_MM);
-        (0..self.px.len())
-            .map(|i| {
-                let mut normal = [[0.0_f64; 4]; 3];
-                for (o, v) in offsets(&self.profiles[i]) {
-                    if o.abs() > window || !v.is_finite() {
-                        continue;
+        let rows: Vec<(usize, [f64; 3])> = offsets(&[0.0; SAMPLES])
+            .enumerate()
+            .filter(|(_, (o, _))| o.abs() <= window)
+            .map(|(k, (o, _))| {
+                let q = (o / radius) * (o / radius);
+                (k, [f64::from(shapes.at(shape, q).0), 1.0, f64::from(o)])
+            })
+            .collect();
+        let products = |known: &dyn Fn(usize) -> bool| {
+            let mut normal = [[0.0_f64; 4]; 3];
+            for (_, row) in rows.iter().filter(|(k, _)| known(*k)) {
+                for a in 0..3 {
+                    for b in 0..3 {
+                        normal[a][b] += row[a] * row[b];
                     }
-                    let q = (o / radius) * (o / radius);
-                    let row = [f64::from(shapes.at(shape, q).0), 1.0, f64::from(o)];
+                }
+            }
+            normal
+        };
+        // Nearly every profile is whole.
+        let whole = products(&|_| true);
+        self.profiles
+            .iter()
+            .map(|p| {
+                let mut normal = if rows.iter().all(|(k, _)| p[*k].is_finite()) {
+                    whole
+                } else {
+                    products(&|k| p[k].is_finite())
+                };
+                for (k, row) in rows.iter().filter(|(k, _)| p[*k].is_finite()) {
                     for a in 0..3 {
-                        for b in 0..3 {
-                            normal[a][b] += row[a] * row[b];
-                        }
-                        normal[a][3] += row[a] * f64::from(v);
+                        normal[a][3] += row[a] * f64::from(p[*k]);
                     }
                 }
                 crate::iso25178::solve(normal).map_or(0.0, |x| x[0])

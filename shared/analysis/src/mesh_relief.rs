@@ -27,7 +27,8 @@ pub(crate) fn relief(atlas: &Atlas) -> Option<Relief> {
     if edge > LONGEST_EDGE_MM {
         return None;
     }
-    let charts = charts(atlas, STEP_MM, TILE_MM, MARGIN_MM);
+    let size = atlas.median_mm_per_px()?;
+    let charts = charts(atlas, size, STEP_MM, TILE_MM, MARGIN_MM);
     let mut height = vec![f32::NAN; atlas.len()];
     let parts: Vec<Vec<(usize, f32)>> = charts
         .par_iter()
@@ -40,7 +41,7 @@ pub(crate) fn relief(atlas: &Atlas) -> Option<Relief> {
         .par_iter()
         .map(|chart| {
             let smooth = gaussian(
-                &chart.sample(atlas, &height, &mut Pool::default()).plane,
+                &chart.sample(atlas, &height, &mut Pool::default()),
                 FORM_MM / STEP_MM,
             );
             chart

@@ -1,5 +1,7 @@
 //! Planes of numbers and their filters.
 
+use dermalia_surface::in_vectors;
+
 /// A raster of numbers, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plane {
@@ -15,6 +17,22 @@ impl Plane {
             height,
             data: vec![0.0; width * height],
         }
+    }
+
+    /// A row, the first or the last instead of one beyond them.
+    #[inline(always)]
+    fn nearest_row(&self, y: isize) -> &[f32] {
+        let y = y.clamp(0, self.height as isize - 1) as usize;
+        &self.data[y * self.width..(y + 1) * self.width]
+    }
+
+    /// What lies to the left of the inner pixels of a row, they themselves, and what lies
+    /// to their right: each two shorter than the row, which has three pixels at least.
+    #[inline(always)]
+    pub(crate) fn beside(&self, y: usize) -> [&[f32]; 3] {
+        let row = &self.data[y * self.width..(y + 1) * self.width];
+        let n = self.width - 2;
+        [&row[..n], &row[1..][..n], &row[2..][..n]]
     }
 
     /// The value at a point (pixel middles at n + 0.5), bilinear, clamped at the border.
@@ -70,7 +88,7 @@ pub(crate) fn half_gaussian(sigma_px: f32) -> Vec<f32> {
 }
 
 /// Sums that are held in registers while a kernel passes.
-const BLOCK: usize = 16;
+const BLOCK: usize = 32;
 
 /// The sums of a symmetric kernel over a block; `tap` gives the values beside the middle.
 #[inline(always)]
@@ -90,10 +108,12 @@ fn block<'a>(half: &[f32], tap: impl Fn(isize) -> &'a [f32; BLOCK]) -> [f32; BLO
 }
 
 /// The first columns of the blocks that cover a row; the last one overlaps.
+#[inline(always)]
 fn block_starts(width: usize) -> impl Iterator<Item = usize> {
     (0..width.div_ceil(BLOCK)).map(move |k| (k * BLOCK).min(width.saturating_sub(BLOCK)))
 }
 
+#[inline(always)]
 fn at(values: &[f32], from: usize) -> &[f32; BLOCK] {
     values
         .get(from..)
@@ -106,41 +126,55 @@ pub(crate) fn along_rows(src: &Plane, half: &[f32], out: &mut Plane) {
     let (w, r) = (src.width, half.len() - 1);
     // Room for one whole block even where the plane is narrower.
     let mut padded = vec![0.0_f32; w.max(BLOCK) + 2 * r];
-    for (row, dst) in src.data.chunks_exact(w).zip(out.data.chunks_exact_mut(w)) {
-        padded[..r].fill(row[0]);
-        padded[r..r + w].copy_from_slice(row);
-        padded[r + w..].fill(row[w - 1]);
-        for x in block_starts(w) {
-            let sums = block(half, |k| at(&padded, (x + r).wrapping_add_signed(k)));
-            let n = BLOCK.min(w - x);
-            dst[x..x + n].copy_from_slice(&sums[..n]);
-        }
-    }
+    in_vectors(
+        #[inline(always)]
+        || {
+            for (row, dst) in src.data.chunks_exact(w).zip(out.data.chunks_exact_mut(w)) {
+                padded[..r].fill(row[0]);
+                padded[r..r + w].copy_from_slice(row);
+                padded[r + w..].fill(row[w - 1]);
+                for x in block_starts(w) {
+                    let sums = block(
+                        half,
+                        #[inline(always)]
+                        |k| at(&padded, (x + r).wrapping_add_signed(k)),
+                    );
+                    let n = BLOCK.min(w - x);
+                    dst[x..x + n].copy_from_slice(&sums[..n]);
+                }
+            }
+        },
+    );
 }
 
 /// Filters each column with a symmetric kernel, borders repeated.
 pub(crate) fn along_columns(src: &Plane, half: &[f32], out: &mut Plane) {
-    let (w, h) = (src.width, src.height);
-    let row = |y: isize| {
-        let y = y.clamp(0, h as isize - 1) as usize;
-        &src.data[y * w..(y + 1) * w]
-    };
-    for (y, dst) in out.data.chunks_exact_mut(w).enumerate() {
-        if w < BLOCK {
-            for (x, d) in dst.iter_mut().enumerate() {
-                *d = half[0] * row(y as isize)[x];
-                for (k, &c) in half.iter().enumerate().skip(1) {
-                    let (a, b) = (y as isize - k as isize, y as isize + k as isize);
-                    *d += c * (row(a)[x] + row(b)[x]);
+    let w = src.width;
+    in_vectors(
+        #[inline(always)]
+        || {
+            for (y, dst) in out.data.chunks_exact_mut(w).enumerate() {
+                if w < BLOCK {
+                    for (x, d) in dst.iter_mut().enumerate() {
+                        *d = half[0] * src.nearest_row(y as isize)[x];
+                        for (k, &c) in half.iter().enumerate().skip(1) {
+                            let (a, b) = (y as isize - k as isize, y as isize + k as isize);
+                            *d += c * (src.nearest_row(a)[x] + src.nearest_row(b)[x]);
+                        }
+                    }
+                    continue;
+                }
+                for x in block_starts(w) {
+                    let sums = block(
+                        half,
+                        #[inline(always)]
+                        |k| at(src.nearest_row(y as isize + k), x),
+                    );
+                    dst[x..x + BLOCK].copy_from_slice(&sums);
                 }
             }
-            continue;
-        }
-        for x in block_starts(w) {
-            let sums = block(half, |k| at(row(y as isize + k), x));
-            dst[x..x + BLOCK].copy_from_slice(&sums);
-        }
-    }
+        },
+    );
 }
 
 /// Gaussian low pass, of a standard deviation given by its square, with room for the

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use dermalia_findings::{
     Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
 };
+use dermalia_surface::Metric;
 use rayon::prelude::*;
 
 use crate::atlas::is_measured;
@@ -16,10 +17,10 @@ use crate::blobs::{Candidate, candidates};
 use crate::chart::charts;
 use crate::places::Places;
 use crate::planes::{Pool, median};
-use crate::profile::{PitFit, Sample, Shapes};
+use crate::profile::{Columns, PitFit, Sample, Shapes};
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
 use crate::wrinkles::Lines;
-use crate::{Context, Outcome, RegisteredPicture};
+use crate::{Atlas, Context, Outcome, RegisteredPicture};
 
 /// A pore is at least this wide.
 const LEAST_DIAMETER_MM: f32 = 0.25;
@@ -70,42 +71,103 @@ impl Pits {
     }
 }
 
+/// Rows that are rid of pits together.
+const STRIP_ROWS: usize = 256;
+
 /// A signal without the pits, so that rows of them make no lines; `None` without any.
 pub(crate) fn without_pits(ctx: &Context<'_>, pits: &Pits, signal: &[f32]) -> Option<Vec<f32>> {
     if pits.pits.is_empty() {
         return None;
     }
     let shapes = Shapes::new();
-    let mut out = signal.to_vec();
-    for p in &pits.pits {
-        remove(ctx, &shapes, p, &mut out);
+    let atlas = ctx.atlas;
+    let strip = STRIP_ROWS * atlas.width;
+    let windows: Vec<(&Pore, Window)> = pits
+        .pits
+        .iter()
+        .filter_map(|p| Some((p, Window::of(atlas, p)?)))
+        .collect();
+    // First the pits within a strip, strip by strip, then those that lie over two.
+    let (mut within, mut over) = (vec![vec![]; atlas.height.div_ceil(STRIP_ROWS)], vec![]);
+    for (p, window) in windows {
+        let first = window.rows.start() / STRIP_ROWS;
+        if first == window.rows.end() / STRIP_ROWS {
+            within[first].push((p, window));
+        } else {
+            over.push((p, window));
+        }
+    }
+    let mut out = vec![0.0; signal.len()];
+    out.par_chunks_mut(strip)
+        .zip(signal.par_chunks(strip))
+        .zip(within)
+        .enumerate()
+        .for_each_init(Vec::new, |room, (k, ((out, signal), pits))| {
+            out.copy_from_slice(signal);
+            for (p, window) in pits {
+                remove(&shapes, p, &window, out, k * STRIP_ROWS, atlas.width, room);
+            }
+        });
+    let mut room = vec![];
+    for (p, window) in over {
+        remove(&shapes, p, &window, &mut out, 0, atlas.width, &mut room);
     }
     Some(out)
 }
 
-/// Takes a pit out of a signal, as deep as it is in that signal.
-fn remove(ctx: &Context<'_>, shapes: &Shapes, p: &Pore, signal: &mut [f32]) {
-    let atlas = ctx.atlas;
-    let Some(m) = atlas.pixel(p.px[0], p.px[1]).and_then(|i| atlas.metric(i)) else {
-        return;
-    };
-    let radius = 0.5 * p.diameter_mm as f32;
-    let window = 2.4 * radius;
-    let det = m.pixel_area_mm2();
-    let (rx, ry) = (window * m.g.sqrt() / det, window * m.e.sqrt() / det);
-    if rx.is_nan() || ry.is_nan() || rx * ry > 1e4 {
-        return;
+/// The pixels around a pit.
+#[derive(Clone)]
+struct Window {
+    rows: std::ops::RangeInclusive<usize>,
+    columns: std::ops::RangeInclusive<usize>,
+    metric: Metric,
+    radius_mm: f32,
+}
+
+impl Window {
+    /// Radii of a pit that lie in its window.
+    const REACH: f32 = 2.4;
+
+    fn of(atlas: &Atlas, p: &Pore) -> Option<Self> {
+        let metric = *atlas.metric(atlas.pixel(p.px[0], p.px[1])?)?;
+        let radius_mm = 0.5 * p.diameter_mm as f32;
+        let window = Self::REACH * radius_mm;
+        let det = metric.pixel_area_mm2();
+        let (rx, ry) = (window * metric.g.sqrt() / det, window * metric.e.sqrt() / det);
+        if rx.is_nan() || ry.is_nan() || rx * ry > 1e4 {
+            return None;
+        }
+        let (x0, y0) = (p.px[0] as f32, p.px[1] as f32);
+        Some(Self {
+            rows: (y0 - ry).max(0.0) as usize..=((y0 + ry) as usize).min(atlas.height - 1),
+            columns: (x0 - rx).max(0.0) as usize..=((x0 + rx) as usize).min(atlas.width - 1),
+            metric,
+            radius_mm,
+        })
     }
+}
+
+/// Takes a pit out of a signal from the row `top` on, as deep as it is in that signal.
+fn remove(
+    shapes: &Shapes,
+    p: &Pore,
+    window: &Window,
+    signal: &mut [f32],
+    top: usize,
+    width: usize,
+    pixels: &mut Vec<(usize, f32)>,
+) {
+    let radius = window.radius_mm;
     let (x0, y0) = (p.px[0] as f32, p.px[1] as f32);
-    let rows = (y0 - ry).max(0.0) as usize..=((y0 + ry) as usize).min(atlas.height - 1);
-    let columns = (x0 - rx).max(0.0) as usize..=((x0 + rx) as usize).min(atlas.width - 1);
-    let mut pixels = vec![];
+    pixels.clear();
     let (mut f1, mut f2, mut fz, mut z1) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
-    for y in rows {
-        for x in columns.clone() {
-            let i = y * atlas.width + x;
-            let d = m.length_mm(x as f32 + 0.5 - x0, y as f32 + 0.5 - y0);
-            if d > window || !signal[i].is_finite() {
+    for y in window.rows.clone() {
+        for x in window.columns.clone() {
+            let i = (y - top) * width + x;
+            let d = window
+                .metric
+                .length_mm(x as f32 + 0.5 - x0, y as f32 + 0.5 - y0);
+            if d > Window::REACH * radius || !signal[i].is_finite() {
                 continue;
             }
             let f = shapes.at(p.shape, (d / radius) * (d / radius)).0;
@@ -120,29 +182,37 @@ fn remove(ctx: &Context<'_>, shapes: &Shapes, p: &Pore, signal: &mut [f32]) {
     if n < 5.0 || power <= 1e-3 {
         return;
     }
-    for (i, f) in &pixels {
+    for (i, f) in &*pixels {
         fz += (f - f1 / n) * (signal[*i] - z1 / n);
     }
     let depth = fz / power;
     for (i, f) in pixels {
-        signal[i] -= depth * f;
+        signal[*i] -= depth * *f;
     }
 }
 
 /// Size of a pixel of the pictures on the skin.
-fn picture_mm_per_px(ctx: &Context<'_>, structure: &Structure) -> Option<f64> {
-    let raster = ctx.atlas.median_mm_per_px()?;
-    Some(raster * f64::from(structure.magnification.max(1.0)))
+fn picture_mm_per_px(raster_mm: f64, structure: &Structure) -> f64 {
+    raster_mm * f64::from(structure.magnification.max(1.0))
 }
 
-/// Finds the pits, where the pictures are fine enough to show any.
-pub(crate) fn find(ctx: &Context<'_>, structure: Option<&Structure>, table: &DensityTable) -> Pits {
-    let size = structure.and_then(|s| picture_mm_per_px(ctx, s));
-    match (structure, size) {
-        (Some(structure), Some(size)) if size <= COARSEST_MM_PER_PX => Pits {
-            pits: pits(ctx, structure, table, size as f32),
-        },
-        _ => Pits::default(),
+/// Finds the pits, where the pictures are fine enough to show any. `mm_per_px` is the size
+/// of the atlas's pixels.
+pub(crate) fn find(
+    ctx: &Context<'_>,
+    structure: Option<&Structure>,
+    table: &DensityTable,
+    mm_per_px: Option<f64>,
+) -> Pits {
+    let (Some(structure), Some(raster)) = (structure, mm_per_px) else {
+        return Pits::default();
+    };
+    let size = picture_mm_per_px(raster, structure);
+    if size > COARSEST_MM_PER_PX {
+        return Pits::default();
+    }
+    Pits {
+        pits: pits(ctx, structure, table, raster, size as f32),
     }
 }
 
@@ -152,6 +222,7 @@ pub(crate) fn measure(
     structure: Option<&Structure>,
     pits: Pits,
     lines: &Lines,
+    mm_per_px: Option<f64>,
 ) -> Outcome {
     let names = [
         MeasureName::PoreDensity,
@@ -168,9 +239,10 @@ pub(crate) fn measure(
     let Some(structure) = structure else {
         return refuse("no white or polarised picture; pores are not measured in other lights");
     };
-    let Some(size) = picture_mm_per_px(ctx, structure) else {
+    let Some(raster) = mm_per_px else {
         return refuse("no skin to measure");
     };
+    let size = picture_mm_per_px(raster, structure);
     if size > COARSEST_MM_PER_PX {
         return refuse(&format!(
             "{size:.2} mm/px is too coarse for pores (needs {COARSEST_MM_PER_PX})"
@@ -244,17 +316,23 @@ pub(crate) fn measure(
     out
 }
 
-fn pits(ctx: &Context<'_>, structure: &Structure, table: &DensityTable, size: f32) -> Vec<Pore> {
+fn pits(
+    ctx: &Context<'_>,
+    structure: &Structure,
+    table: &DensityTable,
+    raster_mm: f64,
+    size: f32,
+) -> Vec<Pore> {
     let atlas = ctx.atlas;
     let step = size.clamp(0.065, 0.12);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
-    let charts = charts(atlas, step, 22.0, 1.8);
+    let charts = charts(atlas, raster_mm, step, 22.0, 1.8);
     let (parts, noises): (Vec<Vec<Candidate>>, Vec<Vec<f32>>) = charts
         .par_iter()
         .map_init(Pool::default, |pool, chart| {
             let sampled = chart.sample(atlas, &structure.density, pool);
             let found = candidates(chart, &sampled, atlas, &sigmas, 0.5 * LEAST_SCORE, pool);
-            pool.give(sampled.plane);
+            pool.give(sampled);
             found
         })
         .unzip();
@@ -281,13 +359,14 @@ fn pits(ctx: &Context<'_>, structure: &Structure, table: &DensityTable, size: f3
     let mut pores: Vec<Pore> = found
         .par_iter()
         .enumerate()
-        .filter_map(|(k, c)| {
+        .map_init(Room::default, |room, (k, c)| {
             if c.roundness < LEAST_ROUNDNESS {
                 return None;
             }
-            let around = neighbours(&found, k, 12.0 * c.sigma_mm / size);
-            accept(ctx, structure, table, &pictures, &shapes, c, &around)
+            neighbours(&found, k, 12.0 * c.sigma_mm / size, &mut room.others);
+            accept(ctx, structure, table, &pictures, &shapes, c, room)
         })
+        .flatten_iter()
         .collect();
     // Two candidates of one pit end in the same place: the deeper one stays.
     pores.sort_by(|a, b| {
@@ -298,16 +377,36 @@ fn pits(ctx: &Context<'_>, structure: &Structure, table: &DensityTable, size: f3
     without_doubles(ctx, pores)
 }
 
+/// What a fit needs memory for, used for one candidate after the other.
+#[derive(Default)]
+struct Room {
+    /// Pixels to the other candidates.
+    others: Vec<[f32; 2]>,
+    /// Millimetres to those that have a part of the window.
+    rivals: Vec<[f32; 2]>,
+    samples: Vec<Sample>,
+    pixels: Vec<usize>,
+    columns: Columns,
+}
+
 /// The other candidates within `reach` pixels, from a list sorted by row.
-fn neighbours(found: &[Candidate], k: usize, reach: f32) -> Vec<[f32; 3]> {
+fn neighbours(found: &[Candidate], k: usize, reach: f32, out: &mut Vec<[f32; 2]>) {
     let c = found[k];
-    let from = found.partition_point(|o| o.px[1] < c.px[1] - reach);
-    found[from..]
+    let near = |o: &&Candidate| {
+        (o.px[0] - c.px[0]).abs() <= reach && o.px != c.px && o.score > 0.5 * c.score
+    };
+    let before = found[..k]
         .iter()
-        .take_while(|o| o.px[1] <= c.px[1] + reach)
-        .filter(|o| (o.px[0] - c.px[0]).abs() <= reach && o.px != c.px && o.score > 0.5 * c.score)
-        .map(|o| [o.px[0] - c.px[0], o.px[1] - c.px[1], o.sigma_mm])
-        .collect()
+        .rev()
+        .take_while(|o| o.px[1] >= c.px[1] - reach);
+    let after = found[k..].iter().take_while(|o| o.px[1] <= c.px[1] + reach);
+    out.clear();
+    out.extend(
+        before
+            .filter(near)
+            .chain(after.filter(near))
+            .map(|o| [o.px[0] - c.px[0], o.px[1] - c.px[1]]),
+    );
 }
 
 /// Fits a candidate on the unfiltered pixels and judges it.
@@ -318,8 +417,15 @@ fn accept(
     pictures: &[(&RegisteredPicture, f32)],
     shapes: &Shapes,
     c: &Candidate,
-    others: &[[f32; 3]],
+    room: &mut Room,
 ) -> Option<Pore> {
+    let Room {
+        others,
+        rivals,
+        samples,
+        pixels,
+        columns,
+    } = room;
     let atlas = ctx.atlas;
     let at = atlas.pixel(f64::from(c.px[0]), f64::from(c.px[1]))?;
     let m = *atlas.metric(at)?;
@@ -346,12 +452,14 @@ fn accept(
     if reach[0] * reach[1] > 1e4 {
         return None;
     }
-    let rivals: Vec<[f32; 2]> = others
-        .iter()
-        .map(|o| to_mm(o[0], o[1]))
-        .filter(|d| (d[0] * d[0] + d[1] * d[1]).sqrt() > 0.9 * guess)
-        .collect();
-    let (mut samples, mut pixels): (Vec<Sample>, Vec<usize>) = (vec![], vec![]);
+    rivals.clear();
+    rivals.extend(others.iter().map(|o| to_mm(o[0], o[1])).filter(|d| {
+        let far = (d[0] * d[0] + d[1] * d[1]).sqrt();
+        // Beyond two windows another is nearer to nothing in this one.
+        far > 0.9 * guess && far <= 2.01 * window
+    }));
+    samples.clear();
+    pixels.clear();
     let span = |k: usize, size: usize| {
         let lo = (c.px[k] - reach[k]).max(0.0) as usize;
         let hi = ((c.px[k] + reach[k]) as usize).min(size - 1);
@@ -373,7 +481,12 @@ fn accept(
             pixels.push(i);
         }
     }
-    let fit = shapes.fit_pit(&thinned(&samples, window), guess, LEAST_SIGNIFICANCE)?;
+    let fit = shapes.fit_pit(
+        &thinned(samples, window),
+        guess,
+        LEAST_SIGNIFICANCE,
+        columns,
+    )?;
     let diameter = 2.0 * fit.radius;
     let moved = (fit.centre[0] * fit.centre[0] + fit.centre[1] * fit.centre[1]).sqrt();
     if !(SMALLEST_PIT_MM..=LARGEST_DIAMETER_MM).contains(&diameter)
@@ -384,7 +497,7 @@ fn accept(
         return None;
     }
     if diameter >= COLOUR_FROM_MM
-        && let Some(rise) = colour(table, pictures, shapes, &fit, &samples, &pixels)
+        && let Some(rise) = colour(table, pictures, shapes, &fit, samples, pixels)
         && chromaticity(rise) > MOST_CHROMATIC
     {
         return None;
@@ -417,10 +530,11 @@ fn thinned(samples: &[Sample], window: f32) -> Cow<'_, [Sample]> {
     if samples.len() <= MOST_SAMPLES {
         return Cow::Borrowed(samples);
     }
-    let mut cells = vec![([0.0_f32; 3], 0.0_f32); CELLS * CELLS];
+    let mut cells = [([0.0_f32; 3], 0.0_f32); CELLS * CELLS];
     let scale = 0.5 * CELLS as f32 / window;
+    let cell = |v: f32| (((v + window) * scale) as usize).min(CELLS - 1);
     for s in samples {
-        let [x, y] = [s[0], s[1]].map(|v| (((v + window) * scale) as usize).min(CELLS - 1));
+        let (x, y) = (cell(s[0]), cell(s[1]));
         let (sum, n) = &mut cells[y * CELLS + x];
         for k in 0..3 {
             sum[k] += s[k];

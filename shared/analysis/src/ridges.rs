@@ -4,9 +4,11 @@
 //! gamma-normalised derivatives, sub-pixel centre points (Steger 1998,
 //! doi 10.1109/34.659930), and a mean along the line that tells lines from grain.
 
+use dermalia_surface::in_vectors;
+
 use crate::Atlas;
-use crate::chart::{Chart, Sampled};
-use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, derivatives, smooth_into};
+use crate::chart::Chart;
+use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, smooth_into};
 
 /// A point on the centre of a ridge.
 #[derive(Debug, Clone, Copy)]
@@ -47,58 +49,27 @@ pub(crate) fn respond(plane: &Plane, sigmas_px: &[f32], pool: &mut Pool) -> Resp
         double: [filled(0.0), filled(0.0)],
         offset: filled(f32::NAN),
     };
-    let mut best = vec![0_u8; plane.data.len()];
-    let mut smooth: Vec<Plane> = vec![];
+    let mut smooth: Option<Plane> = None;
     let mut rows = pool.take(w, h);
     let mut variance = 0.0;
-    for (k, sigma) in sigmas_px.iter().enumerate() {
+    for sigma in sigmas_px {
         let mut next = pool.take(w, h);
         let aim = (sigma * sigma - DIFFERENCE_VARIANCE).max(variance + 0.04);
         smooth_into(
-            smooth.last().unwrap_or(plane),
+            smooth.as_ref().unwrap_or(plane),
             aim - variance,
             &mut rows,
             &mut next,
         );
         variance = aim;
         for y in 1..h.saturating_sub(1) {
-            let row = |k: usize| &next.data[k * w..(k + 1) * w];
-            let (up, here, down) = (row(y - 1), row(y), row(y + 1));
-            let strengths = &mut out.strength.data[y * w..(y + 1) * w];
-            let scales = &mut best[y * w..(y + 1) * w];
-            for x in 1..w - 1 {
-                let xx = here[x + 1] - 2.0 * here[x] + here[x - 1];
-                let yy = down[x] - 2.0 * here[x] + up[x];
-                let xy = 0.25 * ((down[x + 1] - down[x - 1]) - (up[x + 1] - up[x - 1]));
-                let strength = ridge(xx, xy, yy) * (sigma * sigma);
-                let wins = strength > strengths[x];
-                strengths[x] = if wins { strength } else { strengths[x] };
-                scales[x] = if wins { k as u8 } else { scales[x] };
-            }
+            in_vectors(
+                #[inline(always)]
+                || out.keep_stronger(&next, y, sigma * sigma),
+            );
         }
-        smooth.push(next);
-    }
-    // Directions and centres at the best scale only.
-    for y in 1..h.saturating_sub(1) {
-        for i in y * w + 1..(y + 1) * w - 1 {
-            if out.strength.data[i] <= 0.0 {
-                continue;
-            }
-            let data = &smooth[usize::from(best[i])].data;
-            let [gx, gy, xx, xy, yy] = derivatives(data, i, w);
-            let (a, b) = (0.5 * (xx - yy), xy);
-            let r = (a * a + b * b).sqrt();
-            let across = 0.5 * (xx + yy) - r;
-            // Along the ridge lies the eigenvector of the other eigenvalue.
-            let (c2, s2) = if r > 0.0 { (a / r, b / r) } else { (1.0, 0.0) };
-            out.double[0].data[i] = c2;
-            out.double[1].data[i] = s2;
-            let [ux, uy] = half_angle(c2, s2);
-            let (nx, ny) = (-uy, ux);
-            let t = -(gx * nx + gy * ny) / across;
-            if (t * nx).abs() <= 0.6 && (t * ny).abs() <= 0.6 {
-                out.offset.data[i] = t;
-            }
+        if let Some(plane) = smooth.replace(next) {
+            pool.give(plane);
         }
     }
     pool.give(rows);
@@ -120,6 +91,7 @@ fn ridge(xx: f32, xy: f32, yy: f32) -> f32 {
 }
 
 /// The unit vector of an angle whose double has this cosine and sine.
+#[inline(always)]
 fn half_angle(c2: f32, s2: f32) -> [f32; 2] {
     let c = ((1.0 + c2) * 0.5).max(0.0).sqrt();
     let s = ((1.0 - c2) * 0.5).max(0.0).sqrt();
@@ -127,6 +99,46 @@ fn half_angle(c2: f32, s2: f32) -> [f32; 2] {
 }
 
 impl Response {
+    /// Takes over a row of the response at one scale, squared in `scale`, where it is
+    /// stronger than what there is.
+    #[inline(always)]
+    fn keep_stronger(&mut self, smooth: &Plane, y: usize, scale: f32) {
+        let w = smooth.width;
+        if w < 3 {
+            return;
+        }
+        let n = w - 2;
+        let (up, here, down) = (smooth.beside(y - 1), smooth.beside(y), smooth.beside(y + 1));
+        let inner = y * w + 1..(y + 1) * w - 1;
+        let [cos, sin] = &mut self.double;
+        let strengths = &mut self.strength.data[inner.clone()][..n];
+        let cos = &mut cos.data[inner.clone()][..n];
+        let sin = &mut sin.data[inner.clone()][..n];
+        let offsets = &mut self.offset.data[inner][..n];
+        for x in 0..n {
+            let gx = 0.5 * (here[2][x] - here[0][x]);
+            let gy = 0.5 * (down[1][x] - up[1][x]);
+            let xx = here[2][x] - 2.0 * here[1][x] + here[0][x];
+            let yy = down[1][x] - 2.0 * here[1][x] + up[1][x];
+            let xy = 0.25 * ((down[2][x] - down[0][x]) - (up[2][x] - up[0][x]));
+            let strength = ridge(xx, xy, yy) * scale;
+            let wins = strength > strengths[x];
+            let a = 0.5 * (xx - yy);
+            let r = (a * a + xy * xy).sqrt();
+            let across = 0.5 * (xx + yy) - r;
+            // Along the ridge lies the eigenvector of the other eigenvalue.
+            let (c2, s2) = if r > 0.0 { (a / r, xy / r) } else { (1.0, 0.0) };
+            let [ux, uy] = half_angle(c2, s2);
+            let t = -(gx * -uy + gy * ux) / across;
+            let near = ((t * uy).abs() <= 0.6) & ((t * ux).abs() <= 0.6);
+            let t = if near { t } else { f32::NAN };
+            strengths[x] = if wins { strength } else { strengths[x] };
+            cos[x] = if wins { c2 } else { cos[x] };
+            sin[x] = if wins { s2 } else { sin[x] };
+            offsets[x] = if wins { t } else { offsets[x] };
+        }
+    }
+
     pub(crate) fn give_back(self, pool: &mut Pool) {
         let [cos, sin] = self.double;
         for plane in [self.strength, cos, sin, self.offset] {
@@ -143,9 +155,9 @@ impl Response {
         let (w, h) = (self.strength.width as f32, self.strength.height as f32);
         let mut sum = 0.0;
         for k in -n..=n {
-            let px = (x + ux * step * k as f32).clamp(0.0, w - 1.0) as usize;
-            let py = (y + uy * step * k as f32).clamp(0.0, h - 1.0) as usize;
-            let i = py * self.strength.width + px;
+            let px = (x + ux * step * k as f32).clamp(0.0, w - 1.0) as u32;
+            let py = (y + uy * step * k as f32).clamp(0.0, h - 1.0) as u32;
+            let i = py as usize * self.strength.width + px as usize;
             let agree = self.double[0].data[i] * c2 + self.double[1].data[i] * s2;
             sum += self.strength.data[i] * agree.max(0.0);
         }
@@ -153,21 +165,17 @@ impl Response {
     }
 
     /// The centre points in the tile of a chart.
-    pub(crate) fn points(&self, chart: &Chart, sampled: &Sampled) -> Vec<ChartPoint> {
+    pub(crate) fn points(&self, chart: &Chart, atlas: &Atlas) -> Vec<ChartPoint> {
         let mut points = vec![];
         let half_px = HALF_RUN_MM / chart.step_mm;
         let w = self.strength.width;
-        for y in 0..self.strength.height {
-            for x in 0..w {
+        for (y, row) in self.offset.data.chunks_exact(w).enumerate() {
+            for (x, &t) in row.iter().enumerate().filter(|(_, t)| !t.is_nan()) {
                 let i = y * w + x;
-                let t = self.offset.data[i];
-                if t.is_nan() || !sampled.inside[i] {
-                    continue;
-                }
                 let (c2, s2) = (self.double[0].data[i], self.double[1].data[i]);
                 let [ux, uy] = half_angle(c2, s2);
                 let (cx, cy) = (x as f32 + 0.5 - uy * t, y as f32 + 0.5 + ux * t);
-                if chart.owns(chart.to_atlas(cx, cy)) {
+                if chart.owns(chart.to_atlas(cx, cy)) && chart.is_inside(atlas, x, y) {
                     points.push(ChartPoint {
                         at: [cx, cy],
                         along: [ux, uy],

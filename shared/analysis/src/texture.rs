@@ -283,7 +283,7 @@ fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>;
 }
 
 /// The roughness of each region and of the face.
-pub(crate) fn measure(ctx: &Context<'_>) -> Outcome {
+pub(crate) fn measure(ctx: &Context<'_>, mm_per_px: Option<f64>) -> Outcome {
     let refuse = |reason: &str| Outcome {
         measures: Region::ALL
             .into_iter()
@@ -294,8 +294,7 @@ pub(crate) fn measure(ctx: &Context<'_>) -> Outcome {
     let Some(relief) = ctx.relief else {
         return refuse("no relief, and no mesh fine enough to carry the micro-relief");
     };
-    let atlas = ctx.atlas;
-    let Some(raster) = atlas.median_mm_per_px() else {
+    let Some(raster) = mm_per_px else {
         return refuse("no skin to measure");
     };
     let size = relief
@@ -411,7 +410,7 @@ mod tests {
         assert!((p.sq / 5.0 - 1.0).abs() < 0.02, "{p:?}");
         assert!((p.sa / (10.0 * 4.0 / 9.869_604) - 1.0).abs() < 0.02);
         assert!(p.ssk.abs() < 0.05 && (p.sz / 20.0 - 1.0).abs() < 0.05);
-        let face = measure(&ctx);
+        let face = measure(&ctx, atlas.median_mm_per_px());
         assert_eq!(face.measures.len(), 14 * 5);
     }
 }

@@ -78,8 +78,9 @@ pub(crate) fn find(
     structure: Option<&Structure>,
     table: &DensityTable,
     pits: &Pits,
+    mm_per_px: Option<f64>,
 ) -> Lines {
-    let Some(size) = ctx.atlas.median_mm_per_px() else {
+    let Some(size) = mm_per_px else {
         return Lines::default();
     };
     if size > COARSEST_MM_PER_PX {
@@ -137,17 +138,19 @@ fn traced(ctx: &Context<'_>, signal: Signal<'_>, size: f32, relief: bool) -> Vec
     let atlas = ctx.atlas;
     let step = size.max(FINEST_STEP_MM);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().map(|s| (s / step).max(1.0)).collect();
-    let charts = charts(atlas, step, 30.0, 2.8);
+    let charts = charts(atlas, f64::from(size), step, 30.0, 2.8);
     let found: Vec<Vec<ChartPoint>> = charts
         .par_iter()
         .map_init(Pool::default, |pool, chart| {
             let mut sampled = chart.sample(atlas, signal.data, pool);
-            for v in &mut sampled.plane.data {
-                *v *= signal.sign;
+            if signal.sign < 0.0 {
+                for v in &mut sampled.data {
+                    *v = -*v;
+                }
             }
-            let response = respond(&sampled.plane, &sigmas, pool);
-            let points = response.points(chart, &sampled);
-            pool.give(sampled.plane);
+            let response = respond(&sampled, &sigmas, pool);
+            let points = response.points(chart, atlas);
+            pool.give(sampled);
             response.give_back(pool);
             points
         })
@@ -359,14 +362,25 @@ fn without_doubles(mut wrinkles: Vec<Wrinkle>) -> Vec<Wrinkle> {
             })
     });
     let mut kept: Vec<Wrinkle> = vec![];
+    let mut boxes: Vec<[[f64; 2]; 3]> = vec![];
     for w in wrinkles {
+        let own = bounds(&w.groove.path_mm);
+        // Those that lie near enough.
+        let near: Vec<(&Wrinkle, f64)> = kept
+            .iter()
+            .zip(&boxes)
+            .map(|(k, b)| (k, b, 0.5 * k.groove.width_mm.max(w.groove.width_mm) + 0.15))
+            .filter(|(_, b, reach)| {
+                (0..3).all(|c| own[c][0] - reach <= b[c][1] && own[c][1] + reach >= b[c][0])
+            })
+            .map(|(k, _, reach)| (k, reach))
+            .collect();
         let covered = w
             .groove
             .path_mm
             .iter()
             .filter(|p| {
-                kept.iter().any(|k| {
-                    let reach = 0.5 * k.groove.width_mm.max(w.groove.width_mm) + 0.15;
+                near.iter().any(|(k, reach)| {
                     k.groove.path_mm.iter().step_by(2).any(|q| {
                         let d = [0, 1, 2].map(|c| p[c] - q[c]);
                         d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < reach * reach
@@ -375,21 +389,38 @@ fn without_doubles(mut wrinkles: Vec<Wrinkle>) -> Vec<Wrinkle> {
             })
             .count();
         if covered * 2 < w.groove.path_mm.len() {
+            boxes.push(own);
             kept.push(w);
         }
     }
     kept
 }
 
+/// The least and the largest coordinates of points.
+fn bounds(points: &[[f64; 3]]) -> [[f64; 2]; 3] {
+    [0, 1, 2].map(|c| {
+        points
+            .iter()
+            .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], p| {
+                [low.min(p[c]), high.max(p[c])]
+            })
+    })
+}
+
 /// The measures, features and map of the wrinkles found.
-pub(crate) fn measure(ctx: &Context<'_>, structure: Option<&Structure>, lines: &Lines) -> Outcome {
+pub(crate) fn measure(
+    ctx: &Context<'_>,
+    structure: Option<&Structure>,
+    lines: &Lines,
+    mm_per_px: Option<f64>,
+) -> Outcome {
     let names = [
         MeasureName::WrinkleCount,
         MeasureName::WrinkleLengthDensity,
         MeasureName::WrinkleAreaFraction,
         MeasureName::WrinkleDepthMean,
     ];
-    let size = ctx.atlas.median_mm_per_px();
+    let size = mm_per_px;
     let reason = match (size, structure.is_some() || ctx.relief.is_some()) {
         (None, _) => Some("no skin to measure".to_owned()),
         (_, false) => Some(
