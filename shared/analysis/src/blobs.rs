@@ -31,8 +31,10 @@ struct Level {
     noise: f32,
 }
 
-/// Scales of at least this many pixels need no finer ones.
-const COARSE_PX: f32 = 2.6;
+/// Scales of at least this many pixels need no finer ones …
+const COARSE_PX: f32 = 2.1;
+/// … once the plane is as smooth as this: a variance in square pixels.
+const COARSE_VARIANCE: f32 = 2.2;
 
 /// Maxima over space and scale of the scale-normalised Laplacian of Gaussian
 /// (Lindeberg 1998, doi 10.1023/A:1008045108935) of a plane where positive is deep.
@@ -104,14 +106,14 @@ fn levels(
     pool: &mut Pool,
 ) -> Vec<Level> {
     let mut levels: Vec<Level> = vec![];
-    let mut probes = vec![];
+    let probes = inside(chart, atlas);
     let mut stride = 1_usize;
     // What is smoothed already, in pixels of the level.
     let mut variance = 0.0_f32;
     for s in sigmas_mm {
         let mut from = levels.last().map_or(sampled, |l| &l.smooth);
         let mut thinned = None;
-        if stride as f32 * COARSE_PX * chart.step_mm < *s && variance > COARSE_PX {
+        if stride as f32 * COARSE_PX * chart.step_mm < *s && variance > COARSE_VARIANCE {
             from = thinned.insert(every_second(from, pool));
             stride *= 2;
             variance *= 0.25;
@@ -127,10 +129,7 @@ fn levels(
         }
         let mut response = rows;
         laplacian(&smooth, sigma * sigma, &mut response);
-        if levels.last().is_none_or(|l| l.stride != stride) {
-            probes = inside(chart, atlas, &response, stride);
-        }
-        let noise = spread(&probes, &response).max(1e-7);
+        let noise = spread(&probes, &response, stride).max(1e-7);
         levels.push(Level {
             response,
             smooth,
@@ -183,23 +182,28 @@ pub(crate) fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
     }
 }
 
-/// Every second or third pixel, those that a chart answers for and that are measured.
-fn inside(chart: &Chart, atlas: &Atlas, r: &Plane, stride: usize) -> Vec<u32> {
-    let step = if stride == 1 { 3 } else { 2 };
+/// One pixel of so many in either direction tells the noise: a multiple of every stride.
+const PROBED: usize = 4;
+
+/// Columns and rows of some pixels, those that a chart answers for and that are measured.
+fn inside(chart: &Chart, atlas: &Atlas) -> Vec<[u32; 2]> {
     let mut inside = vec![];
-    for y in (0..r.height).step_by(step) {
-        for x in (0..r.width).step_by(step) {
-            if chart.is_inside(atlas, x * stride, y * stride) {
-                inside.push((y * r.width + x) as u32);
+    for y in (0..chart.height).step_by(PROBED) {
+        for x in (0..chart.width).step_by(PROBED) {
+            if chart.is_inside(atlas, x, y) {
+                inside.push([x as u32, y as u32]);
             }
         }
     }
     inside
 }
 
-/// Robust standard deviation of a response over some of its pixels.
-fn spread(pixels: &[u32], r: &Plane) -> f32 {
-    let mut values: Vec<f32> = pixels.iter().map(|&i| r.data[i as usize]).collect();
+/// Robust standard deviation of a response over some pixels of the chart.
+fn spread(pixels: &[[u32; 2]], r: &Plane, stride: usize) -> f32 {
+    let mut values: Vec<f32> = pixels
+        .iter()
+        .map(|p| r.data[p[1] as usize / stride * r.width + p[0] as usize / stride])
+        .collect();
     let middle = median(&mut values);
     for v in &mut values {
         *v = (*v - middle).abs();
@@ -226,31 +230,55 @@ fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
             );
             for from in (0..w - 2).step_by(PART) {
                 let n = PART.min(w - 2 - from);
-                let (a, b, c) = (part(up, from, n), part(here, from, n), part(down, from, n));
-                let mut peaks = [0_u32; PART];
-                let mut any = 0;
-                for (x, peak) in peaks[..n].iter_mut().enumerate() {
-                    let v = b[1][x];
-                    let before = (v > a[0][x]) & (v > a[1][x]) & (v > a[2][x]);
-                    let after = (v >= c[0][x]) & (v >= c[1][x]) & (v >= c[2][x]);
-                    let beside = (v > b[0][x]) & (v >= b[2][x]);
-                    *peak = u32::from((v >= floor) & before & after & beside);
-                    any |= *peak;
+                let rows = [up, here, down].map(
+                    #[inline(always)]
+                    |r| r.map(
+                        #[inline(always)]
+                        |r| &r[from..from + n],
+                    ),
+                );
+                // Few parts of a row have a peak.
+                let whole = rows.map(
+                    #[inline(always)]
+                    |r| r.map(
+                        #[inline(always)]
+                        |r| r.first_chunk::<PART>(),
+                    ),
+                );
+                if let [
+                    [Some(a), Some(b), Some(c)],
+                    [Some(d), Some(e), Some(f)],
+                    [Some(g), Some(h), Some(i)],
+                ] = whole
+                {
+                    let mut any = 0_u32;
+                    for x in 0..PART {
+                        let around = [a[x], b[x], c[x], d[x], f[x], g[x], h[x], i[x]];
+                        any |= u32::from(is_peak(e[x], around, floor));
+                    }
+                    if any == 0 {
+                        continue;
+                    }
                 }
-                if any != 0 {
-                    let found = (from + 1..).zip(&peaks[..n]).filter(|(_, p)| **p != 0);
-                    marks.extend(found.map(|(x, _)| x as u32));
+                let [[a, b, c], [d, e, f], [g, h, i]] = rows;
+                for x in 0..n {
+                    let around = [a[x], b[x], c[x], d[x], f[x], g[x], h[x], i[x]];
+                    if is_peak(e[x], around, floor) {
+                        marks.push((from + x + 1) as u32);
+                    }
                 }
             }
         },
     );
 }
 
-/// Some columns of three rows.
+/// Whether a value is larger than its neighbours, in reading order, and no less than
+/// `floor`.
 #[inline(always)]
-fn part(rows: [&[f32]; 3], from: usize, n: usize) -> [&[f32]; 3] {
-    let [a, b, c] = rows;
-    [&a[from..][..n], &b[from..][..n], &c[from..][..n]]
+fn is_peak(v: f32, [a, b, c, d, e, f, g, h]: [f32; 8], floor: f32) -> bool {
+    let before = (v > a) & (v > b) & (v > c) & (v > d);
+    let after = (v >= e) & (v >= f) & (v >= g) & (v >= h);
+    (v >= floor) & before & after
 }
 
 /// Whether a peak of a level is one over the neighbouring scales, too.

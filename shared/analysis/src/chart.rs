@@ -25,14 +25,22 @@ pub(crate) struct Chart {
     steps: [[f32; 2]; 2],
     /// The tile this chart answers for: left, top, right, bottom in atlas pixels.
     tile: [usize; 4],
-    gaps: Arc<Gaps>,
+    blocks: Arc<Blocks>,
 }
 
-/// Which blocks of the atlas have places without surface or masked ones.
+/// What there is in the blocks of the atlas.
 #[derive(Debug)]
-struct Gaps {
+struct Blocks {
     columns: usize,
-    any: Vec<bool>,
+    each: Vec<Block>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    /// Some place is masked or without surface.
+    gap: bool,
+    /// Some place is measured.
+    measured: bool,
 }
 
 /// Pixels along the side of a block.
@@ -40,31 +48,45 @@ const BLOCK: usize = 32;
 /// Labels of places whose values say nothing about the skin.
 const UNUSABLE: u8 = label::EXCLUDED | label::NO_SURFACE;
 
-impl Gaps {
+impl Blocks {
     fn of(atlas: &Atlas) -> Self {
         let w = atlas.width.max(1);
         let columns = w.div_ceil(BLOCK);
-        let any = atlas
+        let each = atlas
             .labels
             .par_chunks(BLOCK * w)
             .flat_map_iter(|rows| {
-                let mut any = vec![0_u8; columns];
+                let mut bits = vec![[0_u8; 2]; columns];
                 for row in rows.chunks(w) {
-                    for (bits, part) in any.iter_mut().zip(row.chunks(BLOCK)) {
-                        *bits |= part.iter().fold(0, |all, l| all | l);
+                    for (bits, part) in bits.iter_mut().zip(row.chunks(BLOCK)) {
+                        for l in part {
+                            bits[0] |= l;
+                            bits[1] |= u8::from(is_measured(*l));
+                        }
                     }
                 }
-                any.into_iter().map(|bits| bits & UNUSABLE != 0)
+                bits.into_iter().map(|[labels, measured]| Block {
+                    gap: labels & UNUSABLE != 0,
+                    measured: measured != 0,
+                })
             })
             .collect();
-        Self { columns, any }
+        Self { columns, each }
     }
 
-    /// Whether every pixel of a rectangle (first and last column and row) is usable.
-    fn none(&self, [left, top]: [usize; 2], [right, bottom]: [usize; 2]) -> bool {
-        (top / BLOCK..=bottom / BLOCK).all(|y| {
+    /// Whether a block is one that is looked for, of those that hold a rectangle (first
+    /// and last column and row).
+    fn any(
+        &self,
+        [left, top]: [usize; 2],
+        [right, bottom]: [usize; 2],
+        found: impl Fn(&Block) -> bool,
+    ) -> bool {
+        (top / BLOCK..=bottom / BLOCK).any(|y| {
             let row = y * self.columns;
-            !self.any[row + left / BLOCK..=row + right / BLOCK].contains(&true)
+            self.each[row + left / BLOCK..=row + right / BLOCK]
+                .iter()
+                .any(&found)
         })
     }
 }
@@ -136,7 +158,9 @@ impl Chart {
     pub(crate) fn sample(&self, atlas: &Atlas, source: &[f32], pool: &mut Pool) -> Plane {
         let mut plane = pool.take(self.width, self.height);
         let mut any_missing = false;
+        let mut ahead = Ahead::of(self, atlas);
         for (cy, row) in plane.data.chunks_exact_mut(self.width).enumerate() {
+            ahead.touch(self, atlas, source, cy);
             any_missing |= in_vectors(
                 #[inline(always)]
                 || self.sample_row(atlas, source, cy, row),
@@ -156,8 +180,8 @@ impl Chart {
         let mut missing = false;
         for (k, part) in row.chunks_mut(PART).enumerate() {
             let first = k * PART;
-            let [a, b] = [first, first + part.len() - 1]
-                .map(|x| self.to_atlas(x as u32 as f32 + 0.5, middle));
+            let a = self.to_atlas(first as u32 as f32 + 0.5, middle);
+            let b = self.to_atlas((first + part.len()) as u32 as f32 - 0.5, middle);
             let (mut taps, mut values) = (
                 Taps {
                     at: [0; PART],
@@ -167,16 +191,17 @@ impl Chart {
                 [0.0_f32; PART],
             );
             // Between its ends a row is straight.
-            let low = [0, 1].map(|k| a[k].min(b[k]) - 0.5);
-            let high = [0, 1].map(|k| a[k].max(b[k]) - 0.5);
+            let low = [a[0].min(b[0]) - 0.5, a[1].min(b[1]) - 0.5];
+            let high = [a[0].max(b[0]) - 0.5, a[1].max(b[1]) - 0.5];
             let within = low[0] >= 0.0
                 && low[1] >= 0.0
                 && high[0] < (w - 1) as f32
                 && high[1] < (atlas.height - 1) as f32;
             let clean = within
-                && self.gaps.none(
-                    low.map(|v| v as usize),
-                    high.map(|v| v as usize + 1),
+                && !self.blocks.any(
+                    [low[0] as usize, low[1] as usize],
+                    [high[0] as usize + 1, high[1] as usize + 1],
+                    |b| b.gap,
                 );
             if !clean {
                 for (x, v) in part.iter_mut().enumerate() {
@@ -219,6 +244,49 @@ impl Chart {
     }
 }
 
+/// Reads the rows of the atlas that a chart will need soon, a value of each line of the
+/// cache: asked for all at once they come sooner than one after the other.
+struct Ahead {
+    columns: std::ops::Range<usize>,
+    next: usize,
+}
+
+impl Ahead {
+    /// Rows of the chart between reading and use.
+    const ROWS: usize = 6;
+
+    fn of(chart: &Chart, atlas: &Atlas) -> Self {
+        let (w, h) = (chart.width as f32, chart.height as f32);
+        let corners = [[0.0, 0.0], [w, 0.0], [0.0, h], [w, h]].map(|[x, y]| chart.to_atlas(x, y));
+        let left = corners.iter().fold(f32::INFINITY, |m, c| m.min(c[0]));
+        let right = corners.iter().fold(0.0_f32, |m, c| m.max(c[0]));
+        let top = corners.iter().fold(f32::INFINITY, |m, c| m.min(c[1]));
+        Self {
+            columns: left.max(0.0) as usize..(right as usize).min(atlas.width),
+            next: top.max(0.0) as usize,
+        }
+    }
+
+    fn touch(&mut self, chart: &Chart, atlas: &Atlas, source: &[f32], cy: usize) {
+        let y = (cy + Self::ROWS) as f32;
+        let last = chart.to_atlas(0.0, y)[1].max(chart.to_atlas(chart.width as f32, y)[1]);
+        let last = (last.max(0.0) as usize + 1).min(atlas.height);
+        let mut sum = 0;
+        while self.next < last {
+            let row = self.next * atlas.width;
+            let part = row + self.columns.start..row + self.columns.end.max(self.columns.start);
+            for v in source[part.clone()].iter().step_by(16) {
+                sum ^= v.to_bits();
+            }
+            for l in atlas.labels[part].iter().step_by(64) {
+                sum ^= u32::from(*l);
+            }
+            self.next += 1;
+        }
+        std::hint::black_box(sum);
+    }
+}
+
 /// Two neighbours of a row.
 #[inline(always)]
 fn pair(source: &[f32], i: usize) -> [f32; 2] {
@@ -258,18 +326,38 @@ fn fill(plane: &mut Plane, pool: &mut Pool) {
     let mut q = pool.take(s.width, s.height);
     for y in 0..s.height {
         let from = y * s.width;
-        let sums = s.data[from..].iter_mut().zip(&mut q.data[from..]);
-        let upper = plane.data[2 * y * w..(2 * y + 1) * w].chunks(2);
+        let (sums, weights) = (&mut s.data[from..], &mut q.data[from..]);
+        let upper = &plane.data[2 * y * w..(2 * y + 1) * w];
         // Of an odd number of rows the last stands alone.
-        let lower = &plane.data[((2 * y + 1) * w).min(w * h)..((2 * y + 2) * w).min(w * h)];
-        for (x, ((value, weight), upper)) in sums.zip(upper).enumerate() {
-            let lower = lower.get(2 * x..(2 * x + upper.len())).unwrap_or(&[]);
-            let (mut sum, mut count) = (0.0, 0.0);
-            for v in upper.iter().chain(lower).filter(|v| !v.is_nan()) {
-                sum += v;
+        let lower = if 2 * y + 1 < h {
+            &plane.data[(2 * y + 1) * w..(2 * y + 2) * w]
+        } else {
+            &[]
+        };
+        let four = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+        let done = four.len();
+        in_vectors(
+            #[inline(always)]
+            || {
+                for ((sum, weight), (a, b)) in sums.iter_mut().zip(&mut *weights).zip(four) {
+                    let (mut value, mut count) = (0.0, 0.0);
+                    for v in [a[0], a[1], b[0], b[1]] {
+                        value += if v.is_nan() { 0.0 } else { v };
+                        count += if v.is_nan() { 0.0 } else { 1.0 };
+                    }
+                    (*sum, *weight) = cell(value, count);
+                }
+            },
+        );
+        for x in done..w.div_ceil(2) {
+            let columns = 2 * x..(2 * x + 2).min(w);
+            let below = lower.get(columns.clone()).unwrap_or(&[]);
+            let (mut value, mut count) = (0.0, 0.0);
+            for v in upper[columns].iter().chain(below).filter(|v| !v.is_nan()) {
+                value += v;
                 count += 1.0;
             }
-            (*value, *weight) = cell(sum, count);
+            (sums[x], weights[x]) = cell(value, count);
         }
     }
     let mut levels = vec![(s, q)];
@@ -322,6 +410,7 @@ fn fill(plane: &mut Plane, pool: &mut Pool) {
 }
 
 /// A cell's value and weight; it counts at most as much as one full pixel of its level.
+#[inline(always)]
 fn cell(sum: f32, count: f32) -> (f32, f32) {
     let share = if count > 1.0 { 1.0 / count } else { 1.0 };
     (sum * share, f32::min(count, 1.0))
@@ -342,7 +431,7 @@ pub(crate) fn charts(
     tile_mm: f32,
     margin_mm: f32,
 ) -> Vec<Chart> {
-    let gaps = Arc::new(Gaps::of(atlas));
+    let blocks = Arc::new(Blocks::of(atlas));
     let tile = ((tile_mm / mm_per_px as f32) as usize).clamp(16, 1024);
     let tiles: Vec<[usize; 4]> = (0..atlas.height)
         .step_by(tile)
@@ -354,7 +443,7 @@ pub(crate) fn charts(
         .collect();
     tiles
         .into_par_iter()
-        .filter_map(|tile| chart_of(atlas, tile, step_mm, margin_mm, &gaps))
+        .filter_map(|tile| chart_of(atlas, tile, step_mm, margin_mm, &blocks))
         .collect()
 }
 
@@ -366,9 +455,12 @@ fn chart_of(
     tile: [usize; 4],
     step_mm: f32,
     margin_mm: f32,
-    gaps: &Arc<Gaps>,
+    blocks: &Arc<Blocks>,
 ) -> Option<Chart> {
     let [left, top, right, bottom] = tile;
+    if !blocks.any([left, top], [right - 1, bottom - 1], |b| b.measured) {
+        return None;
+    }
     let (mut n, mut e, mut f, mut g) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
     let (mut lo, mut hi) = ([usize::MAX; 2], [0_usize; 2]);
     for y in top..bottom {
@@ -444,7 +536,7 @@ fn chart_of(
         origin,
         steps,
         tile,
-        gaps: Arc::clone(gaps),
+        blocks: Arc::clone(blocks),
     })
 }
 
@@ -501,11 +593,12 @@ mod tests {
             .map(|i| ((i % 200) as f32 * 0.31).sin() + ((i / 200) as f32 * 0.17).cos())
             .collect();
         for chart in charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0) {
-            let columns = chart.gaps.columns;
-            let any = vec![true; chart.gaps.any.len()];
-            assert!(!chart.gaps.any[0]);
+            let mut each = chart.blocks.each.clone();
+            assert!(!each[0].gap);
+            each.iter_mut().for_each(|b| b.gap = true);
+            let columns = chart.blocks.columns;
             let pixelwise = Chart {
-                gaps: Arc::new(Gaps { columns, any }),
+                blocks: Arc::new(Blocks { columns, each }),
                 ..chart.clone()
             };
             let [a, b] = [chart, pixelwise].map(|c| c.sample(&atlas, &source, &mut Pool::default()));

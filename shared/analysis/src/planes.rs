@@ -49,8 +49,14 @@ pub(crate) struct Pool(Vec<Vec<f32>>);
 impl Pool {
     /// A plane of any content.
     pub(crate) fn take(&mut self, width: usize, height: usize) -> Plane {
-        let mut data = self.0.pop().unwrap_or_default();
-        data.resize(width * height, 0.0);
+        let n = width * height;
+        // The smallest that is large enough, else the largest: what is added is cleared.
+        let fit = (0..self.0.len()).min_by_key(|&i| {
+            let len = self.0[i].len();
+            if len >= n { (0, len) } else { (1, usize::MAX - len) }
+        });
+        let mut data = fit.map(|i| self.0.swap_remove(i)).unwrap_or_default();
+        data.resize(n, 0.0);
         Plane {
             width,
             height,
@@ -139,8 +145,10 @@ pub(crate) fn along_rows(src: &Plane, half: &[f32], out: &mut Plane) {
                         #[inline(always)]
                         |k| at(&padded, (x + r).wrapping_add_signed(k)),
                     );
-                    let n = BLOCK.min(w - x);
-                    dst[x..x + n].copy_from_slice(&sums[..n]);
+                    match dst.get_mut(x..x + BLOCK) {
+                        Some(whole) => whole.copy_from_slice(&sums),
+                        None => dst.copy_from_slice(&sums[..w]),
+                    }
                 }
             }
         },

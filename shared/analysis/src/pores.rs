@@ -30,6 +30,9 @@ const SMALLEST_PIT_MM: f32 = 0.1;
 const LARGEST_DIAMETER_MM: f32 = 1.3;
 /// Coarser pictures show no pores.
 const COARSEST_MM_PER_PX: f64 = 0.15;
+/// The steps of the charts: no finer than the smallest scale needs, no coarser than the
+/// pictures may be for it.
+const STEPS_MM: [f32; 2] = [0.08, 0.12];
 /// Filter scales: a Gaussian pit of 0.2 to 1.2 mm.
 const SIGMAS_MM: [f32; 6] = [0.09, 0.125, 0.175, 0.25, 0.35, 0.5];
 /// Responses below this many times the noise are not looked at.
@@ -157,20 +160,20 @@ fn remove(
     width: usize,
     pixels: &mut Vec<(usize, f32)>,
 ) {
-    let radius = window.radius_mm;
+    let Metric { e, f, g, .. } = window.metric;
+    let inverse = 1.0 / (window.radius_mm * window.radius_mm);
     let (x0, y0) = (p.px[0] as f32, p.px[1] as f32);
     pixels.clear();
     let (mut f1, mut f2, mut fz, mut z1) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
     for y in window.rows.clone() {
         for x in window.columns.clone() {
             let i = (y - top) * width + x;
-            let d = window
-                .metric
-                .length_mm(x as f32 + 0.5 - x0, y as f32 + 0.5 - y0);
-            if d > Window::REACH * radius || !signal[i].is_finite() {
+            let (dx, dy) = (x as f32 + 0.5 - x0, y as f32 + 0.5 - y0);
+            let q = (e * dx * dx + 2.0 * f * dx * dy + g * dy * dy) * inverse;
+            if q > Window::REACH * Window::REACH || !signal[i].is_finite() {
                 continue;
             }
-            let f = shapes.at(p.shape, (d / radius) * (d / radius)).0;
+            let f = shapes.at(p.shape, q).0;
             f1 += f;
             f2 += f * f;
             z1 += signal[i];
@@ -324,7 +327,7 @@ fn pits(
     size: f32,
 ) -> Vec<Pore> {
     let atlas = ctx.atlas;
-    let step = size.clamp(0.065, 0.12);
+    let step = size.clamp(STEPS_MM[0], STEPS_MM[1]);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
     let charts = charts(atlas, raster_mm, step, 22.0, 1.8);
     let (parts, noises): (Vec<Vec<Candidate>>, Vec<Vec<f32>>) = charts
