@@ -134,12 +134,12 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
 /// Wrinkles, pores and texture.
 fn form(ctx: &Context<'_>, clock: &mut Clock<'_>) -> (Outcome, Outcome, Outcome) {
     let table = DensityTable::new();
-    let structure = structure(ctx, &table);
+    let mut structure = structure(ctx, &table);
     clock.lap("structure");
     let size = ctx.atlas.median_mm_per_px();
     let pits = pores::find(ctx, structure.as_ref(), &table, size);
     clock.lap("pores");
-    let lines = wrinkles::find(ctx, structure.as_ref(), &table, &pits, size);
+    let lines = wrinkles::find(ctx, structure.as_mut(), &table, &pits, size);
     let wrinkles = wrinkles::measure(ctx, structure.as_ref(), &lines, size);
     let pores = pores::measure(ctx, structure.as_ref(), pits, &lines, size);
     drop(structure);

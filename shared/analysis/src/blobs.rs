@@ -211,11 +211,25 @@ fn spread(pixels: &[[u32; 2]], r: &Plane, stride: usize) -> f32 {
     1.4826 * median(&mut values)
 }
 
+/// Columns that are looked at together.
+const PART: usize = 32;
+
+/// Some columns, with those to their left and to their right.
+#[inline(always)]
+fn part([left, own, right]: [&[f32]; 3], from: usize) -> Option<[&[f32; PART]; 3]> {
+    match (
+        left[from..].first_chunk(),
+        own[from..].first_chunk(),
+        right[from..].first_chunk(),
+    ) {
+        (Some(left), Some(own), Some(right)) => Some([left, own, right]),
+        _ => None,
+    }
+}
+
 /// The columns of a row where a response of at least `floor` is larger than all around
 /// it; of equal neighbours the first in reading order wins.
 fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
-    /// Columns that are looked at together.
-    const PART: usize = 32;
     let w = response.width;
     if w < 3 {
         return;
@@ -229,27 +243,9 @@ fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
                 response.beside(y + 1),
             );
             for from in (0..w - 2).step_by(PART) {
-                let n = PART.min(w - 2 - from);
-                let rows = [up, here, down].map(
-                    #[inline(always)]
-                    |r| r.map(
-                        #[inline(always)]
-                        |r| &r[from..from + n],
-                    ),
-                );
                 // Few parts of a row have a peak.
-                let whole = rows.map(
-                    #[inline(always)]
-                    |r| r.map(
-                        #[inline(always)]
-                        |r| r.first_chunk::<PART>(),
-                    ),
-                );
-                if let [
-                    [Some(a), Some(b), Some(c)],
-                    [Some(d), Some(e), Some(f)],
-                    [Some(g), Some(h), Some(i)],
-                ] = whole
+                if let (Some([a, b, c]), Some([d, e, f]), Some([g, h, i])) =
+                    (part(up, from), part(here, from), part(down, from))
                 {
                     let mut any = 0_u32;
                     for x in 0..PART {
@@ -260,11 +256,11 @@ fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
                         continue;
                     }
                 }
-                let [[a, b, c], [d, e, f], [g, h, i]] = rows;
-                for x in 0..n {
+                let ([a, b, c], [d, e, f], [g, h, i]) = (up, here, down);
+                for x in from..(from + PART).min(w - 2) {
                     let around = [a[x], b[x], c[x], d[x], f[x], g[x], h[x], i[x]];
                     if is_peak(e[x], around, floor) {
-                        marks.push((from + x + 1) as u32);
+                        marks.push((x + 1) as u32);
                     }
                 }
             }

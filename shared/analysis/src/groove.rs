@@ -10,7 +10,11 @@ pub(crate) struct Signal<'a> {
     pub(crate) sign: f32,
 }
 
-impl Signal<'_> {
+impl<'a> Signal<'a> {
+    pub(crate) fn new(data: &'a [f32], sign: f32) -> Self {
+        Self { data, sign }
+    }
+
     /// Bilinear value at a point; `None` where a neighbour is missing.
     fn at(&self, atlas: &Atlas, p: [f64; 2]) -> Option<f32> {
         let (fx, fy) = (p[0] - 0.5, p[1] - 0.5);

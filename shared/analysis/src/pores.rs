@@ -77,22 +77,43 @@ impl Pits {
 /// Rows that are rid of pits together.
 const STRIP_ROWS: usize = 256;
 
-/// A signal without the pits, so that rows of them make no lines; `None` without any.
-pub(crate) fn without_pits(ctx: &Context<'_>, pits: &Pits, signal: &[f32]) -> Option<Vec<f32>> {
+/// What a signal was where pits were taken out of it.
+#[derive(Default)]
+pub(crate) struct Removed {
+    /// Places in a strip and values, in the order of their removal.
+    within: Vec<Vec<(u32, f32)>>,
+    over: Vec<(u32, f32)>,
+}
+
+impl Removed {
+    /// Makes the signal what it was.
+    pub(crate) fn put_back(self, ctx: &Context<'_>, signal: &mut [f32]) {
+        fn undo(changes: Vec<(u32, f32)>, signal: &mut [f32]) {
+            for (i, v) in changes.into_iter().rev() {
+                signal[i as usize] = v;
+            }
+        }
+        undo(self.over, signal);
+        signal
+            .par_chunks_mut(STRIP_ROWS * ctx.atlas.width)
+            .zip(self.within)
+            .for_each(|(signal, changes)| undo(changes, signal));
+    }
+}
+
+/// Takes the pits out of a signal, so that rows of them make no lines.
+pub(crate) fn take_out(ctx: &Context<'_>, pits: &Pits, signal: &mut [f32]) -> Removed {
     if pits.pits.is_empty() {
-        return None;
+        return Removed::default();
     }
     let shapes = Shapes::new();
     let atlas = ctx.atlas;
-    let strip = STRIP_ROWS * atlas.width;
-    let windows: Vec<(&Pore, Window)> = pits
-        .pits
-        .iter()
-        .filter_map(|p| Some((p, Window::of(atlas, p)?)))
-        .collect();
     // First the pits within a strip, strip by strip, then those that lie over two.
     let (mut within, mut over) = (vec![vec![]; atlas.height.div_ceil(STRIP_ROWS)], vec![]);
-    for (p, window) in windows {
+    for p in &pits.pits {
+        let Some(window) = Window::of(atlas, p) else {
+            continue;
+        };
         let first = window.rows.start() / STRIP_ROWS;
         if first == window.rows.end() / STRIP_ROWS {
             within[first].push((p, window));
@@ -100,22 +121,27 @@ pub(crate) fn without_pits(ctx: &Context<'_>, pits: &Pits, signal: &[f32]) -> Op
             over.push((p, window));
         }
     }
-    let mut out = vec![0.0; signal.len()];
-    out.par_chunks_mut(strip)
-        .zip(signal.par_chunks(strip))
+    let within = signal
+        .par_chunks_mut(STRIP_ROWS * atlas.width)
         .zip(within)
         .enumerate()
-        .for_each_init(Vec::new, |room, (k, ((out, signal), pits))| {
-            out.copy_from_slice(signal);
+        .map(|(k, (signal, pits))| {
+            let mut changes = vec![];
             for (p, window) in pits {
-                remove(&shapes, p, &window, out, k * STRIP_ROWS, atlas.width, room);
+                let top = k * STRIP_ROWS;
+                remove(&shapes, p, &window, signal, [top, atlas.width], &mut changes);
             }
-        });
-    let mut room = vec![];
+            changes
+        })
+        .collect();
+    let mut changes = vec![];
     for (p, window) in over {
-        remove(&shapes, p, &window, &mut out, 0, atlas.width, &mut room);
+        remove(&shapes, p, &window, signal, [0, atlas.width], &mut changes);
     }
-    Some(out)
+    Removed {
+        within,
+        over: changes,
+    }
 }
 
 /// The pixels around a pit.
@@ -150,20 +176,21 @@ impl Window {
     }
 }
 
-/// Takes a pit out of a signal from the row `top` on, as deep as it is in that signal.
+/// Takes a pit out of a signal from the row `top` on, as deep as it is in that signal, and
+/// adds what the signal was to the changes.
 fn remove(
     shapes: &Shapes,
     p: &Pore,
     window: &Window,
     signal: &mut [f32],
-    top: usize,
-    width: usize,
-    pixels: &mut Vec<(usize, f32)>,
+    [top, width]: [usize; 2],
+    changes: &mut Vec<(u32, f32)>,
 ) {
     let Metric { e, f, g, .. } = window.metric;
     let inverse = 1.0 / (window.radius_mm * window.radius_mm);
     let (x0, y0) = (p.px[0] as f32, p.px[1] as f32);
-    pixels.clear();
+    // Until the depth is known the profile stands in the place of the values.
+    let first = changes.len();
     let (mut f1, mut f2, mut fz, mut z1) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
     for y in window.rows.clone() {
         for x in window.columns.clone() {
@@ -177,20 +204,24 @@ fn remove(
             f1 += f;
             f2 += f * f;
             z1 += signal[i];
-            pixels.push((i, f));
+            changes.push((i as u32, f));
         }
     }
-    let n = pixels.len() as f32;
+    let n = (changes.len() - first) as f32;
     let power = f2 - f1 * f1 / n;
     if n < 5.0 || power <= 1e-3 {
+        changes.truncate(first);
         return;
     }
-    for (i, f) in &*pixels {
-        fz += (f - f1 / n) * (signal[*i] - z1 / n);
+    for (i, f) in &changes[first..] {
+        fz += (f - f1 / n) * (signal[*i as usize] - z1 / n);
     }
     let depth = fz / power;
-    for (i, f) in pixels {
-        signal[*i] -= depth * *f;
+    for (i, f) in &mut changes[first..] {
+        let value = &mut signal[*i as usize];
+        let before = *value;
+        *value -= depth * *f;
+        *f = before;
     }
 }
 

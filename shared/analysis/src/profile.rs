@@ -101,8 +101,9 @@ impl Shapes {
             for side in [&POINTED[..], &FLAT[..]] {
                 let before = best.sum;
                 for &other in side {
-                    match room.fit(SHAPES[other], Start::Beat(&from, best.sum), 0.0) {
-                        Some(fit) if fit.sum < best.sum => (best, shape) = (fit, other),
+                    let aim = best.sum * (1.0 - CLEARLY_BETTER / room.n);
+                    match room.fit(SHAPES[other], Start::Beat(&from, aim), 0.0) {
+                        Some(fit) if fit.sum < aim => (best, shape) = (fit, other),
                         _ => break,
                     }
                 }
@@ -120,6 +121,10 @@ impl Shapes {
         })
     }
 }
+
+/// Another shape has to leave less than the one before by this many times the mean squared
+/// residual: what noise alone tells of the shape would only be noise of the radius.
+const CLEARLY_BETTER: f64 = 3.0;
 
 /// From the Gaussian outwards, by their place in [`SHAPES`].
 const POINTED: [usize; 1] = [2];

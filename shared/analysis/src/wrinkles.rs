@@ -11,7 +11,7 @@ use crate::curves::{Linking, link};
 use crate::groove::{Groove, Signal};
 use crate::places::Places;
 use crate::planes::{Pool, median, quantile};
-use crate::pores::{Pits, without_pits};
+use crate::pores::{Pits, take_out};
 use crate::profile::Shapes;
 use crate::ridges::{ChartPoint, RidgePoint, respond};
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
@@ -72,10 +72,13 @@ impl Lines {
     }
 }
 
+/// Values that are copied together.
+const COPIED: usize = 1 << 16;
+
 /// Finds the wrinkles on the relief, or on the structure of the pictures.
 pub(crate) fn find(
     ctx: &Context<'_>,
-    structure: Option<&Structure>,
+    structure: Option<&mut Structure>,
     table: &DensityTable,
     pits: &Pits,
     mm_per_px: Option<f64>,
@@ -86,35 +89,27 @@ pub(crate) fn find(
     if size > COARSEST_MM_PER_PX {
         return Lines::default();
     }
-    let (signal, relief) = match (ctx.relief, structure) {
-        (Some(r), _) => (
-            Signal {
-                data: &r.height_mm,
-                sign: -1.0,
-            },
-            true,
-        ),
-        (None, Some(s)) => (
-            Signal {
-                data: &s.density,
-                sign: 1.0,
-            },
-            false,
-        ),
+    // Lines are looked for where the pits are taken out, and measured on what is there.
+    let size = size as f32;
+    let (signal, relief, lines) = match (ctx.relief, structure) {
+        (Some(r), _) => {
+            let mut smooth = vec![0.0; r.height_mm.len()];
+            smooth
+                .par_chunks_mut(COPIED)
+                .zip(r.height_mm.par_chunks(COPIED))
+                .for_each(|(to, from)| to.copy_from_slice(from));
+            take_out(ctx, pits, &mut smooth);
+            let lines = traced(ctx, Signal::new(&smooth, -1.0), size, true);
+            (Signal::new(&r.height_mm, -1.0), true, lines)
+        }
+        (None, Some(s)) => {
+            let removed = take_out(ctx, pits, &mut s.density);
+            let lines = traced(ctx, Signal::new(&s.density, 1.0), size, false);
+            removed.put_back(ctx, &mut s.density);
+            (Signal::new(&s.density, 1.0), false, lines)
+        }
         (None, None) => return Lines::default(),
     };
-    // Lines are looked for where the pits are taken out, and measured on what is there.
-    let smooth = without_pits(ctx, pits, signal.data);
-    let lines = traced(
-        ctx,
-        Signal {
-            data: smooth.as_deref().unwrap_or(signal.data),
-            sign: signal.sign,
-        },
-        size as f32,
-        relief,
-    );
-    drop(smooth);
     let places = pits.places(ctx);
     let shapes = Shapes::new();
     let wrinkles = lines
@@ -175,11 +170,14 @@ fn traced(ctx: &Context<'_>, signal: Signal<'_>, size: f32, relief: bool) -> Vec
         gap_mm: 2.5,
     };
     let points: Vec<RidgePoint> = charts
-        .iter()
+        .par_iter()
         .zip(&found)
-        .flat_map(|(chart, points)| points.iter().map(move |p| (chart, p)))
-        .filter(|(_, p)| p.strength >= linking.low)
-        .filter_map(|(chart, p)| p.on_surface(chart, atlas))
+        .flat_map_iter(|(chart, points)| {
+            points
+                .iter()
+                .filter(|p| p.strength >= linking.low)
+                .filter_map(move |p| p.on_surface(chart, atlas))
+        })
         .collect();
     link(&points, linking)
         .into_iter()
