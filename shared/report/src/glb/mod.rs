@@ -11,8 +11,10 @@
 //! No name, date or identifier is written.
 
 mod codec;
+mod departure;
 mod marks;
 mod order;
+mod quadric;
 mod simplify;
 
 use dermalia_findings::{BaseTexture, Feature};
@@ -25,7 +27,7 @@ use simplify::{Budget, simplify};
 /// How far a point of the scan may lie from the surface of the model.
 pub(crate) const BOUND_MM: f32 = 0.2;
 /// Triangles that a telephone turns smoothly, and that are few bytes.
-const TRIANGLES: usize = 30_000;
+const TRIANGLES: usize = 24_000;
 
 const MAGIC: u32 = 0x4654_6C67;
 const CHUNK_JSON: u32 = 0x4E4F_534A;
@@ -217,7 +219,7 @@ pub fn write_glb(
         triangles: TRIANGLES,
         bound_mm: BOUND_MM,
     };
-    let mesh = &order::near_together(mesh);
+    let mesh = order::near_together(mesh);
     // Normals are those of the whole scan: light falls on the model as on the skin.
     let normals = mesh.vertex_normals();
     let mesh = &simplify(mesh, budget);

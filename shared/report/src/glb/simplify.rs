@@ -1,20 +1,35 @@
 //! Fewer triangles within a bound in millimetres.
 //!
 //! Points are removed by collapsing an edge onto its other end (Hoppe 1996, doi
-//! 10.1145/237170.237216), the cheapest first, a set of independent ones each round. What
-//! a removal costs is measured, not estimated: the distance of the removed point from the
-//! triangles that close its place, on top of what was spent there before, and how far the
-//! skin's picture slides. Borders and the seams of the atlas stay as they are.
+//! 10.1145/237170.237216). Quadrics tell the best ways of a point and whose turn it is;
+//! what a removal costs is measured: how far each point that was ever removed there would
+//! lie from the triangles that close the place, and how far the skin's picture would have
+//! slid under it (Klein, Liebich and Straßer 1996, doi 10.1109/VISUAL.1996.568124). It
+//! must stay under a limit, which rises when too little is left to do under it. Borders
+//! and the seams of the atlas stay as they are.
 
-use dermalia_surface::{Mesh, Vec3, add, cross, dot, norm, scale, sub};
+use dermalia_surface::{Mesh, in_vectors, norm, scale, sub};
 use rayon::prelude::*;
 
-/// Rounds after which what is left stays; a scan needs about a dozen.
-const MOST_ROUNDS: usize = 64;
-/// A slide of the picture counts a quarter of a departure of the surface.
-const SLIDE_WEIGHT: f32 = 0.25;
-/// The least cosine between a triangle's normal before and after.
-const LEAST_COSINE: f32 = 0.5;
+use super::departure::{Fan, Lost, MOST_TRIANGLES, turned};
+use super::quadric::Quadric;
+
+/// Rounds after which what is left stays; a scan needs about two dozen.
+const MOST_ROUNDS: usize = 256;
+/// The first limit, as a share of the bound, and by how much it rises.
+const FIRST_LIMIT: f32 = 1.0 / 32.0;
+const RISE: f32 = 1.5;
+/// It rises when a round removes less than one of so many points.
+const SLOW: usize = 24;
+/// Of the points that may go, one of so many is looked at in a round: the cheapest.
+const TURN: usize = 2;
+/// No point and no triangle has this number.
+const NOBODY: u32 = u32::MAX;
+/// The corners of a triangle that is no more.
+const GONE: [u32; 3] = [NOBODY; 3];
+/// In the place of a measured cost.
+const STALE: f32 = -1.0;
+const REMOVED: f32 = -2.0;
 
 /// How far to go.
 #[derive(Debug, Clone, Copy)]
@@ -25,432 +40,472 @@ pub(super) struct Budget {
     pub(super) bound_mm: f32,
 }
 
-/// The best way to remove one point.
-#[derive(Clone, Copy)]
-struct Collapse {
-    cost: f32,
-    spent_mm: f32,
-    from: u32,
-    to: u32,
-}
-
+/// The triangles around each point, in a store that grows: a list that becomes longer is
+/// written anew.
 struct Fans {
     starts: Vec<u32>,
+    lengths: Vec<u32>,
     triangles: Vec<u32>,
 }
 
 impl Fans {
     fn of(mesh: &Mesh) -> Self {
-        let mut starts = vec![0_u32; mesh.positions.len() + 1];
+        let points = mesh.positions.len();
+        let mut lengths = vec![0_u32; points];
         for &c in mesh.triangles.iter().flatten() {
-            starts[c as usize + 1] += 1;
+            lengths[c as usize] += 1;
         }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
+        let mut starts = Vec::with_capacity(points);
+        let mut end = 0;
+        for &length in &lengths {
+            starts.push(end);
+            end += length;
         }
         let mut fill = starts.clone();
-        let mut triangles = vec![0_u32; mesh.triangles.len() * 3];
+        let mut triangles = vec![0_u32; end as usize];
         for (t, corners) in mesh.triangles.iter().enumerate() {
             for &c in corners {
                 triangles[fill[c as usize] as usize] = t as u32;
                 fill[c as usize] += 1;
             }
         }
-        Self { starts, triangles }
+        Self {
+            starts,
+            lengths,
+            triangles,
+        }
     }
 
+    #[inline(always)]
     fn at(&self, point: u32) -> &[u32] {
-        let i = point as usize;
-        &self.triangles[self.starts[i] as usize..self.starts[i + 1] as usize]
+        let start = self.starts[point as usize] as usize;
+        &self.triangles[start..start + self.lengths[point as usize] as usize]
     }
+
+    /// Takes a triangle out of the list of a point.
+    fn remove(&mut self, point: u32, triangle: u32) {
+        let start = self.starts[point as usize] as usize;
+        let length = &mut self.lengths[point as usize];
+        let list = &mut self.triangles[start..start + *length as usize];
+        if let Some(place) = list.iter().position(|&t| t == triangle) {
+            list[place] = list[list.len() - 1];
+            *length -= 1;
+        }
+    }
+
+    /// Adds triangles to the list of a point.
+    fn extend(&mut self, point: u32, more: &[u32]) {
+        let start = self.starts[point as usize] as usize;
+        let length = self.lengths[point as usize] as usize;
+        self.starts[point as usize] = self.triangles.len() as u32;
+        self.triangles.extend_from_within(start..start + length);
+        self.triangles.extend_from_slice(more);
+        self.lengths[point as usize] += more.len() as u32;
+    }
+}
+
+/// The two best ways of a point by its quadric, the better first.
+#[derive(Clone, Copy)]
+struct Ways {
+    cost_mm2: f32,
+    to: [u32; 2],
+    /// What they were measured to cost when that was too much; [`STALE`] if the
+    /// surroundings have changed since the ways were found, [`REMOVED`] afterwards.
+    refused_mm: f32,
+}
+
+impl Ways {
+    const NONE: Self = Self {
+        cost_mm2: f32::INFINITY,
+        to: [NOBODY; 2],
+        refused_mm: 0.0,
+    };
+}
+
+/// A removal that was measured.
+struct Collapse {
+    from: u32,
+    /// Its other end; [`NOBODY`] if it may not be.
+    to: u32,
+    /// How far the worst point departs, of the better way if none may be.
+    departs_mm: f32,
+    /// How many slots it has.
+    slots: usize,
+}
+
+/// Removals that were measured.
+struct Measured {
+    collapses: Vec<Collapse>,
+    /// On which triangle of the fan each removed point comes to lie, of those that may be.
+    slots: Vec<u8>,
+}
+
+/// Room to measure in.
+#[derive(Default)]
+struct Scratch {
+    fan: Fan,
+    lost: Vec<Lost>,
+}
+
+/// Room to remove a point in.
+#[derive(Default)]
+struct Room {
+    fan: Vec<u32>,
+    moved: Vec<u32>,
+    lost: Vec<u32>,
+}
+
+/// A mesh that loses points.
+struct Shrinking {
+    mesh: Mesh,
+    fans: Fans,
+    quadrics: Vec<Quadric>,
+    /// The points that were removed lie on triangles: the first of each triangle, and the
+    /// next one after each point.
+    first: Vec<u32>,
+    next: Vec<u32>,
+    /// Where a point that may go lies in the atlas.
+    uvs: Vec<[f32; 2]>,
 }
 
 /// The mesh with fewer triangles; unused points stay in it.
-pub(super) fn simplify(mesh: &Mesh, budget: Budget) -> Mesh {
-    let mut mesh = mesh.clone();
-    let points = mesh.positions.len();
-    let mut spent_mm = vec![0.0_f32; points];
-    // The way of each point, and whether its surroundings have changed since it was found.
-    let mut known: Vec<Option<Collapse>> = vec![None; points];
-    let mut stale = vec![true; points];
-    for _ in 0..MOST_ROUNDS {
-        let Some(excess) = mesh.triangles.len().checked_sub(budget.triangles + 1) else {
+pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
+    let mut left = mesh.triangles.len();
+    if left < budget.triangles + 2 {
+        return mesh;
+    }
+    let (mut surface, mut live) = Shrinking::of(mesh);
+    let points = surface.mesh.positions.len();
+    let mut ways = vec![Ways::NONE; points];
+    // In which round a point last became part of a place that may change.
+    let mut touched = vec![0_u32; points];
+    let mut limit_mm = FIRST_LIMIT * budget.bound_mm;
+    let (mut stale, mut chosen) = (live.clone(), vec![]);
+    let mut costs: Vec<f32> = vec![];
+    let mut room = Room::default();
+    for round in 1..=MOST_ROUNDS as u32 {
+        if left < budget.triangles + 2 {
             break;
+        }
+        // Everything is done in the order of the points, in which what is near in space is
+        // near in memory.
+        let found: Vec<Ways> = stale
+            .par_iter()
+            .with_min_len(512)
+            .map(|&p| surface.ways(p))
+            .collect();
+        for (&p, way) in stale.iter().zip(found) {
+            ways[p as usize] = way;
+        }
+        let may = |p: u32| ways[p as usize].refused_mm <= limit_mm;
+        costs.clear();
+        costs.extend(
+            live.iter()
+                .filter(|&&p| may(p))
+                .map(|&p| ways[p as usize].cost_mm2),
+        );
+        let turn = costs.len() / TURN;
+        let most_mm2 = if turn < costs.len() {
+            *costs.select_nth_unstable_by(turn, f32::total_cmp).1
+        } else {
+            f32::INFINITY
         };
-        let fans = Fans::of(&mesh);
-        known
-            .par_iter_mut()
-            .zip(&stale)
-            .enumerate()
-            .with_min_len(256)
-            .filter(|(_, (_, stale))| **stale)
-            .for_each_init(Scratch::default, |scratch, (p, (way, _))| {
-                *way = scratch.best(&mesh, &fans, &spent_mm, p as u32, budget.bound_mm);
-            });
-        let mut ways: Vec<Collapse> = known.iter().flatten().copied().collect();
-        let dearer =
-            |a: &Collapse, b: &Collapse| a.cost.total_cmp(&b.cost).then(a.from.cmp(&b.from));
-        // The dearer half may find a cheaper way once its surroundings have settled.
-        let half = ways.len().div_ceil(2);
-        if half < ways.len() {
-            ways.select_nth_unstable_by(half, dearer);
-            ways.truncate(half);
+        chosen.clear();
+        for &p in &live {
+            let way = &ways[p as usize];
+            if way.cost_mm2 <= most_mm2 && may(p) && touched[p as usize] != round {
+                surface.around(p, |c| touched[c as usize] = round);
+                chosen.push(p);
+            }
         }
-        ways.sort_unstable_by(dearer);
-        let mut touched = vec![false; points];
-        let mut target: Vec<u32> = (0..points as u32).collect();
+        let wanted = (left - budget.triangles) / 2;
+        if wanted < chosen.len() {
+            let cost = |p: &u32| ways[*p as usize].cost_mm2;
+            let cheaper = |a: &u32, b: &u32| cost(a).total_cmp(&cost(b)).then(a.cmp(b));
+            chosen.select_nth_unstable_by(wanted, cheaper);
+            chosen.truncate(wanted);
+            chosen.sort_unstable();
+        }
+        let measured: Vec<Measured> = chosen
+            .par_chunks(64)
+            .map_init(Scratch::default, |scratch, part| {
+                let of = |p: u32| ways[p as usize].to;
+                in_vectors(|| surface.measure(scratch, part, of, limit_mm))
+            })
+            .collect();
         let mut removed = 0;
-        for way in &ways {
-            let ring = || {
-                fans.at(way.from)
-                    .iter()
-                    .flat_map(|&t| mesh.triangles[t as usize])
-            };
-            if 2 * removed > excess || ring().any(|c| touched[c as usize]) {
-                continue;
+        for part in &measured {
+            let mut slots = part.slots.as_slice();
+            for collapse in &part.collapses {
+                let from = &mut ways[collapse.from as usize];
+                if collapse.to == NOBODY {
+                    from.refused_mm = collapse.departs_mm;
+                    continue;
+                }
+                let (own, rest) = slots.split_at(collapse.slots);
+                slots = rest;
+                if !surface.closes(collapse.from, collapse.to) {
+                    from.refused_mm = f32::INFINITY;
+                    continue;
+                }
+                from.refused_mm = REMOVED;
+                surface.around(collapse.from, |c| {
+                    let refused_mm = &mut ways[c as usize].refused_mm;
+                    *refused_mm = refused_mm.min(STALE);
+                });
+                surface.remove(&mut room, collapse, own);
+                removed += 1;
             }
-            ring().for_each(|c| touched[c as usize] = true);
-            target[way.from as usize] = way.to;
-            known[way.from as usize] = None;
-            // What was removed here before may lie on any triangle of the ring.
-            for corner in ring() {
-                let spent = &mut spent_mm[corner as usize];
-                *spent = spent.max(way.spent_mm);
+        }
+        left -= 2 * removed;
+        live.retain(|&p| ways[p as usize].refused_mm != REMOVED);
+        stale.clear();
+        stale.extend(
+            live.iter()
+                .filter(|&&p| ways[p as usize].refused_mm == STALE),
+        );
+        if chosen.len() < wanted && removed * SLOW < live.len() {
+            if limit_mm >= budget.bound_mm && removed == 0 {
+                break;
             }
-            removed += 1;
+            limit_mm = (RISE * limit_mm).min(budget.bound_mm);
         }
-        if removed == 0 {
-            break;
+    }
+    surface.mesh()
+}
+
+impl Shrinking {
+    /// With it the points that may go.
+    fn of(mesh: Mesh) -> (Self, Vec<u32>) {
+        let fans = Fans::of(&mesh);
+        let points = mesh.positions.len();
+        let mut quadrics = vec![Quadric::default(); points];
+        for (t, corners) in mesh.triangles.iter().enumerate() {
+            let normal = mesh.area_normal(t);
+            let size = norm(normal);
+            if size > 0.0 {
+                let plane = Quadric::plane(scale(normal, 1.0 / size), 0.5 * size);
+                for &c in corners {
+                    quadrics[c as usize].add(&plane);
+                }
+            }
         }
-        apply(&mut mesh, &fans, &target);
-        // A way depends on the triangles around its point and on those around the corners
-        // of these.
-        stale.fill(false);
-        for corners in &mesh.triangles {
-            if corners.iter().any(|&c| touched[c as usize]) {
-                corners.iter().for_each(|&c| stale[c as usize] = true);
+        let inner: Vec<Option<[f32; 2]>> = (0..points as u32)
+            .into_par_iter()
+            .with_min_len(1024)
+            .map(|p| inner_uv(&mesh, fans.at(p), p))
+            .collect();
+        let live = (0..points as u32).filter(|&p| inner[p as usize].is_some());
+        let live = live.collect();
+        let surface = Self {
+            first: vec![NOBODY; mesh.triangles.len()],
+            next: vec![NOBODY; points],
+            uvs: inner.into_iter().map(Option::unwrap_or_default).collect(),
+            mesh,
+            fans,
+            quadrics,
+        };
+        (surface, live)
+    }
+
+    /// Calls with the point and, some twice, those around it.
+    #[inline(always)]
+    fn around(&self, point: u32, mut each: impl FnMut(u32)) {
+        for &t in self.fans.at(point) {
+            self.mesh.triangles[t as usize]
+                .iter()
+                .for_each(|&c| each(c));
+        }
+    }
+
+    fn ways(&self, point: u32) -> Ways {
+        let place = self.mesh.positions[point as usize];
+        let quadric = &self.quadrics[point as usize];
+        let (mut costs, mut to) = ([f32::INFINITY; 2], [NOBODY; 2]);
+        for &t in self.fans.at(point) {
+            // Around an inner point each neighbour is the second corner once.
+            let (_, [_, other, _]) = turned(self.mesh.triangles[t as usize], point);
+            let cost = quadric.mean(sub(self.mesh.positions[other as usize], place));
+            if cost < costs[0] {
+                (costs, to) = ([cost, costs[0]], [other, to[0]]);
+            } else if cost < costs[1] {
+                (costs[1], to[1]) = (cost, other);
+            }
+        }
+        Ways {
+            cost_mm2: costs[0],
+            to,
+            refused_mm: 0.0,
+        }
+    }
+
+    /// Calls with the points that were removed around a point, always in the same order.
+    #[inline(always)]
+    fn removed_around(&self, point: u32, mut each: impl FnMut(u32)) {
+        for &t in self.fans.at(point) {
+            let mut lost = self.first[t as usize];
+            while lost != NOBODY {
+                each(lost);
+                lost = self.next[lost as usize];
             }
         }
     }
-    mesh
-}
 
-/// The atlas coordinate of a corner, where there is an atlas.
-fn uv_of(mesh: &Mesh, triangle: u32, point: u32) -> Option<(u32, [f32; 2])> {
-    let corners = mesh.triangles[triangle as usize];
-    let uv = mesh.uv_triangles.get(triangle as usize)?;
-    let k = corners.iter().position(|&c| c == point)?;
-    Some((uv[k], mesh.uvs[uv[k] as usize]))
-}
-
-/// A triangle around the point that may go, turned so that the point is its first corner.
-struct Leaf {
-    /// The other two corners, and where they lie in the atlas.
-    corners: [u32; 2],
-    uvs: [[f32; 2]; 2],
-}
-
-/// Triangles that are worked on side by side.
-const LANES: usize = 8;
-
-/// The geometry of [`LANES`] triangles around the point, read once for all ways of
-/// removing it: lanes last, so that the processor's vectors fill.
-#[derive(Clone, Copy)]
-struct Lanes {
-    /// The second and the third corner.
-    b: [[f32; LANES]; 3],
-    c: [[f32; LANES]; 3],
-    /// The normal times twice the area, and what its product with the new one must reach
-    /// for each unit of the new one's length.
-    normal: [[f32; LANES]; 3],
-    least: [f32; LANES],
-    corners: [[u32; LANES]; 2],
-}
-
-/// No point has this number: a lane without a triangle.
-const NOBODY: u32 = u32::MAX;
-
-impl Lanes {
-    const EMPTY: Self = Self {
-        b: [[0.0; LANES]; 3],
-        c: [[0.0; LANES]; 3],
-        normal: [[0.0; LANES]; 3],
-        least: [0.0; LANES],
-        corners: [[NOBODY; LANES]; 2],
-    };
-}
-
-/// Room to look for the best way to remove a point.
-#[derive(Default)]
-struct Scratch {
-    fan: Vec<Leaf>,
-    lanes: Vec<Lanes>,
-    ring: Vec<u32>,
-    ways: Vec<Collapse>,
-    /// Millimetres a unit of the atlas; 0 without one.
-    mm_per_uv: f32,
-}
-
-impl Scratch {
-    /// Reads the triangles and the points around an inner point, the latter in order of
-    /// their numbers; where the point lies in the atlas, `None` at a border, where the
-    /// surface is no surface, or on a seam.
-    fn read(&mut self, mesh: &Mesh, fan: &[u32], point: u32) -> Option<[f32; 2]> {
-        self.fan.clear();
-        self.lanes.clear();
-        self.ring.clear();
-        let (mut mm2, mut uv2) = (0.0, 0.0);
-        let mut place_uv = None;
-        for (number, &t) in fan.iter().enumerate() {
-            let corners = mesh.triangles[t as usize];
-            let own = corners.iter().position(|&c| c == point)?;
-            let turn = |[a, b, c]: [u32; 3]| match own {
-                0 => [a, b, c],
-                1 => [b, c, a],
-                _ => [c, a, b],
+    #[inline(always)]
+    fn measure(
+        &self,
+        Scratch { fan, lost }: &mut Scratch,
+        points: &[u32],
+        ways: impl Fn(u32) -> [u32; 2],
+        limit_mm: f32,
+    ) -> Measured {
+        let mut out = Measured {
+            collapses: Vec::with_capacity(points.len()),
+            slots: Vec::with_capacity(8 * points.len()),
+        };
+        for &from in points {
+            let mut collapse = Collapse {
+                from,
+                to: NOBODY,
+                departs_mm: f32::INFINITY,
+                slots: 0,
             };
-            let (uv, uv_b, uv_c) = match mesh.uv_triangles.get(t as usize) {
-                Some(&uv) => {
-                    let [a, b, c] = turn(uv);
-                    let at = |i: u32| mesh.uvs[i as usize];
-                    (at(a), at(b), at(c))
+            let triangles = self.fans.at(from);
+            if triangles.len() <= MOST_TRIANGLES {
+                fan.read(&self.mesh, triangles, from);
+                lost.clear();
+                let mut add = |p: u32| {
+                    lost.push(Lost {
+                        place: self.mesh.positions[p as usize],
+                        uv: self.uvs[p as usize],
+                    });
+                };
+                add(from);
+                self.removed_around(from, add);
+                for to in ways(from).into_iter().filter(|&to| to != NOBODY) {
+                    let (before, place) = (out.slots.len(), self.mesh.positions[to as usize]);
+                    let departs_mm = fan
+                        .departure_mm(to, place, lost, &mut out.slots)
+                        .unwrap_or(f32::INFINITY);
+                    collapse.departs_mm = collapse.departs_mm.min(departs_mm);
+                    if departs_mm <= limit_mm {
+                        (collapse.to, collapse.slots) = (to, lost.len());
+                        break;
+                    }
+                    out.slots.truncate(before);
                 }
-                None => ([0.0; 2], [0.0; 2], [0.0; 2]),
+            }
+            out.collapses.push(collapse);
+        }
+        out
+    }
+
+    /// Whether only the two triangles of the edge are shared by its ends.
+    fn closes(&self, from: u32, to: u32) -> bool {
+        let joined = |c: u32| {
+            let mut fan = self.fans.at(to).iter();
+            fan.any(|&t| self.mesh.triangles[t as usize].contains(&c))
+        };
+        let ring = self.fans.at(from).iter().filter(|&&t| {
+            let (_, [_, c, _]) = turned(self.mesh.triangles[t as usize], from);
+            c != to && joined(c)
+        });
+        ring.count() == 2
+    }
+
+    fn remove(&mut self, room: &mut Room, &Collapse { from, to, .. }: &Collapse, slots: &[u8]) {
+        let Room { fan, moved, lost } = room;
+        lost.clear();
+        lost.push(from);
+        self.removed_around(from, |p| lost.push(p));
+        fan.clear();
+        fan.extend_from_slice(self.fans.at(from));
+        moved.clear();
+        let mut uv_to = None;
+        for &t in fan.iter() {
+            self.first[t as usize] = NOBODY;
+            let corners = self.mesh.triangles[t as usize];
+            let Some(k) = corners.iter().position(|&c| c == to) else {
+                moved.push(t);
+                continue;
             };
-            if *place_uv.get_or_insert(uv) != uv {
+            let uv = self.mesh.uv_triangles.get(t as usize).map(|uv| uv[k]);
+            uv_to = uv_to.or(uv);
+            for c in corners {
+                self.fans.remove(c, t);
+            }
+            self.mesh.triangles[t as usize] = GONE;
+        }
+        for (&p, &slot) in lost.iter().zip(slots) {
+            let first = &mut self.first[fan[usize::from(slot)] as usize];
+            self.next[p as usize] = *first;
+            *first = p;
+        }
+        for &t in moved.iter() {
+            let (turn, _) = turned(self.mesh.triangles[t as usize], from);
+            self.mesh.triangles[t as usize][turn] = to;
+            if let (Some(uv), Some(own)) = (uv_to, self.mesh.uv_triangles.get_mut(t as usize)) {
+                own[turn] = uv;
+            }
+        }
+        self.fans.extend(to, moved);
+        let place = |p: u32| self.mesh.positions[p as usize];
+        let seen = self.quadrics[from as usize].seen_from(sub(place(to), place(from)));
+        self.quadrics[to as usize].add(&seen);
+    }
+
+    /// What is left.
+    fn mesh(self) -> Mesh {
+        let mut mesh = self.mesh;
+        let mut stays = mesh.triangles.iter().map(|t| *t != GONE);
+        mesh.uv_triangles.retain(|_| stays.next().unwrap_or(true));
+        mesh.triangles.retain(|t| *t != GONE);
+        mesh
+    }
+}
+
+/// Where an inner point lies in the atlas; `None` at a border, where the surface is no
+/// surface, or on a seam.
+fn inner_uv(mesh: &Mesh, fan: &[u32], point: u32) -> Option<[f32; 2]> {
+    if fan.len() < 3 {
+        return None;
+    }
+    let corners = |t: u32| turned(mesh.triangles[t as usize], point).1;
+    let [_, start, mut end] = corners(fan[0]);
+    // From triangle to triangle, back to the first only after all of them.
+    for left in (1..fan.len()).rev() {
+        let (here, mut beside) = (end, 0);
+        for &t in fan {
+            let [_, b, c] = corners(t);
+            if b == here {
+                (end, beside) = (c, beside + 1);
+            }
+            if b == point || c == point {
                 return None;
             }
-            let [_, corner_b, corner_c] = turn(corners);
-            let at = |i: u32| mesh.positions[i as usize];
-            let (a, b, c) = (at(point), at(corner_b), at(corner_c));
-            let normal = cross(sub(b, a), sub(c, a));
-            let size = norm(normal);
-            if number.is_multiple_of(LANES) {
-                self.lanes.push(Lanes::EMPTY);
-            }
-            let (lanes, l) = (self.lanes.last_mut()?, number % LANES);
-            for k in 0..3 {
-                lanes.b[k][l] = b[k];
-                lanes.c[k][l] = c[k];
-                lanes.normal[k][l] = normal[k];
-            }
-            lanes.least[l] = LEAST_COSINE * size;
-            lanes.corners[0][l] = corner_b;
-            lanes.corners[1][l] = corner_c;
-            mm2 += 0.5 * size;
-            let side = |p: [f32; 2]| [p[0] - uv[0], p[1] - uv[1]];
-            let (p, q) = (side(uv_b), side(uv_c));
-            uv2 += 0.5 * (p[0] * q[1] - p[1] * q[0]).abs();
-            self.ring.extend([corner_b, corner_c]);
-            self.fan.push(Leaf {
-                corners: [corner_b, corner_c],
-                uvs: [uv_b, uv_c],
-            });
         }
-        self.mm_per_uv = if uv2 > 0.0 { f32::sqrt(mm2 / uv2) } else { 0.0 };
-        let all = &mut self.ring;
-        all.sort_unstable();
-        // Around an inner point each neighbour is in two triangles.
-        let inner = all.len() == 2 * fan.len()
-            && all
-                .chunks(2)
-                .all(|pair| pair.len() == 2 && pair[0] == pair[1])
-            && all.windows(3).all(|w| w[0] != w[2])
-            && all.binary_search(&point).is_err();
-        all.dedup();
-        place_uv.filter(|_| inner && all.len() >= 3 && all.len() == fan.len())
-    }
-
-    fn best(
-        &mut self,
-        mesh: &Mesh,
-        fans: &Fans,
-        spent_mm: &[f32],
-        from: u32,
-        bound_mm: f32,
-    ) -> Option<Collapse> {
-        let spent = spent_mm[from as usize];
-        if spent >= bound_mm {
+        if beside != 1 || (end == start) != (left == 1) {
             return None;
         }
-        let uv = self.read(mesh, fans.at(from), from)?;
-        let lost = mesh.positions[from as usize];
-        self.ways.clear();
-        for &to in &self.ring {
-            let place = mesh.positions[to as usize];
-            let Some((gap, slide)) = self.departure((lost, uv), to, place) else {
-                continue;
-            };
-            let cost = (spent + gap).max(SLIDE_WEIGHT * slide);
-            if cost <= bound_mm {
-                self.ways.push(Collapse {
-                    cost,
-                    spent_mm: spent + gap,
-                    from,
-                    to,
-                });
-            }
-        }
-        let cheaper = |a: &Collapse, b: &Collapse| a.cost.total_cmp(&b.cost).then(a.to.cmp(&b.to));
-        self.ways.sort_unstable_by(cheaper);
-        // Only the two triangles of the edge may be shared by its ends.
-        let closes = |to: u32| {
-            let both = self
-                .ring
-                .iter()
-                .filter(|&&c| c != to && joined(mesh, fans, to, c));
-            both.count() == 2
-        };
-        self.ways.iter().find(|way| closes(way.to)).copied()
     }
-
-    /// How far the removed point lies from what closes its place, and how far the picture
-    /// slides there, both in millimetres; `None` if the surface would fold.
-    fn departure(
-        &self,
-        (lost, uv_lost): (Vec3, [f32; 2]),
-        to: u32,
-        place: Vec3,
-    ) -> Option<(f32, f32)> {
-        // The nearest of the new triangles, and where in it.
-        let (mut gap, mut nearest, mut bary) = (f32::INFINITY, usize::MAX, [0.0; 2]);
-        for (group, lanes) in self.lanes.iter().enumerate() {
-            let found = closest_of_lanes(lanes, lost, to, place);
-            if found.folds.iter().any(|f| *f != 0) {
+    let mut uv = None;
+    for &t in fan {
+        if let Some(of_corners) = mesh.uv_triangles.get(t as usize) {
+            let (turn, _) = turned(mesh.triangles[t as usize], point);
+            let own = mesh.uvs[of_corners[turn] as usize];
+            if *uv.get_or_insert(own) != own {
                 return None;
             }
-            for l in 0..LANES {
-                if found.distance[l] < gap {
-                    gap = found.distance[l];
-                    nearest = group * LANES + l;
-                    bary = [found.v[l], found.w[l]];
-                }
-            }
-        }
-        let leaf = self.fan.get(nearest)?;
-        let uv_to = self
-            .fan
-            .iter()
-            .find_map(|f| Some(f.uvs[f.corners.iter().position(|&c| c == to)?]))?;
-        let [v, w] = bary;
-        let slide = [0, 1].map(|k| {
-            (1.0 - v - w) * uv_to[k] + v * leaf.uvs[0][k] + w * leaf.uvs[1][k] - uv_lost[k]
-        });
-        let length = (slide[0] * slide[0] + slide[1] * slide[1]).sqrt();
-        Some((gap, length * self.mm_per_uv))
-    }
-}
-
-/// What [`closest_of_lanes`] finds in each lane.
-struct Nearest {
-    /// From the nearest point; infinite where there is no new triangle.
-    distance: [f32; LANES],
-    /// Its weights of the second and third corner.
-    v: [f32; LANES],
-    w: [f32; LANES],
-    /// Not 0 where the surface would fold.
-    folds: [u32; LANES],
-}
-
-/// Barycentric weights of the point that is nearest to `p` (Ericson, Real-Time Collision
-/// Detection, 5.1.5), in triangles whose first corner has moved to `a`; without a branch,
-/// so that all lanes are worked on at once.
-fn closest_of_lanes(lanes: &Lanes, p: Vec3, to: u32, a: Vec3) -> Nearest {
-    let mut out = Nearest {
-        distance: [f32::INFINITY; LANES],
-        v: [0.0; LANES],
-        w: [0.0; LANES],
-        folds: [0; LANES],
-    };
-    let ap = sub(p, a);
-    for l in 0..LANES {
-        let corner = |of: &[[f32; LANES]; 3]| [of[0][l], of[1][l], of[2][l]];
-        let (b, c) = (corner(&lanes.b), corner(&lanes.c));
-        let (ab, ac, bp, cp) = (sub(b, a), sub(c, a), sub(p, b), sub(p, c));
-        let after = cross(ab, ac);
-        let size = norm(after);
-        let (d1, d2) = (dot(ab, ap), dot(ac, ap));
-        let (d3, d4) = (dot(ab, bp), dot(ac, bp));
-        let (d5, d6) = (dot(ab, cp), dot(ac, cp));
-        let (va, vb, vc) = (d3 * d6 - d5 * d4, d5 * d2 - d1 * d6, d1 * d4 - d3 * d2);
-        let sum = va + vb + vc;
-        let (mut v, mut w) = (vb / sum, vc / sum);
-        // The edges and corners; of those that hold, the last one here counts.
-        let far = (d4 - d3) / ((d4 - d3) + (d5 - d6));
-        let on = (va <= 0.0) & (d4 - d3 >= 0.0) & (d5 - d6 >= 0.0);
-        (v, w) = (if on { 1.0 - far } else { v }, if on { far } else { w });
-        let far = d2 / (d2 - d6);
-        let on = (vb <= 0.0) & (d2 >= 0.0) & (d6 <= 0.0);
-        (v, w) = (if on { 0.0 } else { v }, if on { far } else { w });
-        let on = (d6 >= 0.0) & (d5 <= d6);
-        (v, w) = (if on { 0.0 } else { v }, if on { 1.0 } else { w });
-        let far = d1 / (d1 - d3);
-        let on = (vc <= 0.0) & (d1 >= 0.0) & (d3 <= 0.0);
-        (v, w) = (if on { far } else { v }, if on { 0.0 } else { w });
-        let on = (d3 >= 0.0) & (d4 <= d3);
-        (v, w) = (if on { 1.0 } else { v }, if on { 0.0 } else { w });
-        let on = (d1 <= 0.0) & (d2 <= 0.0);
-        (v, w) = (if on { 0.0 } else { v }, if on { 0.0 } else { w });
-        let gap = norm(sub(add(scale(ab, v), scale(ac, w)), ap));
-        // The two triangles of the edge go.
-        let stays = (lanes.corners[0][l] != NOBODY)
-            & (lanes.corners[0][l] != to)
-            & (lanes.corners[1][l] != to);
-        let bent = dot(corner(&lanes.normal), after) < lanes.least[l] * size;
-        out.distance[l] = if stays { gap } else { f32::INFINITY };
-        out.v[l] = v;
-        out.w[l] = w;
-        out.folds[l] = if stays & ((size <= 1e-9) | bent) {
-            1
-        } else {
-            0
-        };
-    }
-    out
-}
-
-fn joined(mesh: &Mesh, fans: &Fans, a: u32, b: u32) -> bool {
-    fans.at(a)
-        .iter()
-        .any(|&t| mesh.triangles[t as usize].contains(&b))
-}
-
-fn apply(mesh: &mut Mesh, fans: &Fans, target: &[u32]) {
-    let mut keep = vec![true; mesh.triangles.len()];
-    for (from, &to) in target.iter().enumerate() {
-        if from as u32 == to {
-            continue;
-        }
-        let fan = fans.at(from as u32);
-        let edge = fan
-            .iter()
-            .copied()
-            .find(|&t| mesh.triangles[t as usize].contains(&to));
-        let uv_to = edge.and_then(|t| uv_of(mesh, t, to)).map(|u| u.0);
-        for &t in fan {
-            let t = t as usize;
-            if mesh.triangles[t].contains(&to) {
-                keep[t] = false;
-                continue;
-            }
-            for k in 0..3 {
-                if mesh.triangles[t][k] == from as u32 {
-                    mesh.triangles[t][k] = to;
-                    if let (Some(uv), Some(own)) = (uv_to, mesh.uv_triangles.get_mut(t)) {
-                        own[k] = uv;
-                    }
-                }
-            }
         }
     }
-    let mut stays = keep.iter().copied();
-    mesh.triangles.retain(|_| stays.next().unwrap_or(true));
-    let mut stays = keep.iter().copied();
-    mesh.uv_triangles.retain(|_| stays.next().unwrap_or(true));
+    Some(uv.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use dermalia_surface::{Vec3, add};
+
+    use super::super::departure::tests::closest;
     use super::*;
 
     /// Half an ellipsoid; the right half of its atlas is a chart of its own.
@@ -485,77 +540,6 @@ mod tests {
         Mesh::new(positions, uvs, triangles, uv_triangles).unwrap()
     }
 
-    /// Barycentric weights of the point of a triangle that is nearest to `p` (Ericson,
-    /// Real-Time Collision Detection, 5.1.5).
-    fn closest(p: Vec3, a: Vec3, b: Vec3, c: Vec3) -> Vec3 {
-        let (ab, ac, ap) = (sub(b, a), sub(c, a), sub(p, a));
-        let (d1, d2) = (dot(ab, ap), dot(ac, ap));
-        if d1 <= 0.0 && d2 <= 0.0 {
-            return [1.0, 0.0, 0.0];
-        }
-        let bp = sub(p, b);
-        let (d3, d4) = (dot(ab, bp), dot(ac, bp));
-        if d3 >= 0.0 && d4 <= d3 {
-            return [0.0, 1.0, 0.0];
-        }
-        let vc = d1 * d4 - d3 * d2;
-        if vc <= 0.0 && d1 >= 0.0 && d3 <= 0.0 {
-            let v = d1 / (d1 - d3);
-            return [1.0 - v, v, 0.0];
-        }
-        let cp = sub(p, c);
-        let (d5, d6) = (dot(ab, cp), dot(ac, cp));
-        if d6 >= 0.0 && d5 <= d6 {
-            return [0.0, 0.0, 1.0];
-        }
-        let vb = d5 * d2 - d1 * d6;
-        if vb <= 0.0 && d2 >= 0.0 && d6 <= 0.0 {
-            let w = d2 / (d2 - d6);
-            return [1.0 - w, 0.0, w];
-        }
-        let va = d3 * d6 - d5 * d4;
-        if va <= 0.0 && d4 - d3 >= 0.0 && d5 - d6 >= 0.0 {
-            let w = (d4 - d3) / ((d4 - d3) + (d5 - d6));
-            return [0.0, 1.0 - w, w];
-        }
-        let sum = va + vb + vc;
-        let (v, w) = (vb / sum, vc / sum);
-        [1.0 - v - w, v, w]
-    }
-
-    /// The vectors find what the branches find, at corners, edges and inside.
-    #[test]
-    fn lanes_find_what_one_triangle_finds() {
-        let mut lanes = Lanes::EMPTY;
-        let place = |i: usize| [0, 1, 2].map(|k| ((i * 37 + k * 61) % 23) as f32 / 11.0 - 1.0);
-        for round in 0..200 {
-            let (p, a) = (place(round * 3 + 1), place(round * 5 + 2));
-            for l in 0..LANES {
-                let (b, c) = (place(round + l * 7 + 3), place(round * 2 + l * 11 + 5));
-                for k in 0..3 {
-                    (lanes.b[k][l], lanes.c[k][l]) = (b[k], c[k]);
-                }
-                lanes.corners = [[1; LANES], [2; LANES]];
-                lanes.corners[0][3] = 7;
-            }
-            let found = closest_of_lanes(&lanes, p, 7, a);
-            for l in 0..LANES {
-                let corner = |of: &[[f32; LANES]; 3]| [of[0][l], of[1][l], of[2][l]];
-                let (b, c) = (corner(&lanes.b), corner(&lanes.c));
-                let flat = norm(cross(sub(b, a), sub(c, a))) < 1e-3;
-                if l == 3 || flat {
-                    assert!(flat || found.distance[l].is_infinite());
-                    continue;
-                }
-                let w = closest(p, a, b, c);
-                let at = add(add(scale(a, w[0]), scale(b, w[1])), scale(c, w[2]));
-                let gap = norm(sub(at, p));
-                assert!((found.distance[l] - gap).abs() < 1e-4, "{round} {l}");
-                assert!((found.v[l] - w[1]).abs() < 1e-3 && (found.w[l] - w[2]).abs() < 1e-3);
-            }
-        }
-    }
-
     fn distance(p: Vec3, mesh: &Mesh) -> f32 {
         (0..mesh.triangles.len())
             .map(|t| {
@@ -575,7 +559,7 @@ mod tests {
                 triangles: 0,
                 bound_mm,
             };
-            let new = simplify(&old, budget);
+            let new = simplify(old.clone(), budget);
             assert!(new.triangles.len() < old.triangles.len());
             let worst = old.positions.iter().map(|&p| distance(p, &new));
             let worst = worst.fold(0.0, f32::max);
@@ -594,14 +578,14 @@ mod tests {
     fn the_budget_borders_and_seams_are_kept() {
         let old = head(40);
         let new = simplify(
-            &old,
+            old.clone(),
             Budget {
                 triangles: 1500,
                 bound_mm: 5.0,
             },
         );
         assert!(
-            (1498..=1500).contains(&new.triangles.len()),
+            (1500..=1501).contains(&new.triangles.len()),
             "{}",
             new.triangles.len()
         );
@@ -631,7 +615,7 @@ mod tests {
             bound_mm: 1.0,
         };
         let small = head(8);
-        assert_eq!(simplify(&small, budget), small);
+        assert_eq!(simplify(small.clone(), budget), small);
         // Three triangles on one edge are no surface.
         let positions = vec![
             [0.0, 0.0, 0.0],
@@ -646,6 +630,6 @@ mod tests {
             triangles: 0,
             ..budget
         };
-        assert_eq!(simplify(&broken, none), broken);
+        assert_eq!(simplify(broken.clone(), none), broken);
     }
 }
