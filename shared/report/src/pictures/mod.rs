@@ -2,11 +2,13 @@
 
 mod heat;
 mod logo;
+mod paint;
 pub mod palette;
 mod plate;
 mod print;
 mod reduce;
 mod stills;
+mod view;
 
 pub(crate) use heat::base_webp;
 pub use heat::{HEAT_MAP_MAX_PX, heat_map};

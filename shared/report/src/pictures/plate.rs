@@ -1,13 +1,19 @@
 //! What a camera sees of the head, before a parameter is painted on it.
 
-use dermalia_findings::{BaseTexture, ParameterMap};
-use dermalia_surface::{Mesh, NO_TRIANGLE, Vec3, add, dot, normalize, rasterize_view, scale, sub};
+use std::borrow::Cow;
+
+use dermalia_findings::{BaseTexture, Parameter, ParameterMap};
+use dermalia_surface::{Mesh, NO_TRIANGLE, Vec3, add, dot, normalize, scale, sub};
 use rayon::prelude::*;
 
-use super::{View, reduce};
+use super::paint::Painter;
+use super::reduce;
+use super::view::{Strip, View};
 
 /// Samples a side of each pixel.
 const SUPERSAMPLING: usize = 2;
+/// Rows that are drawn together: what is seen in them fits the processor's own memory.
+const STRIP_ROWS: usize = 16;
 /// Distance of the camera in millimetres: far enough not to swell the nose.
 const CAMERA_MM: f32 = 1100.0;
 /// Light directions in the frame of the view.
@@ -15,7 +21,7 @@ const KEY: Vec3 = [-0.42, 0.52, 0.74];
 const FILL: Vec3 = [0.68, 0.10, 0.72];
 
 /// One pixel of a view: linear light, and how strongly each map shows there.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pixel {
     /// Share of the pixel that the head covers.
     pub(super) cover: f32,
@@ -27,17 +33,9 @@ pub(super) struct Pixel {
     pub(super) light: f32,
 }
 
-/// A view of the head or of a flat photograph.
-pub(super) struct Plate {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) pixels: Vec<Pixel>,
-    /// For each map the mean strength (0 to 1) over the measured part of each pixel and
-    /// the share of the pixel that was measured.
-    pub(super) strengths: Vec<Vec<[f32; 2]>>,
-    /// Whether there is empty space around the subject.
-    pub(super) has_background: bool,
-}
+/// For each map the mean strength (0 to 1) over the measured part of a pixel and the share
+/// of the pixel that was measured.
+pub(super) type Strengths = [[f32; 2]; Parameter::ALL.len()];
 
 /// sRGB levels in linear light.
 pub(super) fn linear_table() -> [f32; 256] {
@@ -56,7 +54,7 @@ fn luminance(rgb: [f32; 3]) -> f32 {
 }
 
 /// The median luminance of the measured skin, by a histogram over its square root.
-fn median_luminance(base: &BaseTexture, maps: &[&ParameterMap], linear: &[f32; 256]) -> f32 {
+fn median_luminance(base: &BaseTexture, maps: &[ParameterMap], linear: &[f32; 256]) -> f32 {
     let mut bins = [0_u64; 1024];
     let mut count = |i: usize| {
         let rgb = [0, 1, 2].map(|c| linear[usize::from(base.rgb[3 * i + c])]);
@@ -126,15 +124,30 @@ fn colour_at(base: &BaseTexture, linear: &[f32; 256], uv: [f32; 2]) -> [f32; 3] 
     out
 }
 
-/// Strength times measured share, and the measured share.
-fn strength_at(map: &ParameterMap, uv: [f32; 2]) -> [f32; 2] {
-    let (x, y) = (uv[0] * map.width as f32, (1.0 - uv[1]) * map.height as f32);
-    let mut out = [0.0; 2];
-    for (i, weight) in taps(x, y, map.width, map.height) {
-        let level = map.strength[i];
-        if level > 0 {
-            out[0] += weight * f32::from(level - 1) / 254.0;
-            out[1] += weight;
+/// The strength of each level and whether it was measured.
+fn level_table() -> [[f32; 2]; 256] {
+    std::array::from_fn(|level| match level {
+        0 => [0.0; 2],
+        _ => [(level - 1) as f32 / 254.0, 1.0],
+    })
+}
+
+/// Of each map its strength times its measured share, and that share.
+#[inline(always)]
+fn strengths_at(maps: &[ParameterMap], levels: &[[f32; 2]; 256], uv: [f32; 2]) -> Strengths {
+    let mut out = Strengths::default();
+    let (mut size, mut places) = ((0, 0), [(0, 0.0); 4]);
+    for (map, out) in maps.iter().zip(&mut out) {
+        // All maps are of one size as a rule.
+        if (map.width, map.height) != size {
+            size = (map.width, map.height);
+            let (x, y) = (uv[0] * map.width as f32, (1.0 - uv[1]) * map.height as f32);
+            places = taps(x, y, map.width, map.height);
+        }
+        for (i, weight) in places {
+            let [strength, measured] = levels[usize::from(map.strength[i])];
+            out[0] += weight * strength;
+            out[1] += weight * measured;
         }
     }
     out
@@ -151,10 +164,12 @@ pub(super) struct Frame {
 impl Frame {
     /// Frames what was measured, or the whole mesh where nothing was.
     pub(super) fn of(mesh: &Mesh, maps: &[ParameterMap], aspect: f32) -> Option<Self> {
+        let levels = level_table();
         let measured = |t: usize| {
             let uv = mesh.uv_corners(t);
             let middle = [0, 1].map(|k| (uv[0][k] + uv[1][k] + uv[2][k]) / 3.0);
-            maps.iter().any(|m| strength_at(m, middle)[1] > 0.5)
+            let strengths = strengths_at(maps, &levels, middle);
+            strengths.iter().any(|s| s[1] > 0.5)
         };
         let bounds = |all: bool| {
             let none = || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
@@ -188,12 +203,12 @@ impl Frame {
 }
 
 /// A view as an orthonormal frame: right, up, towards the camera.
-fn camera(view: View) -> [Vec3; 3] {
+fn camera(view: super::View) -> [Vec3; 3] {
     // +x is the patient's left. 38 degrees: cos and sin spelt out.
     let (c, s) = match view {
-        View::Front => (1.0, 0.0),
-        View::Left => (0.788_010_8, 0.615_661_5),
-        View::Right => (0.788_010_8, -0.615_661_5),
+        super::View::Front => (1.0, 0.0),
+        super::View::Left => (0.788_010_8, 0.615_661_5),
+        super::View::Right => (0.788_010_8, -0.615_661_5),
     };
     [[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]]
 }
@@ -232,21 +247,23 @@ fn texels_per_pixel(mesh: &Mesh, base: &BaseTexture, frame: &Frame, px_per_mm: f
 }
 
 /// Picture and maps in texels as large as a pixel of the view, for all views of one size.
-pub(super) struct Reduced {
+pub(super) struct Reduced<'a> {
     block: usize,
-    texture: BaseTexture,
-    maps: Vec<ParameterMap>,
+    texture: Cow<'a, BaseTexture>,
+    maps: Cow<'a, [ParameterMap]>,
     median: f32,
 }
 
-impl Reduced {
-    fn of(base: &BaseTexture, maps: &[ParameterMap], block: usize, linear: &[f32; 256]) -> Self {
+impl<'a> Reduced<'a> {
+    fn of(
+        base: &'a BaseTexture,
+        maps: &'a [ParameterMap],
+        block: usize,
+        linear: &[f32; 256],
+    ) -> Self {
         let texture = reduce::texture(base, block);
-        let maps: Vec<ParameterMap> = maps
-            .iter()
-            .map(|m| reduce::map(m, (block * m.width / base.width).max(1)))
-            .collect();
-        let median = median_luminance(&texture, &maps.iter().collect::<Vec<_>>(), linear);
+        let maps = reduce::maps(maps, block, base.width);
+        let median = median_luminance(&texture, &maps, linear);
         Self {
             block,
             texture,
@@ -256,32 +273,31 @@ impl Reduced {
     }
 }
 
-/// One row of the strengths of one map.
-type Row<'a> = &'a mut [[f32; 2]];
-
-/// Draws the head from one side.
-pub(super) fn of_mesh(
+/// Draws the head from one side, each pixel by `paint`, which is given its column and row;
+/// one picture a `&mut [u8]`.
+pub(super) fn of_mesh<'a>(
     mesh: &Mesh,
     normals: &[Vec3],
-    base: &BaseTexture,
-    maps: &[ParameterMap],
+    base: &'a BaseTexture,
+    maps: &'a [ParameterMap],
     frame: &Frame,
-    view: View,
-    (width, height): (usize, usize),
-    reduced: &mut Option<Reduced>,
-) -> Plate {
+    side: super::View,
+    painter: &Painter<'_>,
+    reduced: &mut Option<Reduced<'a>>,
+) -> Vec<Vec<u8>> {
+    let (width, height) = (painter.width, painter.height);
     let ss = SUPERSAMPLING;
     let (sw, sh) = (width * ss, height * ss);
     let px_per_mm = 0.5 * sh as f32 / frame.half_height_mm;
     let block = texels_per_pixel(mesh, base, frame, px_per_mm / ss as f32);
-    let linear = linear_table();
+    let (linear, levels) = (linear_table(), level_table());
     let reduced = match reduced {
         Some(known) if known.block == block => known,
         other => other.insert(Reduced::of(base, maps, block, &linear)),
     };
-    let (small, small_maps, median) = (&reduced.texture, &reduced.maps, reduced.median);
-    let [right, up, towards] = camera(view);
-    let raster = rasterize_view(mesh, sw, sh, |p| {
+    let (texture, maps, median) = (&*reduced.texture, &*reduced.maps, reduced.median);
+    let [right, up, towards] = camera(side);
+    let view = View::of(mesh, (sw, sh), STRIP_ROWS * ss, |p| {
         let d = sub(p, frame.centre);
         let depth = dot(d, towards);
         let room = CAMERA_MM - depth;
@@ -295,74 +311,72 @@ pub(super) fn of_mesh(
             -depth,
         ])
     });
-    let mut pixels = vec![Pixel::default(); width * height];
-    let mut strengths = vec![vec![[0.0_f32; 2]; width * height]; maps.len()];
-    // One row of every plane at a time, so that rows can be drawn side by side.
-    let mut rows: Vec<(&mut [Pixel], Vec<Row<'_>>)> = pixels
-        .chunks_mut(width)
-        .map(|row| (row, Vec::with_capacity(maps.len())))
-        .collect();
-    for plane in &mut strengths {
-        for (row, part) in rows.iter_mut().zip(plane.chunks_mut(width)) {
-            row.1.push(part);
+    let sample = |t: u32, column: usize, row: usize, share: f32, out: &mut (Pixel, Strengths)| {
+        let (pixel, strengths) = out;
+        let corners = mesh.triangles[t as usize];
+        let w = view.weights(corners, column, row);
+        let q = mesh.uv_triangles[t as usize].map(|i| mesh.uvs[i as usize]);
+        let uv = [0, 1].map(|k| w[0] * q[0][k] + w[1] * q[1][k] + w[2] * q[2][k]);
+        let [a, b, c] = corners.map(|i| normals[i as usize]);
+        let n = [0, 1, 2].map(|k| w[0] * a[k] + w[1] * b[k] + w[2] * c[k]);
+        let n = normalize(n);
+        let mut seen = [dot(n, right), dot(n, up), dot(n, towards)];
+        if seen[2] < 0.0 {
+            seen = scale(seen, -1.0);
         }
-    }
-    rows.into_par_iter()
-        .enumerate()
-        .for_each(|(y, (row, mut parts))| {
-            for (x, pixel) in row.iter_mut().enumerate() {
-                let at = |k: usize| (y * ss + k / ss) * sw + x * ss + k % ss;
-                let covered = |k: &usize| raster.fragments[at(*k)].triangle != NO_TRIANGLE;
+        let light = light_on(seen);
+        let albedo = colour_at(texture, &linear, uv);
+        // The picture brings some of its own light: ours only shapes it.
+        let lit = 0.35 + 0.65 * light;
+        pixel.cover += share;
+        pixel.light += share * light;
+        pixel.tone += share * (luminance(albedo) / median).min(4.0);
+        for c in 0..3 {
+            pixel.natural[c] += share * albedo[c] * lit;
+        }
+        for (sum, [s, m]) in strengths.iter_mut().zip(strengths_at(maps, &levels, uv)) {
+            sum[0] += share * s;
+            sum[1] += share * m;
+        }
+    };
+    painter.strips(STRIP_ROWS, |number, pictures| {
+        let mut strip = Strip::default();
+        view.draw(mesh, number, &mut strip);
+        for y in number * STRIP_ROWS..((number + 1) * STRIP_ROWS).min(height) {
+            for x in 0..width {
+                let place = |k: usize| (x * ss + k % ss, y * ss + k / ss);
+                let seen: [u32; SUPERSAMPLING * SUPERSAMPLING] = std::array::from_fn(|k| {
+                    let (column, row) = place(k);
+                    strip.triangles[(row - number * STRIP_ROWS * ss) * sw + column]
+                });
                 // Textures are reduced to pixels already: where the head fills the pixel
                 // one sample speaks for all, only its outline needs every one.
-                let full = (0..ss * ss).all(|k| covered(&k));
+                let full = seen.iter().all(|&t| t != NO_TRIANGLE);
                 let samples = if full { 1 } else { ss * ss };
                 let share = 1.0 / samples as f32;
-                for sample in (0..samples).filter(covered) {
-                    let f = raster.fragments[at(sample)];
-                    let t = f.triangle as usize;
-                    let w = f.weights();
-                    let q = mesh.uv_corners(t);
-                    let uv = [0, 1].map(|k| w[0] * q[0][k] + w[1] * q[1][k] + w[2] * q[2][k]);
-                    let mut n = [0.0; 3];
-                    for k in 0..3 {
-                        n = add(n, scale(normals[mesh.triangles[t][k] as usize], w[k]));
-                    }
-                    let n = normalize(n);
-                    let mut seen = [dot(n, right), dot(n, up), dot(n, towards)];
-                    if seen[2] < 0.0 {
-                        seen = scale(seen, -1.0);
-                    }
-                    let light = light_on(seen);
-                    let albedo = colour_at(small, &linear, uv);
-                    // The picture brings some of its own light: ours only shapes it.
-                    let lit = 0.35 + 0.65 * light;
-                    pixel.cover += share;
-                    pixel.light += share * light;
-                    pixel.tone += share * (luminance(albedo) / median).min(4.0);
-                    for c in 0..3 {
-                        pixel.natural[c] += share * albedo[c] * lit;
-                    }
-                    for (part, map) in parts.iter_mut().zip(small_maps) {
-                        let [s, m] = strength_at(map, uv);
-                        part[x][0] += share * s;
-                        part[x][1] += share * m;
+                let mut sums = (Pixel::default(), Strengths::default());
+                for (k, &t) in seen.iter().enumerate().take(samples) {
+                    if t != NO_TRIANGLE {
+                        let (column, row) = place(k);
+                        sample(t, column, row, share, &mut sums);
                     }
                 }
-                finish(pixel, parts.iter_mut().map(|part| &mut part[x]));
+                let (mut pixel, mut strengths) = sums;
+                finish(&mut pixel, &mut strengths);
+                painter.pixel(
+                    (x, y),
+                    y - number * STRIP_ROWS,
+                    &pixel,
+                    &strengths,
+                    pictures,
+                );
             }
-        });
-    Plate {
-        width,
-        height,
-        pixels,
-        strengths,
-        has_background: true,
-    }
+        }
+    })
 }
 
 /// Turns sums over the covered samples into means.
-fn finish<'a>(pixel: &mut Pixel, strengths: impl Iterator<Item = &'a mut [f32; 2]>) {
+fn finish(pixel: &mut Pixel, strengths: &mut Strengths) {
     if pixel.cover > 0.0 {
         let n = 1.0 / pixel.cover;
         pixel.light *= n;
@@ -421,56 +435,68 @@ fn cut(base: &BaseTexture, [left, top, right, bottom]: [usize; 4]) -> BaseTextur
     }
 }
 
-/// The measured part of a photograph as it is, at most `most` pixels a side.
-pub(super) fn of_photo(base: &BaseTexture, maps: &[ParameterMap], most: usize) -> Plate {
-    let linear = linear_table();
-    let part = measured_part(base, maps);
-    let [left, top, right, bottom] = part;
-    let block = reduce::block_for((right - left).max(bottom - top), most);
-    let small = reduce::texture(&cut(base, part), block);
-    let small_maps: Vec<ParameterMap> = maps
-        .iter()
-        .map(|m| reduce::map(m, (block * m.width / base.width).max(1)))
-        .collect();
-    let median = median_luminance(base, &maps.iter().collect::<Vec<_>>(), &linear);
-    let (width, height) = (small.width, small.height);
-    let pixels = small
-        .rgb
-        .par_chunks_exact(3)
-        .map(|rgb| {
-            let natural = [0, 1, 2].map(|c| linear[usize::from(rgb[c])]);
-            Pixel {
-                cover: 1.0,
-                natural,
-                tone: (luminance(natural) / median).min(4.0),
-                light: 1.0,
+/// The measured part of a photograph, to be drawn at most `most` pixels a side.
+pub(super) struct Photo<'a> {
+    /// Columns and rows of the picture, and the side of a block of the photograph that
+    /// makes a pixel.
+    pub(super) width: usize,
+    pub(super) height: usize,
+    block: usize,
+    part: [usize; 4],
+    base: &'a BaseTexture,
+    maps: &'a [ParameterMap],
+    small: BaseTexture,
+}
+
+impl<'a> Photo<'a> {
+    pub(super) fn of(base: &'a BaseTexture, maps: &'a [ParameterMap], most: usize) -> Self {
+        let part = measured_part(base, maps);
+        let [left, top, right, bottom] = part;
+        let block = reduce::block_for((right - left).max(bottom - top), most);
+        let small = reduce::texture(&cut(base, part), block).into_owned();
+        Self {
+            width: small.width,
+            height: small.height,
+            block,
+            part,
+            base,
+            maps,
+            small,
+        }
+    }
+
+    /// Draws it as it is.
+    pub(super) fn draw(&self, painter: &Painter<'_>) -> Vec<Vec<u8>> {
+        let (linear, levels) = (linear_table(), level_table());
+        let (base, [left, top, ..]) = (self.base, self.part);
+        let maps = reduce::maps(self.maps, self.block, base.width);
+        let median = median_luminance(base, self.maps, &linear);
+        let place = |at: usize, from: usize, side: usize| {
+            (from as f32 + (at as f32 + 0.5) * self.block as f32) / side as f32
+        };
+        painter.strips(STRIP_ROWS, |number, pictures| {
+            for y in number * STRIP_ROWS..((number + 1) * STRIP_ROWS).min(self.height) {
+                for x in 0..self.width {
+                    let rgb = &self.small.rgb[3 * (y * self.width + x)..][..3];
+                    let natural = [0, 1, 2].map(|c| linear[usize::from(rgb[c])]);
+                    let mut pixel = Pixel {
+                        cover: 1.0,
+                        natural,
+                        tone: (luminance(natural) / median).min(4.0),
+                        light: 1.0,
+                    };
+                    let uv = [place(x, left, base.width), 1.0 - place(y, top, base.height)];
+                    let mut strengths = strengths_at(&maps, &levels, uv);
+                    finish(&mut pixel, &mut strengths);
+                    painter.pixel(
+                        (x, y),
+                        y - number * STRIP_ROWS,
+                        &pixel,
+                        &strengths,
+                        pictures,
+                    );
+                }
             }
         })
-        .collect();
-    let strengths = small_maps
-        .iter()
-        .map(|map| {
-            (0..width * height)
-                .into_par_iter()
-                .map(|i| {
-                    let place = |at: usize, from: usize, side: usize| {
-                        (from as f32 + (at as f32 + 0.5) * block as f32) / side as f32
-                    };
-                    let uv = [
-                        place(i % width, left, base.width),
-                        1.0 - place(i / width, top, base.height),
-                    ];
-                    let [s, m] = strength_at(map, uv);
-                    [if m > 0.0 { s / m } else { 0.0 }, m]
-                })
-                .collect()
-        })
-        .collect();
-    Plate {
-        width,
-        height,
-        pixels,
-        strengths,
-        has_background: false,
     }
 }

@@ -1,5 +1,7 @@
 //! Whole-number reduction of pictures and maps before they are drawn small.
 
+use std::borrow::Cow;
+
 use dermalia_findings::{BaseTexture, ParameterMap};
 use rayon::prelude::*;
 
@@ -28,9 +30,9 @@ fn blocks<T: Send + Default + Clone>(
 }
 
 /// The mean colour of each block.
-pub(super) fn texture(base: &BaseTexture, block: usize) -> BaseTexture {
+pub(super) fn texture(base: &BaseTexture, block: usize) -> Cow<'_, BaseTexture> {
     if block <= 1 {
-        return base.clone();
+        return Cow::Borrowed(base);
     }
     let (width, height, px) = blocks(base.width, base.height, block, |xs, ys| {
         let n = (xs.len() * ys.len()) as u32;
@@ -46,49 +48,69 @@ pub(super) fn texture(base: &BaseTexture, block: usize) -> BaseTexture {
         }
         sum.map(|s| ((s + n / 2) / n) as u8)
     });
-    BaseTexture {
+    Cow::Owned(BaseTexture {
         width,
         height,
         rgb: px.into_flattened(),
-    }
+    })
 }
 
 /// The cubic mean of the measured levels of each block, so that a line of one pixel does
 /// not fade away; not measured where less than half of the block was.
-pub(super) fn map(map: &ParameterMap, block: usize) -> ParameterMap {
+pub(super) fn map(map: &ParameterMap, block: usize) -> Cow<'_, ParameterMap> {
     if block <= 1 {
-        return map.clone();
+        return Cow::Borrowed(map);
     }
-    // The level whose cube is nearest begins half a level below it.
-    let begins: [f64; 255] = std::array::from_fn(|l| {
-        let level = l as f64 + 0.5;
-        if l == 0 { 0.0 } else { level * level * level }
+    let cubes: [u32; 256] = std::array::from_fn(|l| (l * l * l) as u32);
+    // The level whose cube is nearest begins half a level below it; in eighths.
+    let begins: [u64; 257] = std::array::from_fn(|l| match l {
+        0 | 1 => 0,
+        256 => u64::MAX >> 32,
+        _ => (2 * l as u64 - 1).pow(3),
     });
+    // For every 4096 the level that begins last before, to be looked for from there.
+    let nearly: Vec<u8> = (0..=255_u64.pow(3) >> 12)
+        .map(|part| (begins[..256].partition_point(|b| *b <= part << 15) - 1) as u8)
+        .collect();
     let (width, height, strength) = blocks(map.width, map.height, block, |xs, ys| {
         let area = xs.len() * ys.len();
-        let (mut n, mut sum) = (0_usize, 0_u64);
+        let (mut n, mut sum) = (0_u32, 0_u64);
         for y in ys {
             for &level in &map.strength[y * map.width + xs.start..y * map.width + xs.end] {
-                if level > 0 {
-                    n += 1;
-                    let l = u64::from(level);
-                    sum += l * l * l;
-                }
+                n += u32::from(level > 0);
+                sum += u64::from(cubes[usize::from(level)]);
             }
         }
-        if 2 * n < area || n == 0 {
-            0
-        } else {
-            let mean = sum as f64 / n as f64;
-            begins.partition_point(|b| *b <= mean).max(1) as u8
+        if 2 * (n as usize) < area || n == 0 {
+            return 0;
         }
+        let n = u64::from(n);
+        let mut level = usize::from(nearly[((sum / n) >> 12) as usize]);
+        while begins[level + 1] * n <= 8 * sum {
+            level += 1;
+        }
+        level.max(1) as u8
     });
-    ParameterMap {
+    Cow::Owned(ParameterMap {
         parameter: map.parameter,
         width,
         height,
         strength,
+    })
+}
+
+/// Maps in texels of about `block` pixels of a picture of so many columns.
+pub(super) fn maps(
+    maps: &[ParameterMap],
+    block: usize,
+    picture_columns: usize,
+) -> Cow<'_, [ParameterMap]> {
+    let of = |m: &ParameterMap| (block * m.width / picture_columns).max(1);
+    if maps.iter().all(|m| of(m) == 1) {
+        return Cow::Borrowed(maps);
     }
+    let small = maps.iter().map(|m| map(m, of(m)).into_owned());
+    Cow::Owned(small.collect())
 }
 
 #[cfg(test)]

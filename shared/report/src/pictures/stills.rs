@@ -2,9 +2,10 @@ use dermalia_findings::{BaseTexture, Parameter, ParameterMap};
 use dermalia_surface::Mesh;
 use rayon::prelude::*;
 
-use super::plate::{self, Frame, Plate};
+use super::paint::{Encoder, Painter};
+use super::plate::{self, Frame, Photo};
 use super::print::print;
-use super::{Coding, PictureError, View, check_base, check_map, encode_webp, palette};
+use super::{Coding, PictureError, View, check_base, check_map, encode_webp};
 
 /// Size of the frontal view of a head.
 const FRONT_PX: (usize, usize) = (720, 864);
@@ -67,149 +68,75 @@ pub fn stills(
     for map in maps {
         check_map(map)?;
     }
+    let encoder = Encoder::new();
+    let mut sorted: Vec<Option<usize>> = (0..maps.len()).map(Some).collect();
+    sorted.sort_by_key(|i| i.map(|i| maps[i].parameter));
+    let with_skin: Vec<Option<usize>> = [None].into_iter().chain(sorted.iter().copied()).collect();
+    let painter = |(width, height), has_background, wanted| Painter {
+        width,
+        height,
+        has_background,
+        wanted,
+        encoder: &encoder,
+    };
     let aspect = FRONT_PX.0 as f32 / FRONT_PX.1 as f32;
     let solid = mesh
         .filter(|m| m.has_atlas())
         .and_then(|m| Some((m, Frame::of(m, maps, aspect)?)));
-    let mut out = vec![];
+    let mut drawn = vec![];
     match solid {
         Some((mesh, frame)) => {
             let normals = mesh.vertex_normals();
             let mut reduced = None;
             for view in View::ALL {
-                if view != View::Front && !frame.is_solid {
-                    continue;
-                }
-                let size = if view == View::Front {
-                    FRONT_PX
-                } else {
-                    SIDE_PX
+                let (size, wanted) = match view {
+                    View::Front => (FRONT_PX, &with_skin),
+                    _ if !frame.is_solid => continue,
+                    _ => (SIDE_PX, &sorted),
                 };
-                let plate =
-                    plate::of_mesh(mesh, &normals, base, maps, &frame, view, size, &mut reduced);
-                out.extend(develop(&plate, view, maps)?);
+                let painter = painter(size, true, wanted);
+                let pictures = plate::of_mesh(
+                    mesh,
+                    &normals,
+                    base,
+                    maps,
+                    &frame,
+                    view,
+                    &painter,
+                    &mut reduced,
+                );
+                for (rgb, &map) in pictures.into_iter().zip(wanted) {
+                    drawn.push((view, map, size, rgb));
+                }
             }
         }
         None => {
-            let plate = plate::of_photo(base, maps, PHOTO_PX);
-            out.extend(develop(&plate, View::Front, maps)?);
+            let photo = Photo::of(base, maps, PHOTO_PX);
+            let size = (photo.width, photo.height);
+            let pictures = photo.draw(&painter(size, false, &with_skin));
+            for (rgb, &map) in pictures.into_iter().zip(&with_skin) {
+                drawn.push((View::Front, map, size, rgb));
+            }
         }
     }
-    Ok(out)
-}
-
-/// Every still of one view: the skin (front only), then the maps in contract order.
-fn develop(plate: &Plate, view: View, maps: &[ParameterMap]) -> Result<Vec<Still>, PictureError> {
-    let mut wanted: Vec<Option<usize>> = (0..maps.len()).map(Some).collect();
-    wanted.sort_by_key(|i| i.map(|i| maps[i].parameter));
-    if view == View::Front {
-        wanted.insert(0, None);
-    }
-    wanted
+    // One by one: the largest are the first.
+    drawn
         .into_par_iter()
-        .map(|index| {
-            let rgb = paint(plate, index);
+        .with_max_len(1)
+        .map(|(view, map, (width, height), rgb)| {
             Ok(Still {
                 view,
-                parameter: index.map(|i| maps[i].parameter),
-                width: plate.width,
-                height: plate.height,
+                parameter: map.map(|i| maps[i].parameter),
+                width,
+                height,
                 webp: encode_webp(
                     &rgb,
                     webp::PixelLayout::Rgb,
-                    (plate.width, plate.height),
+                    (width, height),
                     Coding::quick(QUALITY),
                 )?,
-                print: print(&rgb, 3, plate.width, plate.height).unwrap_or_default(),
+                print: print(&rgb, 3, width, height).unwrap_or_default(),
             })
         })
         .collect()
-}
-
-/// A soft neutral backdrop, lighter behind the head, as sRGB from 0 to 255.
-fn backdrop(x: f32, y: f32) -> [f32; 3] {
-    let (dx, dy) = (x - 0.5, y - 0.42);
-    let fall = ((dx * dx + dy * dy) * 2.2).min(1.0);
-    [
-        243.0 - 19.0 * fall,
-        241.0 - 19.0 * fall,
-        237.0 - 20.0 * fall,
-    ]
-}
-
-/// Linear light to sRGB from 0 to 255, by a table over the square root of the light,
-/// which spends its steps where the curve is steep.
-struct Encoder(Vec<f32>);
-
-impl Encoder {
-    const STEPS: usize = 4096;
-
-    fn new() -> Self {
-        Self(
-            (0..=Self::STEPS)
-                .map(|i| {
-                    let root = i as f64 / Self::STEPS as f64;
-                    let c = root * root;
-                    (255.0
-                        * if c <= 0.003_130_8 {
-                            12.92 * c
-                        } else {
-                            1.055 * libm::pow(c, 1.0 / 2.4) - 0.055
-                        }) as f32
-                })
-                .collect(),
-        )
-    }
-
-    fn srgb(&self, light: f32) -> f32 {
-        let at = light.clamp(0.0, 1.0).sqrt() * Self::STEPS as f32;
-        self.0[(at + 0.5) as usize]
-    }
-}
-
-fn paint(plate: &Plate, index: Option<usize>) -> Vec<u8> {
-    let encoder = Encoder::new();
-    let mut rgb = vec![0_u8; plate.pixels.len() * 3];
-    rgb.par_chunks_mut(plate.width * 3)
-        .enumerate()
-        .for_each(|(y, row)| {
-            let v = (y as f32 + 0.5) / plate.height as f32;
-            for (x, px) in row.chunks_exact_mut(3).enumerate() {
-                let i = y * plate.width + x;
-                let p = &plate.pixels[i];
-                let back = backdrop((x as f32 + 0.5) / plate.width as f32, v);
-                let subject = match index {
-                    None => p.natural.map(|c| encoder.srgb(c)),
-                    Some(m) => painted(p.tone, p.light, plate.strengths[m][i], &encoder),
-                };
-                let cover = if plate.has_background {
-                    // The neck fades out instead of being cut off by the frame.
-                    p.cover * ((1.0 - v) / 0.14).clamp(0.0, 1.0)
-                } else {
-                    1.0
-                };
-                for c in 0..3 {
-                    let value = back[c] + (subject[c] - back[c]) * cover;
-                    px[c] = (value + 0.5).clamp(0.0, 255.0) as u8;
-                }
-            }
-        });
-    rgb
-}
-
-/// The palette over the skin as a neutral grey form. The grey carries the relief and the
-/// detail, but no colour of its own that could be taken for a finding.
-fn painted(tone: f32, light: f32, [strength, measured]: [f32; 2], encoder: &Encoder) -> [f32; 3] {
-    let detail = tone.max(0.0).sqrt().clamp(0.15, 1.3);
-    let grey = encoder.srgb(0.58 * detail * light);
-    let form = [grey, grey * 0.995, grey * 0.985];
-    let away = [226.0, 223.0, 218.0];
-    let cover = palette::opacity(strength);
-    let shade = 0.52 + 0.48 * (detail * light).min(1.15);
-    let film = palette::colour(strength);
-    [0, 1, 2].map(|c| {
-        let on = form[c] + (film[c] * shade - form[c]) * cover;
-        let off = form[c] + (away[c] - form[c]) * 0.42;
-        off + (on - off) * measured.clamp(0.0, 1.0)
-    })
 }

@@ -1,0 +1,181 @@
+//! Which triangle of the head a camera sees where, strip by strip.
+
+use dermalia_surface::{Mesh, NO_TRIANGLE, Vec3};
+use rayon::prelude::*;
+
+/// Corners may lie this much outside of their triangle, so that none is left between two.
+const SLACK: f32 = 1e-5;
+
+/// The head as a camera has it in front of it.
+pub(super) struct View {
+    /// Columns, in samples, and the rows of a strip.
+    pub(super) columns: usize,
+    pub(super) strip_rows: usize,
+    /// Column, row and depth of each point; not a number where it cannot be seen.
+    places: Vec<Vec3>,
+    /// The triangles that reach into each strip, in the order of the mesh.
+    bins: Vec<Vec<u32>>,
+}
+
+/// What is seen in a strip: the nearest triangle at each sample, and its depth.
+#[derive(Default)]
+pub(super) struct Strip {
+    pub(super) triangles: Vec<u32>,
+    depths: Vec<f32>,
+}
+
+/// The samples along one side whose middles lie between two places.
+#[inline(always)]
+fn span(low: f32, high: f32, most: usize) -> std::ops::Range<usize> {
+    // A negative number becomes 0.
+    (low + 0.5) as usize..((high + 0.5) as usize).min(most)
+}
+
+impl View {
+    pub(super) fn of(
+        mesh: &Mesh,
+        (columns, rows): (usize, usize),
+        strip_rows: usize,
+        project: impl Fn(Vec3) -> Option<Vec3> + Sync,
+    ) -> Self {
+        let places: Vec<Vec3> = mesh
+            .positions
+            .par_iter()
+            .with_min_len(4096)
+            .map(|&p| project(p).unwrap_or([f32::NAN; 3]))
+            .collect();
+        let mut bins = vec![vec![]; rows.div_ceil(strip_rows)];
+        for (t, corners) in mesh.triangles.iter().enumerate() {
+            let [a, b, c] = corners.map(|i| places[i as usize]);
+            let reach = |k: usize, most: usize| {
+                span(a[k].min(b[k]).min(c[k]), a[k].max(b[k]).max(c[k]), most)
+            };
+            let (across, down) = (reach(0, columns), reach(1, rows));
+            if !across.is_empty() && !down.is_empty() {
+                for bin in &mut bins[down.start / strip_rows..=(down.end - 1) / strip_rows] {
+                    bin.push(t as u32);
+                }
+            }
+        }
+        Self {
+            columns,
+            strip_rows,
+            places,
+            bins,
+        }
+    }
+
+    /// Draws one strip.
+    pub(super) fn draw(&self, mesh: &Mesh, number: usize, strip: &mut Strip) {
+        let size = self.columns * self.strip_rows;
+        strip.triangles.clear();
+        strip.triangles.resize(size, NO_TRIANGLE);
+        strip.depths.clear();
+        strip.depths.resize(size, f32::INFINITY);
+        let top = number * self.strip_rows;
+        for &t in &self.bins[number] {
+            let [a, b, c] = mesh.triangles[t as usize].map(|i| self.places[i as usize]);
+            let Some(plane) = Plane::of(a, b, c) else {
+                continue;
+            };
+            let (low, high) = (a[1].min(b[1]).min(c[1]), a[1].max(b[1]).max(c[1]));
+            let down = span(low - top as f32, high - top as f32, self.strip_rows);
+            let across = span(
+                a[0].min(b[0]).min(c[0]),
+                a[0].max(b[0]).max(c[0]),
+                self.columns,
+            );
+            for y in down {
+                let row = y * self.columns;
+                let dy = (top + y) as f32 + 0.5 - a[1];
+                let triangles = &mut strip.triangles[row + across.start..row + across.end];
+                let depths = &mut strip.depths[row + across.start..row + across.end];
+                let samples = triangles.iter_mut().zip(depths).zip(across.clone());
+                for ((triangle, depth), x) in samples {
+                    let [v, w] = plane.weights(x as f32 + 0.5 - a[0], dy);
+                    let here = a[2] + v * (b[2] - a[2]) + w * (c[2] - a[2]);
+                    let inside = (v >= -SLACK) & (w >= -SLACK) & (v + w <= 1.0 + SLACK);
+                    if inside & (here < *depth) {
+                        (*triangle, *depth) = (t, here);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The weights of the corners of a triangle in the middle of a sample.
+    #[inline(always)]
+    pub(super) fn weights(&self, corners: [u32; 3], column: usize, row: usize) -> Vec3 {
+        let [a, b, c] = corners.map(|i| self.places[i as usize]);
+        let (dx, dy) = (column as f32 + 0.5 - a[0], row as f32 + 0.5 - a[1]);
+        let [v, w] = Plane::of(a, b, c).map_or([0.0; 2], |plane| plane.weights(dx, dy));
+        [1.0 - v - w, v, w]
+    }
+}
+
+/// The weights of the second and third corner, as they grow away from the first.
+struct Plane {
+    v: [f32; 2],
+    w: [f32; 2],
+}
+
+impl Plane {
+    /// `None` for a triangle without area.
+    #[inline(always)]
+    fn of(a: Vec3, b: Vec3, c: Vec3) -> Option<Self> {
+        let (ab, ac) = ([b[0] - a[0], b[1] - a[1]], [c[0] - a[0], c[1] - a[1]]);
+        let area = ab[0] * ac[1] - ac[0] * ab[1];
+        if area == 0.0 || !area.is_finite() {
+            return None;
+        }
+        let each = 1.0 / area;
+        Some(Self {
+            v: [ac[1] * each, -ac[0] * each],
+            w: [-ab[1] * each, ab[0] * each],
+        })
+    }
+
+    #[inline(always)]
+    fn weights(&self, dx: f32, dy: f32) -> [f32; 2] {
+        [
+            self.v[0] * dx + self.v[1] * dy,
+            self.w[0] * dx + self.w[1] * dy,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearer_triangle_is_seen_and_nothing_is_left_between_two() {
+        let mut mesh = Mesh::sheet(10.0, 10.0);
+        let back = mesh.clone();
+        mesh.positions
+            .extend(back.positions.iter().map(|p| [p[0], p[1], -5.0]));
+        mesh.triangles
+            .extend(back.triangles.iter().map(|t| t.map(|i| i + 4)));
+        let project = |p: Vec3| Some([p[0] * 2.0 + 1.0, 21.0 - p[1] * 2.0, -p[2]]);
+        let view = View::of(&mesh, (22, 22), 8, project);
+        let mut strip = Strip::default();
+        for number in 0..3 {
+            view.draw(&mesh, number, &mut strip);
+            for (i, &t) in strip.triangles.iter().enumerate() {
+                let (x, y) = (i % 22, number * 8 + i / 22);
+                let inside = (1..21).contains(&x) && (1..21).contains(&y);
+                assert_eq!(t < 2, inside, "{x} {y}");
+                assert!(inside || t == NO_TRIANGLE);
+                if inside {
+                    let weights = view.weights(mesh.triangles[t as usize], x, y);
+                    let p = mesh.point(t as usize, weights);
+                    assert!((p[0] * 2.0 + 0.5 - x as f32).abs() < 1e-3);
+                    assert!((20.5 - p[1] * 2.0 - y as f32).abs() < 1e-3);
+                }
+            }
+        }
+        let none = View::of(&mesh, (22, 22), 8, |_| None);
+        none.draw(&mesh, 1, &mut strip);
+        assert!(strip.triangles.iter().all(|&t| t == NO_TRIANGLE));
+    }
+}
