@@ -27,7 +27,7 @@ use simplify::{Budget, simplify};
 /// How far a point of the scan may lie from the surface of the model.
 pub(crate) const BOUND_MM: f32 = 0.2;
 /// Triangles that a telephone turns smoothly, and that are few bytes.
-const TRIANGLES: usize = 24_000;
+const TRIANGLES: usize = 22_000;
 
 const MAGIC: u32 = 0x4654_6C67;
 const CHUNK_JSON: u32 = 0x4E4F_534A;

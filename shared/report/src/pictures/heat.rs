@@ -1,14 +1,13 @@
 use dermalia_findings::{BaseTexture, ParameterMap};
-use rayon::prelude::*;
 
-use super::{Coding, PictureError, check_base, check_map, encode_webp, palette, reduce};
+use super::{Coding, PictureError, check_base, check_map, encode_webp, indexed, palette, reduce};
 
 /// The longest side of a heat map; finer detail is carried by the features themselves.
 pub const HEAT_MAP_MAX_PX: usize = 1024;
 
 /// The longest side of the skin on the model and the quality it is kept in, the best
 /// first.
-const BASE_STEPS: [(usize, f32); 4] = [(2048, 82.0), (2048, 65.0), (1366, 75.0), (1024, 70.0)];
+const BASE_STEPS: [(usize, f32); 4] = [(2048, 80.0), (2048, 65.0), (1366, 75.0), (1024, 70.0)];
 /// What the skin may take of the model.
 const BASE_MAX_BYTES: usize = 700_000;
 
@@ -21,24 +20,13 @@ pub fn heat_map(map: &ParameterMap) -> Result<Vec<u8>, PictureError> {
     check_map(map)?;
     let block = reduce::block_for(map.width.max(map.height), HEAT_MAP_MAX_PX);
     let small = reduce::map(map, block);
-    let table: Vec<[u8; 4]> = (0..=255_u8)
-        .map(|level| {
-            palette::strength(level).map_or([0; 4], |t| {
-                let [r, g, b] = palette::colour(t).map(|c| (c + 0.5) as u8);
-                [r, g, b, (palette::opacity(t) * 255.0 + 0.5) as u8]
-            })
+    let colours: [[u8; 4]; 256] = std::array::from_fn(|level| {
+        palette::strength(level as u8).map_or([0; 4], |t| {
+            let [r, g, b] = palette::colour(t).map(|c| (c + 0.5) as u8);
+            [r, g, b, (palette::opacity(t) * 255.0 + 0.5) as u8]
         })
-        .collect();
-    let mut rgba = vec![0_u8; small.strength.len() * 4];
-    rgba.par_chunks_exact_mut(4)
-        .zip(&small.strength)
-        .for_each(|(px, &level)| px.copy_from_slice(&table[usize::from(level)]));
-    encode_webp(
-        &rgba,
-        webp::PixelLayout::Rgba,
-        (small.width, small.height),
-        Coding::quick(80.0),
-    )
+    });
+    Ok(indexed::webp(&small.strength, small.width, &colours))
 }
 
 /// The skin's own colours as WebP, for the model: as fine as the model's size allows.
@@ -52,8 +40,7 @@ pub(crate) fn base_webp(base: &BaseTexture) -> Result<Vec<u8>, PictureError> {
             &small.rgb,
             webp::PixelLayout::Rgb,
             (small.width, small.height),
-            // One picture, the largest by far: worth the time.
-            Coding { quality, method: 4 },
+            Coding::quick(quality),
         )?;
         if made.len() <= BASE_MAX_BYTES {
             break;

@@ -1,6 +1,7 @@
 //! Pictures of the findings: heat maps in the atlas and stills of the head.
 
 mod heat;
+mod indexed;
 mod logo;
 mod paint;
 pub mod palette;
