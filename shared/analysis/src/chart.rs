@@ -140,10 +140,7 @@ impl Chart {
     /// Whether this chart answers for an atlas point: each belongs to one tile.
     pub(crate) fn owns(&self, p: [f32; 2]) -> bool {
         let [left, top, right, bottom] = self.tile;
-        p[0] >= left as f32
-            && p[0] < right as f32
-            && p[1] >= top as f32
-            && p[1] < bottom as f32
+        p[0] >= left as f32 && p[0] < right as f32 && p[1] >= top as f32 && p[1] < bottom as f32
     }
 
     /// Whether a pixel of the chart is measured and lies in the tile that it answers for.
@@ -601,7 +598,8 @@ mod tests {
                 blocks: Arc::new(Blocks { columns, each }),
                 ..chart.clone()
             };
-            let [a, b] = [chart, pixelwise].map(|c| c.sample(&atlas, &source, &mut Pool::default()));
+            let [a, b] =
+                [chart, pixelwise].map(|c| c.sample(&atlas, &source, &mut Pool::default()));
             assert!(a == b && a.data.iter().all(|v| v.is_finite()));
         }
     }

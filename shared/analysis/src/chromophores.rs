@@ -72,7 +72,7 @@ impl Directions {
     ///
     /// Only the directions in the chroma plane are known from a scan, not how much
     /// neutral density comes with them; that is taken from the published spectra.
-    fn spectra(self) -> [[f64; 3]; 2] {
+    pub(crate) fn spectra(self) -> [[f64; 3]; 2] {
         let full = |deg: f64, neutral: f64| {
             let r = deg.to_radians();
             let (x, y) = (
@@ -99,8 +99,8 @@ impl Directions {
     pub(crate) fn forms(self, noise: [f64; 3]) -> [[f64; 3]; 2] {
         let [melanin, blood] = self.spectra();
         [
-            least_error_form(melanin, &[(NEUTRAL, 0.04), (blood, 0.06)], noise),
-            least_error_form(blood, &[(NEUTRAL, 0.04), (melanin, 0.12)], noise),
+            least_error_form::<3, 4>(melanin, &[(NEUTRAL, 0.04), (blood, 0.06)], noise),
+            least_error_form::<3, 4>(blood, &[(NEUTRAL, 0.04), (melanin, 0.12)], noise),
         ]
     }
 
@@ -108,7 +108,7 @@ impl Directions {
     /// is as even as skin without pits, folds and red areas, and so mostly what is dark.
     pub(crate) fn dark_form(self, noise: [f64; 3]) -> [f64; 3] {
         let [melanin, blood] = self.spectra();
-        least_error_form(melanin, &[(NEUTRAL, 0.012), (blood, 0.006)], noise)
+        least_error_form::<3, 4>(melanin, &[(NEUTRAL, 0.012), (blood, 0.006)], noise)
     }
 
     /// Melanin and haemoglobin of a point of the chroma plane, and the noise of both, given
@@ -138,7 +138,7 @@ impl Directions {
     /// chromophore as far as the noise allows.
     pub(crate) fn shading_form(self, noise: [f64; 3]) -> [f64; 3] {
         let [melanin, blood] = self.spectra();
-        least_error_form(NEUTRAL, &[(melanin, 0.1), (blood, 0.05)], noise)
+        least_error_form::<3, 4>(NEUTRAL, &[(melanin, 0.1), (blood, 0.05)], noise)
     }
 
     /// The directions with that of melanin replaced by the strength-weighted median of
@@ -167,21 +167,26 @@ const NEUTRAL: [f64; 3] = [1.0; 3];
 
 /// The linear form that is 1 on `target` and has the least variance, where `others` vary
 /// by a standard deviation each and each channel has its noise (Gauss-Markov).
-fn least_error_form(target: [f64; 3], others: &[([f64; 3], f64)], noise: [f64; 3]) -> [f64; 3] {
-    let mut system = [[0.0; 4]; 3];
-    for a in 0..3 {
-        for b in 0..3 {
+/// `M` is one more than the `N` channels.
+pub(crate) fn least_error_form<const N: usize, const M: usize>(
+    target: [f64; N],
+    others: &[([f64; N], f64)],
+    noise: [f64; N],
+) -> [f64; N] {
+    let mut system = [[0.0; M]; N];
+    for a in 0..N {
+        for b in 0..N {
             system[a][b] = others
                 .iter()
                 .map(|(v, sigma)| sigma * sigma * v[a] * v[b])
                 .sum();
         }
         system[a][a] += noise[a] * noise[a] + 1e-8;
-        system[a][3] = target[a];
+        system[a][N] = target[a];
     }
     // The matrix is positive definite: the noise floor keeps it so.
     let form = solve(system).unwrap_or(target);
-    let scale: f64 = (0..3).map(|k| form[k] * target[k]).sum();
+    let scale: f64 = (0..N).map(|k| form[k] * target[k]).sum();
     form.map(|v| v / scale)
 }
 

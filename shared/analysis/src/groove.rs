@@ -327,7 +327,10 @@ impl Course<'_> {
             let p = self.mean(i.saturating_sub(5)..(i + 6).min(n), SEARCH + BESIDE);
             let mut near = [0.0_f64; 2 * SEARCH + 1];
             for (v, k) in near.iter_mut().zip(HALF - SEARCH..) {
-                let sum: f64 = p[k - BESIDE..=k + BESIDE].iter().map(|v| f64::from(*v)).sum();
+                let sum: f64 = p[k - BESIDE..=k + BESIDE]
+                    .iter()
+                    .map(|v| f64::from(*v))
+                    .sum();
                 *v = sum / (2 * BESIDE + 1) as f64;
             }
             if near.iter().any(|v| !v.is_finite()) {

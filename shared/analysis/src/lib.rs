@@ -57,6 +57,7 @@ mod structure;
 mod summit;
 mod texture;
 mod thumbnails;
+mod ultraviolet;
 mod wide;
 mod wrinkles;
 

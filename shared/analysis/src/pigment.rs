@@ -245,18 +245,20 @@ fn step_noise(field: &Field, one: &Increment) -> [f32; 3] {
 
 /// The step of density from the local skin to the middle of an increment.
 pub(crate) fn density_step(field: &Field, one: &Increment) -> Option<[f32; 3]> {
-    let median = |cells: &[u32], k: usize| {
-        let mut v: Vec<f32> = cells
-            .iter()
-            .map(|&c| field.density[k][c as usize])
-            .collect();
-        quantile(&mut v, 0.5)
-    };
     let mut step = [0.0; 3];
-    for (k, s) in step.iter_mut().enumerate() {
-        *s = median(&one.inside, k)? - median(&one.around, k)?;
+    for (s, plane) in step.iter_mut().zip(&field.density) {
+        *s = median_step(plane, one)?;
     }
     Some(step)
+}
+
+/// The step of one plane from the local skin to the middle of an increment.
+pub(crate) fn median_step(plane: &[f32], one: &Increment) -> Option<f32> {
+    let median = |cells: &[u32]| {
+        let mut v: Vec<f32> = cells.iter().map(|&c| plane[c as usize]).collect();
+        quantile(&mut v, 0.5)
+    };
+    Some(median(&one.inside)? - median(&one.around)?)
 }
 
 /// Mean colour inside an increment and the colour of the skin around it.

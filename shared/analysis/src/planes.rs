@@ -53,7 +53,11 @@ impl Pool {
         // The smallest that is large enough, else the largest: what is added is cleared.
         let fit = (0..self.0.len()).min_by_key(|&i| {
             let len = self.0[i].len();
-            if len >= n { (0, len) } else { (1, usize::MAX - len) }
+            if len >= n {
+                (0, len)
+            } else {
+                (1, usize::MAX - len)
+            }
         });
         let mut data = fit.map(|i| self.0.swap_remove(i)).unwrap_or_default();
         data.resize(n, 0.0);

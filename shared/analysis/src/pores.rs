@@ -129,7 +129,14 @@ pub(crate) fn take_out(ctx: &Context<'_>, pits: &Pits, signal: &mut [f32]) -> Re
             let mut changes = vec![];
             for (p, window) in pits {
                 let top = k * STRIP_ROWS;
-                remove(&shapes, p, &window, signal, [top, atlas.width], &mut changes);
+                remove(
+                    &shapes,
+                    p,
+                    &window,
+                    signal,
+                    [top, atlas.width],
+                    &mut changes,
+                );
             }
             changes
         })
@@ -162,7 +169,10 @@ impl Window {
         let radius_mm = 0.5 * p.diameter_mm as f32;
         let window = Self::REACH * radius_mm;
         let det = metric.pixel_area_mm2();
-        let (rx, ry) = (window * metric.g.sqrt() / det, window * metric.e.sqrt() / det);
+        let (rx, ry) = (
+            window * metric.g.sqrt() / det,
+            window * metric.e.sqrt() / det,
+        );
         if rx.is_nan() || ry.is_nan() || rx * ry > 1e4 {
             return None;
         }

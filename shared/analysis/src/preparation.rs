@@ -166,13 +166,27 @@ pub(crate) fn on_atlas(
     })
 }
 
-/// The lights that show form and colour. What others show is not measured, and told only
-/// how it is exposed, unless there is nothing else.
+/// The lights that show form and colour.
 const MEASURED: [Light; 3] = [
     Light::White,
     Light::CrossPolarised,
     Light::ParallelPolarised,
 ];
+/// The lights that show melanin better than these; the first that there is is used.
+pub(crate) const ULTRAVIOLET: [Light; 2] = [Light::Uv, Light::Wood];
+
+/// The pictures that are measured. What others show is told only by how they are exposed,
+/// unless there is nothing else.
+fn measured(pictures: &[Encoded<'_>]) -> Vec<usize> {
+    let visible = || pictures.iter().filter(|p| MEASURED.contains(&p.1));
+    if visible().next().is_none() {
+        return pictures.iter().map(|p| p.0).collect();
+    }
+    let ultraviolet = ULTRAVIOLET
+        .iter()
+        .find_map(|light| pictures.iter().find(|p| p.1 == *light));
+    visible().chain(ultraviolet).map(|p| p.0).collect()
+}
 
 /// Pictures in the working raster.
 #[derive(Default)]
@@ -192,7 +206,7 @@ fn register(
 ) -> Result<Registered, AnalysisError> {
     let (shown, decoded) = shown.map_or((None, None), |(p, pixels)| (Some(p.0), pixels));
     let decoded = Mutex::new(decoded);
-    let any_measured = pictures.iter().any(|p| MEASURED.contains(&p.1));
+    let measured = measured(pictures);
     let rooms = Rooms::default();
     let parts: Vec<Registered> = pictures
         .par_iter()
@@ -208,7 +222,7 @@ fn register(
                 base: is_shown.then(|| thumbnails::base_of(Some(&pixels), window.full_px)),
                 ..Registered::default()
             };
-            if MEASURED.contains(&light) || !any_measured {
+            if measured.contains(&number) {
                 let (registered, room) = window.cut_and_leave(pixels, light);
                 part.measured.push(registered);
                 rooms.leave(room);

@@ -658,7 +658,10 @@ mod tests {
             }
         }
         for (k, (got, want)) in got.into_iter().zip(want).enumerate() {
-            assert!((got - want).abs() < 1e-4 * want.abs().max(1.0), "{k}: {got} {want}");
+            assert!(
+                (got - want).abs() < 1e-4 * want.abs().max(1.0),
+                "{k}: {got} {want}"
+            );
         }
     }
 

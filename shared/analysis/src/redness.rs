@@ -9,6 +9,7 @@ use crate::field::Field;
 use crate::increments::{Reading, Search, find};
 use crate::pigment::{Spot, colours, density_step, evidence, smoothed_noise, spots};
 use crate::rounding::Rounding;
+use crate::ultraviolet::{self, Seen};
 use crate::wide::Wide;
 
 /// A red area, in cells of the field.
@@ -50,7 +51,11 @@ const LEAST_A: f64 = 0.5;
 const WIDE_MM: f32 = 0.3;
 
 /// Finds spots and red areas, and with them what melanin and haemoglobin look like.
-pub(crate) fn colour_features(field: &Field) -> ColourFeatures {
+/// `ultraviolet` is the same skin under a light that shows melanin better.
+pub(crate) fn colour_features(
+    field: &Field,
+    ultraviolet: impl FnOnce() -> Option<Field> + Send,
+) -> ColourFeatures {
     let expected = Directions::default();
     let (rounding, wide) = rayon::join(|| Rounding::of(field), || Wide::of(field, WIDE_MM));
     // The form that reads melanin is orthogonal to haemoglobin, so spots are found
@@ -71,6 +76,23 @@ pub(crate) fn colour_features(field: &Field) -> ColourFeatures {
             directions = again;
             (pigment, melanin, below) = search(directions);
             (red, haemoglobin) = red_areas(&wide, directions, &below, rounding);
+        }
+    }
+    let seen = Seen {
+        field,
+        wide: &wide,
+        directions,
+        spots: &pigment,
+        red_areas: &red,
+    };
+    if let Some(all) = ultraviolet().and_then(|uv| ultraviolet::fused(&seen, &uv)) {
+        let wide = Wide::of(&all, WIDE_MM);
+        (pigment, melanin) = spots(&all, &wide, directions, rounding);
+        // Their contrast is what the eye sees.
+        for spot in &mut pigment {
+            if let Some((inside, around)) = colours(field, &spot.increment) {
+                spot.contrast_de00 = ciede2000(inside, around);
+            }
         }
     }
     let red_areas = moles_apart(field, &wide, red, &mut pigment);

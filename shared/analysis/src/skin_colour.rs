@@ -13,6 +13,7 @@ use crate::extent::Increment;
 use crate::field::{CELL_MM, Field};
 use crate::flatten::{Illumination, Level, level};
 use crate::increments::clear_around;
+use crate::preparation::ULTRAVIOLET;
 use crate::redness::{ColourFeatures, colour_features};
 use crate::registration::{Context, Outcome, RegisteredPicture};
 use crate::skin_field::{Grid, LEVEL_SHARE, fuse, pixel_mm, strength};
@@ -87,16 +88,20 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let grid = Grid::new(atlas, px_mm, CELL_MM, MARGIN_MM);
     let own = grid.read_skin(best);
     let another = !std::ptr::eq(best, standard);
+    let ultraviolet = || {
+        let picture = context.best(&ULTRAVIOLET)?;
+        Some(grid.read_skin(picture))
+    };
     // Noisy colour is helped by the other pictures, and has to wait for them.
     let (other, all, features) = if own.noise[2] > NOISY {
         let other = another.then(|| grid.read_skin(standard));
         let all = fused(context, &grid, [best, standard], &own, other.as_ref());
-        let features = colour_features(&all);
+        let features = colour_features(&all, ultraviolet);
         (other, Some(all), features)
     } else {
         let (other, features) = rayon::join(
             || another.then(|| grid.read_level(standard)),
-            || colour_features(&own),
+            || colour_features(&own, ultraviolet),
         );
         (other, None, features)
     };

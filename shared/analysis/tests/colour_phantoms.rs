@@ -57,6 +57,35 @@ fn spots_red_areas_and_tone_of_light_and_dark_skin() {
     }
 }
 
+/// Melanin absorbs ultraviolet light more strongly: a picture under it shows spots that no
+/// eye sees, and a second look at those that it does.
+#[test]
+fn deep_spots_are_found_where_a_picture_under_ultraviolet_light_shows_them() {
+    for (tone, lighting, seed) in [
+        (Tone::Light, Lighting::Directional, 31),
+        (Tone::Brown, Lighting::Uneven, 32),
+    ] {
+        let mut o = options(tone, Melanin::Falling, lighting, seed);
+        o.deep_spots = true;
+        let (_, without) = measured(&o);
+        o.lights.push(Light::Uv);
+        let (analysis, with) = measured(&o);
+        let what = format!(
+            "{tone:?}: {:?} without, {:?} with",
+            without.spots, with.spots
+        );
+        println!("{what}");
+        assert!(without.spots.f1 < 0.75 && with.spots.f1 >= 0.97, "{what}");
+        let bias = with.spots.size_bias.unwrap();
+        assert!(bias.abs() < 0.03, "{tone:?}: area {bias}");
+        // Contrast stays what the eye sees: that of the deep ones is next to nothing.
+        let faint =
+            |f: &&Feature| matches!(f, Feature::Spot { contrast_de00, .. } if *contrast_de00 < 1.5);
+        let deep = analysis.findings.features.iter().filter(faint).count();
+        assert!(deep >= 10, "{tone:?}: {deep} of less contrast than is seen");
+    }
+}
+
 #[test]
 fn clean_skin_has_next_to_no_features() {
     // A JPEG has no grain that would break up the steps of its rounded colours.

@@ -57,6 +57,8 @@ pub(crate) struct Blob {
     /// Increments in the middle.
     pub(crate) melanin: f64,
     pub(crate) haemoglobin: f64,
+    /// More melanin in the middle, which only ultraviolet light shows.
+    pub(crate) deep_melanin: f64,
 }
 
 impl Blob {
@@ -204,7 +206,18 @@ pub(crate) struct Features {
     pub(crate) hairs: Vec<Line>,
 }
 
+/// What visible light shows of the melanin of a deep spot.
+const SEEN_OF_DEEP: f64 = 0.04;
+
 impl Features {
+    /// Makes every second spot a deep one.
+    pub(crate) fn deepen(&mut self) {
+        for spot in self.spots.iter_mut().step_by(2) {
+            spot.deep_melanin = (1.0 - SEEN_OF_DEEP) * spot.melanin;
+            spot.melanin *= SEEN_OF_DEEP;
+        }
+    }
+
     /// Makes the skin what it was earlier. Everything else stays as and where it is.
     pub(crate) fn earlier(&mut self, earlier: Earlier) {
         let (n, missing) = (self.spots.len(), earlier.missing_spots);

@@ -113,6 +113,9 @@ impl Phantom {
         if let Some(earlier) = options.earlier {
             features.earlier(earlier);
         }
+        if options.deep_spots {
+            features.deepen();
+        }
         let bare = optics::Skin::of(options.tone, options.melanin).density(0.0, 0.0);
         let look =
             (!uvs.is_empty()).then(|| look::Look::face(uvs, skin.mm_per_uv(), options.seed, bare));

@@ -18,6 +18,8 @@ pub(crate) struct Filter {
     /// Contrast of melanin and haemoglobin against white light.
     pub(crate) melanin: f32,
     pub(crate) haemoglobin: f32,
+    /// Contrast of the melanin that visible light does not show.
+    pub(crate) deep_melanin: f32,
     /// Colour of the picture where it is not that of the skin.
     tint: Option<[f32; 3]>,
 }
@@ -30,6 +32,10 @@ impl Filter {
             gloss,
             melanin,
             haemoglobin,
+            deep_melanin: match light {
+                Light::Uv | Light::Wood => melanin,
+                _ => 0.0,
+            },
             tint,
         };
         match light {

@@ -90,6 +90,10 @@ pub struct PhantomOptions {
     /// The same skin before some of what is on it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Earlier>,
+    /// Every second spot lies deep: visible light shows a
+    /// twenty-fifth of it, ultraviolet light all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deep_spots: bool,
     /// What the skin lies on.
     pub base: Base,
     /// Factor on the contrast of every feature.
@@ -135,6 +139,7 @@ impl Default for PhantomOptions {
             landmarks: true,
             recapture: None,
             earlier: None,
+            deep_spots: false,
             base: Base::Face { levels: 3 },
             contrast_scale: 1.0,
             noise_scale: 1.0,

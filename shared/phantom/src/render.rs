@@ -278,18 +278,19 @@ impl Scene<'_> {
                 .filter(|l| l.near(uv))
                 .map(|l| l.covers(uv, p).collect())
                 .unwrap_or_default();
-            let chromophores = [
-                planes.melanin[i] + mottle[0] + self.base.melanin as f32,
-                planes.haemoglobin[i] + mottle[1] + self.base.haemoglobin as f32,
-            ];
+            let melanin = planes.melanin[i] + mottle[0] + self.base.melanin as f32;
+            let haemoglobin = planes.haemoglobin[i] + mottle[1] + self.base.haemoglobin as f32;
             let mut seen = None;
             for (k, filter) in self.filters.iter().enumerate() {
-                let gains = (filter.melanin, filter.haemoglobin);
+                let amounts = [
+                    melanin * filter.melanin + planes.deep_melanin[i] * filter.deep_melanin,
+                    haemoglobin * filter.haemoglobin,
+                ];
                 let colour = match seen {
-                    Some((same, colour)) if same == gains => colour,
-                    _ => self.colour(chromophores, gains, &covers),
+                    Some((same, colour)) if same == amounts => colour,
+                    _ => self.colour(amounts, &covers),
                 };
-                seen = Some((gains, colour));
+                seen = Some((amounts, colour));
                 let structure =
                     filter.structure * (planes.cavity[i] - micro * MICRO_DENSITY_PER_MM);
                 let light = shade * libm::expf(-structure - planes.hair[i]);
@@ -307,10 +308,10 @@ impl Scene<'_> {
         sums
     }
 
-    fn colour(&self, [m, h]: [f32; 2], gains: (f32, f32), covers: &[Cover]) -> [f32; 3] {
+    fn colour(&self, [m, h]: [f32; 2], covers: &[Cover]) -> [f32; 3] {
         [0, 1, 2].map(|k| {
-            let mut density = m * gains.0 * self.base.absorption[k] as f32
-                + h * gains.1 * HAEMOGLOBIN[k] as f32
+            let mut density = m * self.base.absorption[k] as f32
+                + h * HAEMOGLOBIN[k] as f32
                 + optics::GREY as f32;
             for cover in covers {
                 density += (cover.density[k] as f32 - density) * cover.opacity as f32;

@@ -36,6 +36,8 @@ pub(crate) struct Planes {
     pub(crate) position: Vec<[f32; 3]>,
     pub(crate) melanin: Vec<f32>,
     pub(crate) haemoglobin: Vec<f32>,
+    /// Melanin that only ultraviolet light shows.
+    pub(crate) deep_melanin: Vec<f32>,
     /// Density of pits and lines in white light.
     pub(crate) cavity: Vec<f32>,
     pub(crate) hair: Vec<f32>,
@@ -109,6 +111,7 @@ impl Planes {
             position: vec![[f32::INFINITY; 3]; n],
             melanin: vec![0.0; n],
             haemoglobin: vec![0.0; n],
+            deep_melanin: vec![0.0; n],
             cavity: vec![0.0; n],
             hair: vec![0.0; n],
             height: vec![0.0; n],
@@ -158,6 +161,7 @@ impl Planes {
                 let amount = blob.profile(blob.rho(p.map(f64::from)));
                 self.melanin[i] += (blob.melanin * amount) as f32;
                 self.haemoglobin[i] += (blob.haemoglobin * amount) as f32;
+                self.deep_melanin[i] += (blob.deep_melanin * amount) as f32;
             }
         }
     }

@@ -88,7 +88,7 @@ pub enum TrueFeature {
         area_mm2: f64,
         /// Mean colour inside against the skin around, CIEDE2000.
         contrast_de00: f64,
-        /// Increment of melanin in the middle.
+        /// Increment of melanin in the middle, as visible light shows it.
         melanin: f64,
         centre_mm: PointMm,
         centre_uv: PointUv,

@@ -158,6 +158,7 @@ fn blob(rng: &mut Rng, centre: Point, region: Region, mean_radius_mm: f64) -> Bl
         softness: 0.0,
         melanin: 0.0,
         haemoglobin: 0.0,
+        deep_melanin: 0.0,
     }
 }
 
