@@ -1,5 +1,5 @@
-//! From which degree of blur, exposure, gloss, unevenness and coarseness on the truth of a
-//! phantom leaves the stated intervals; prints Markdown. The limits of `quality.rs` come
+//! From which degree of blur, exposure, clipping, gloss, unevenness, coarseness and hidden
+//! skin on the truth of a phantom leaves the stated intervals; prints Markdown. The limits of `quality.rs` come
 //! from it.
 //!
 //! A number is the error of the whole face over half of its interval: above 1 the truth
@@ -20,6 +20,10 @@ enum Fault {
     Blur(f64),
     /// All light times a factor.
     Exposure(f64),
+    /// All light times the factor that drives a share of the pixels over the end in red.
+    Clipped(f64),
+    /// A share of the skin, from one side on, behind something black.
+    Hidden(f64),
     /// Highlights over a share of the skin.
     Gloss(f64),
     /// Light that falls off across the face, half its range as a factor less 1.
@@ -29,7 +33,7 @@ enum Fault {
 }
 
 impl Fault {
-    const SWEEPS: [&'static [Self]; 5] = [
+    const SWEEPS: [&'static [Self]; 7] = [
         &[
             Self::Blur(0.0),
             Self::Blur(0.5),
@@ -46,6 +50,20 @@ impl Fault {
             Self::Exposure(0.85),
             Self::Exposure(0.6),
             Self::Exposure(0.3),
+        ],
+        &[
+            Self::Clipped(0.002),
+            Self::Clipped(0.01),
+            Self::Clipped(0.03),
+            Self::Clipped(0.1),
+            Self::Clipped(0.3),
+        ],
+        &[
+            Self::Hidden(0.05),
+            Self::Hidden(0.1),
+            Self::Hidden(0.15),
+            Self::Hidden(0.25),
+            Self::Hidden(0.4),
         ],
         &[
             Self::Gloss(0.02),
@@ -161,6 +179,31 @@ fn waves_above(share: f64, period: f64, side: usize) -> f64 {
     values[((1.0 - share) * (values.len() - 1) as f64) as usize]
 }
 
+/// The light above which a share of the pixels that are not black lies, in one channel.
+fn light_above(share: f64, plane: &[f64]) -> f64 {
+    let mut light: Vec<f64> = plane.iter().copied().filter(|v| *v > 0.01).collect();
+    light.sort_unstable_by(f64::total_cmp);
+    let at = (1.0 - share) * (light.len().saturating_sub(1)) as f64;
+    light.get(at as usize).copied().unwrap_or(1.0)
+}
+
+/// The column up to which a share of the pixels that are not black lies.
+fn column_up_to(share: f64, plane: &[f64], width: usize) -> usize {
+    let mut columns = vec![0_usize; width];
+    for (i, _) in plane.iter().enumerate().filter(|(_, v)| **v > 0.01) {
+        columns[i % width] += 1;
+    }
+    let wanted = share * columns.iter().sum::<usize>() as f64;
+    let mut seen = 0;
+    columns
+        .iter()
+        .take_while(|n| {
+            seen += **n;
+            (seen as f64) < wanted
+        })
+        .count()
+}
+
 /// One picture with its fault.
 fn degraded(picture: &Picture, number: usize, fault: Fault) -> Result<Picture, Box<dyn Error>> {
     const READ: f64 = 0.0008;
@@ -186,6 +229,15 @@ fn degraded(picture: &Picture, number: usize, fault: Fault) -> Result<Picture, B
         Fault::Gloss(share) => waves_above(share, period, w),
         _ => f64::INFINITY,
     };
+    let gain = match fault {
+        Fault::Exposure(gain) => gain,
+        Fault::Clipped(share) => 1.0 / light_above(share, &planes[0]),
+        _ => 1.0,
+    };
+    let hidden = match fault {
+        Fault::Hidden(share) => column_up_to(share, &planes[1], w),
+        _ => 0,
+    };
     for (k, plane) in planes.iter_mut().enumerate() {
         match fault {
             Fault::Blur(sigma) if sigma > 0.0 => {
@@ -197,7 +249,12 @@ fn degraded(picture: &Picture, number: usize, fault: Fault) -> Result<Picture, B
                     *v += noise * (READ * READ + SHOT * SHOT * *v).sqrt();
                 }
             }
-            Fault::Exposure(gain) => plane.iter_mut().for_each(|v| *v *= gain),
+            Fault::Exposure(_) | Fault::Clipped(_) => plane.iter_mut().for_each(|v| *v *= gain),
+            Fault::Hidden(_) => {
+                for (i, v) in plane.iter_mut().enumerate().filter(|(i, _)| i % w < hidden) {
+                    *v = v.min(0.004 + 0.001 * hashed(i as u64));
+                }
+            }
             Fault::Gloss(_) => {
                 for (i, v) in plane.iter_mut().enumerate() {
                     let above = waves((i % w) as f64, (i / w) as f64, period) - glossy;
@@ -255,6 +312,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let people = [
         (Tone::Light, Lighting::Even, 71),
         (Tone::Brown, Lighting::Directional, 72),
+        (Tone::Dark, Lighting::Uneven, 73),
     ];
     let only: Vec<String> = std::env::args().skip(1).collect();
     print!("| phantom | fault | mm/px | focus | clipped | warned of |");
