@@ -52,15 +52,19 @@ fn code(languages: &[(String, PathBuf)]) -> Result<String, std::fmt::Error> {
         let (head, tail) = tag.split_at(1);
         let variant = format!("{}{tail}", head.to_uppercase());
         let name = tag.to_uppercase();
-        line(&mut modules, format_args!("#[path = {file:?}]\nmod {tag};"))?;
+        // Raw, because `as` is both Assamese and a word of Rust.
         line(
             &mut modules,
-            format_args!("static {name}: Messages = {tag}::MESSAGES;"),
+            format_args!("#[path = {file:?}]\nmod r#{tag};"),
+        )?;
+        line(
+            &mut modules,
+            format_args!("static {name}: Messages = r#{tag}::MESSAGES;"),
         )?;
         // Apart, so that a program which shows the pages alone holds nothing else.
         line(
             &mut modules,
-            format_args!("static {name}_PAGES: PageTexts = {tag}::MESSAGES.pages;"),
+            format_args!("static {name}_PAGES: PageTexts = r#{tag}::MESSAGES.pages;"),
         )?;
         line(&mut variants, format_args!("    /// `{tag}`"))?;
         line(
@@ -74,7 +78,7 @@ fn code(languages: &[(String, PathBuf)]) -> Result<String, std::fmt::Error> {
         )?;
         line(
             &mut directions,
-            format_args!("            Self::{variant} => const {{ {tag}::MESSAGES.dir }},"),
+            format_args!("            Self::{variant} => const {{ r#{tag}::MESSAGES.dir }},"),
         )?;
         line(
             &mut messages,
@@ -86,7 +90,7 @@ fn code(languages: &[(String, PathBuf)]) -> Result<String, std::fmt::Error> {
         )?;
         line(
             &mut legal,
-            format_args!("const _: () = assert_legal_texts(&{tag}::MESSAGES.pages);"),
+            format_args!("const _: () = assert_legal_texts(&r#{tag}::MESSAGES.pages);"),
         )?;
     }
     Ok(format!(
