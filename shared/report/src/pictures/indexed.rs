@@ -289,7 +289,7 @@ mod tests {
         let row: Vec<u8> = (0..500).map(|_| noise() >> 4).collect();
         let rows = row.repeat(40);
         assert!(comes_back(&rows, 500) < 2200);
-        let skewed: Vec<u8> = (0..1 << 20_u32)
+        let skewed: Vec<u8> = (0..1_u32 << 20)
             .map(|i| (i.trailing_ones() + 20 * (i % 3)) as u8)
             .collect();
         comes_back(&skewed, 1024);
