@@ -236,17 +236,16 @@ const MOST_GROUPS: usize = 4;
 /// Triangles around a point that may go.
 pub(super) const MOST_TRIANGLES: usize = MOST_GROUPS * LANES;
 
-/// The corners with `point` first, and by how much they were turned for it.
+/// The corners with `point` first, and by how much they were turned for it; without a
+/// branch, because nothing tells which it will be.
 #[inline(always)]
-pub(super) fn turned([a, b, c]: [u32; 3], point: u32) -> (usize, [u32; 3]) {
-    if a == point {
-        (0, [a, b, c])
-    } else if b == point {
-        (1, [b, c, a])
-    } else {
-        (2, [c, a, b])
-    }
+pub(super) fn turned(corners: [u32; 3], point: u32) -> (usize, [u32; 3]) {
+    let turn = usize::from(corners[1] == point) + 2 * usize::from(corners[2] == point);
+    let [a, b, c] = TURNS[turn.min(2)];
+    (turn.min(2), [corners[a], corners[b], corners[c]])
 }
+
+const TURNS: [[usize; 3]; 3] = [[0, 1, 2], [1, 2, 0], [2, 0, 1]];
 
 #[cfg(test)]
 pub(super) mod tests {

@@ -18,7 +18,7 @@ mod quadric;
 mod simplify;
 
 use dermalia_findings::{BaseTexture, Feature};
-use dermalia_surface::Mesh;
+use dermalia_surface::{Mesh, Vec3};
 use serde_json::{Value, json};
 
 use crate::pictures::{self, PictureError};
@@ -87,6 +87,43 @@ fn split_at_seams(mesh: &Mesh) -> Vertices {
         .map(|pair| pairs.partition_point(|p| *p < pair) as u32)
         .collect();
     Vertices { pairs, indices }
+}
+
+/// What the model keeps of a scan.
+struct Shape {
+    mesh: Mesh,
+    /// Of each point of the mesh.
+    normals: Vec<Vec3>,
+    /// Corners as indices of `pairs`, in the order of the file.
+    corners: Vec<[u32; 3]>,
+    /// (position, uv) indices.
+    pairs: Vec<(u32, u32)>,
+}
+
+impl Shape {
+    fn of(mesh: &Mesh) -> Self {
+        let budget = Budget {
+            triangles: TRIANGLES,
+            bound_mm: BOUND_MM,
+        };
+        let mesh = order::near_together(mesh);
+        // Normals are those of the whole scan: light falls on the model as on the skin.
+        let normals = mesh.vertex_normals();
+        let mesh = simplify(mesh, budget);
+        let split = split_at_seams(&mesh);
+        let (corners, _) = split.indices.as_chunks::<3>();
+        let mut corners = order::neighbours_first(corners, split.pairs.len());
+        let pairs = order::by_first_use(&mut corners, split.pairs.len())
+            .into_iter()
+            .map(|old| split.pairs[old as usize])
+            .collect();
+        Self {
+            mesh,
+            normals,
+            corners,
+            pairs,
+        }
+    }
 }
 
 /// The binary chunk while it grows, with the views into it.
@@ -215,21 +252,18 @@ pub fn write_glb(
     if mesh.triangles.is_empty() {
         return Err(ModelError::Empty);
     }
-    let budget = Budget {
-        triangles: TRIANGLES,
-        bound_mm: BOUND_MM,
-    };
-    let mesh = order::near_together(mesh);
-    // Normals are those of the whole scan: light falls on the model as on the skin.
-    let normals = mesh.vertex_normals();
-    let mesh = &simplify(mesh, budget);
-    let split = split_at_seams(mesh);
-    let (corners, _) = split.indices.as_chunks::<3>();
-    let mut corners = order::neighbours_first(corners, split.pairs.len());
-    let pairs: Vec<(u32, u32)> = order::by_first_use(&mut corners, split.pairs.len())
-        .into_iter()
-        .map(|old| split.pairs[old as usize])
-        .collect();
+    // The picture takes no notice of the shape: they are made side by side.
+    let (picture, shape) = rayon::join(
+        || mesh.has_atlas().then(|| pictures::base_webp(base)),
+        || Shape::of(mesh),
+    );
+    let picture = picture.transpose()?;
+    let Shape {
+        mesh,
+        normals,
+        corners,
+        pairs,
+    } = &shape;
     let count = pairs.len();
     let place = |pair: &(u32, u32)| mesh.positions[pair.0 as usize];
     let grid = Grid::around(pairs.iter().map(place));
@@ -245,7 +279,7 @@ pub fn write_glb(
     let mut buffer = Buffer::default();
     let width = if count <= usize::from(u16::MAX) { 2 } else { 4 };
     let component = index_bytes(width);
-    let packed = codec::triangles(&corners);
+    let packed = codec::triangles(corners);
     let index_view = buffer.packed(3 * corners.len(), width, &packed, "TRIANGLES");
     let position_view = buffer.records(positions.iter().map(|p| {
         let [[a, b], [c, d], [e, f]] = p.map(u16::to_le_bytes);
@@ -273,7 +307,7 @@ pub fn write_glb(
             "translation": grid.low_mm.map(|c| c * 0.001)}],
     });
     let mut extensions = vec!["KHR_mesh_quantization", PACKED];
-    if mesh.has_atlas() {
+    if let Some(picture) = picture {
         // glTF counts v from the top.
         let uvs = || {
             pairs.iter().map(|&(_, uv)| {
@@ -304,7 +338,6 @@ pub fn write_glb(
         accessors.push(json!({"bufferView": uv_view, "componentType": kind,
             "normalized": fits, "type": "VEC2", "count": count}));
         attributes["TEXCOORD_0"] = json!(3);
-        let picture = pictures::base_webp(base)?;
         let picture_view = buffer.view(&picture);
         material["pbrMetallicRoughness"]["baseColorTexture"] = texture;
         extensions.push("EXT_texture_webp");

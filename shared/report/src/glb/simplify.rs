@@ -8,7 +8,7 @@
 //! must stay under a limit, which rises when too little is left to do under it. Borders
 //! and the seams of the atlas stay as they are.
 
-use dermalia_surface::{Mesh, in_vectors, norm, scale, sub};
+use dermalia_surface::{Mesh, norm, scale, sub};
 use rayon::prelude::*;
 
 use super::departure::{Fan, Lost, MOST_TRIANGLES, turned};
@@ -20,7 +20,7 @@ const MOST_ROUNDS: usize = 256;
 const FIRST_LIMIT: f32 = 1.0 / 32.0;
 const RISE: f32 = 1.5;
 /// It rises when a round removes less than one of so many points.
-const SLOW: usize = 24;
+const SLOW: usize = 16;
 /// Of the points that may go, one of so many is looked at in a round: the cheapest.
 const TURN: usize = 2;
 /// No point and no triangle has this number.
@@ -230,7 +230,7 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
             .par_chunks(64)
             .map_init(Scratch::default, |scratch, part| {
                 let of = |p: u32| ways[p as usize].to;
-                in_vectors(|| surface.measure(scratch, part, of, limit_mm))
+                surface.measure(scratch, part, of, limit_mm)
             })
             .collect();
         let mut removed = 0;
@@ -325,7 +325,7 @@ impl Shrinking {
         for &t in self.fans.at(point) {
             // Around an inner point each neighbour is the second corner once.
             let (_, [_, other, _]) = turned(self.mesh.triangles[t as usize], point);
-            let cost = quadric.mean(sub(self.mesh.positions[other as usize], place));
+            let cost = quadric.sum(sub(self.mesh.positions[other as usize], place));
             if cost < costs[0] {
                 (costs, to) = ([cost, costs[0]], [other, to[0]]);
             } else if cost < costs[1] {
@@ -333,7 +333,7 @@ impl Shrinking {
             }
         }
         Ways {
-            cost_mm2: costs[0],
+            cost_mm2: quadric.mean(costs[0]),
             to,
             refused_mm: 0.0,
         }
