@@ -12,6 +12,7 @@
 
 mod codec;
 mod departure;
+mod fans;
 mod marks;
 mod order;
 mod quadric;
