@@ -704,3 +704,57 @@ fn map(ctx: &Context<'_>, pores: &[Pore]) -> ParameterMap {
         strength,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dermalia_surface::{Mesh, rasterize_uv};
+
+    /// Also where two pits overlap and where one lies over two strips.
+    #[test]
+    fn pits_go_out_of_a_signal_and_come_back() {
+        let mesh = Mesh::sheet(40.0, 40.0);
+        let raster = rasterize_uv(&mesh, 600, 600);
+        let bits = crate::labels::whole_surface(&raster.triangle);
+        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
+        let ctx = Context {
+            atlas: &atlas,
+            pictures: &[],
+            relief: None,
+            skin: dermalia_scan::manifest::SkinState::Unknown,
+        };
+        let pit = |x: f64, y: f64| Pore {
+            px: [x, y],
+            region: Region::Face,
+            diameter_mm: 0.5,
+            depth: 0.2,
+            shape: 0,
+        };
+        let edge = STRIP_ROWS as f64;
+        let pits = Pits {
+            pits: vec![pit(100.0, 60.0), pit(106.0, 63.0), pit(300.0, edge + 2.0)],
+        };
+        let original: Vec<f32> = (0..atlas.len())
+            .map(|i| {
+                let (x, y) = ((i % 600) as f64 + 0.5, (i / 600) as f64 + 0.5);
+                let depth: f64 = pits
+                    .pits
+                    .iter()
+                    .map(|p| {
+                        let r2 = (x - p.px[0]).powi(2) + (y - p.px[1]).powi(2);
+                        0.2 * (-core::f64::consts::LN_2 * r2 / (3.75 * 3.75)).exp()
+                    })
+                    .sum();
+                (0.3 + 1e-4 * x + depth) as f32
+            })
+            .collect();
+        let mut signal = original.clone();
+        let removed = take_out(&ctx, &pits, &mut signal);
+        let lone = STRIP_ROWS * 600 + 2 * 600 + 300;
+        let plane = |i: usize| 0.3 + 1e-4 * ((i % 600) as f32 + 0.5);
+        assert!(original[lone] - plane(lone) > 0.19);
+        assert!((signal[lone] - plane(lone)).abs() < 0.01);
+        removed.put_back(&ctx, &mut signal);
+        assert!(signal == original);
+    }
+}

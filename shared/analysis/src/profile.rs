@@ -101,9 +101,8 @@ impl Shapes {
             for side in [&POINTED[..], &FLAT[..]] {
                 let before = best.sum;
                 for &other in side {
-                    let aim = best.sum * (1.0 - CLEARLY_BETTER / room.n);
-                    match room.fit(SHAPES[other], Start::Beat(&from, aim), 0.0) {
-                        Some(fit) if fit.sum < aim => (best, shape) = (fit, other),
+                    match room.fit(SHAPES[other], Start::Beat(&from, best.sum), 0.0) {
+                        Some(fit) if fit.sum < best.sum => (best, shape) = (fit, other),
                         _ => break,
                     }
                 }
@@ -121,10 +120,6 @@ impl Shapes {
         })
     }
 }
-
-/// Another shape has to leave less than the one before by this many times the mean squared
-/// residual: what noise alone tells of the shape would only be noise of the radius.
-const CLEARLY_BETTER: f64 = 3.0;
 
 /// From the Gaussian outwards, by their place in [`SHAPES`].
 const POINTED: [usize; 1] = [2];
@@ -492,7 +487,7 @@ impl Columns {
             let step = solve_symmetric(rows);
             // What is left if the model is as straight as it looks from here.
             let gain: f64 = gradient.iter().zip(step).map(|(g, s)| g * s).sum();
-            if round > 1 && from.sum - gain > aim {
+            if round > 1 && from.sum - gain > 1.01 * aim {
                 return None;
             }
             p = from.unknowns;

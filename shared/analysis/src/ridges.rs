@@ -127,7 +127,9 @@ impl Response {
             let r = (a * a + xy * xy).sqrt();
             let across = 0.5 * (xx + yy) - r;
             // Along the ridge lies the eigenvector of the other eigenvalue.
-            let (c2, s2) = if r > 0.0 { (a / r, xy / r) } else { (1.0, 0.0) };
+            let share = 1.0 / r.max(f32::MIN_POSITIVE);
+            let c2 = if r > 0.0 { a * share } else { 1.0 };
+            let s2 = xy * share;
             let [ux, uy] = half_angle(c2, s2);
             let t = -(gx * -uy + gy * ux) / across;
             let near = ((t * uy).abs() <= 0.6) & ((t * ux).abs() <= 0.6);
@@ -147,28 +149,27 @@ impl Response {
     }
 
     /// The response as a vector along the ridge, by the doubled angle.
-    fn directed(&self) -> Directed {
+    fn directed(&self, pool: &mut Pool) -> Directed {
         let [cos, sin] = &self.double;
-        let data = self
+        let mut pairs = pool.take(2 * self.strength.width, self.strength.height);
+        let values = self
             .strength
             .data
             .iter()
-            .zip(cos.data.iter().zip(&sin.data))
-            .map(|(s, (c2, s2))| [s * c2, s * s2])
-            .collect();
-        Directed {
-            width: self.strength.width,
-            height: self.strength.height,
-            data,
+            .zip(cos.data.iter().zip(&sin.data));
+        for (pair, (s, (c2, s2))) in pairs.data.chunks_exact_mut(2).zip(values) {
+            pair[0] = s * c2;
+            pair[1] = s * s2;
         }
+        Directed { pairs }
     }
 
     /// The centre points in the tile of a chart.
-    pub(crate) fn points(&self, chart: &Chart, atlas: &Atlas) -> Vec<ChartPoint> {
+    pub(crate) fn points(&self, chart: &Chart, atlas: &Atlas, pool: &mut Pool) -> Vec<ChartPoint> {
         let mut points = vec![];
         let half_px = HALF_RUN_MM / chart.step_mm;
         let w = self.strength.width;
-        let directed = self.directed();
+        let directed = self.directed(pool);
         for (y, row) in self.offset.data.chunks_exact(w).enumerate() {
             for (x, &t) in row.iter().enumerate().filter(|(_, t)| !t.is_nan()) {
                 let i = y * w + x;
@@ -187,15 +188,14 @@ impl Response {
                 }
             }
         }
+        pool.give(directed.pairs);
         points
     }
 }
 
 /// A response and its direction as one vector of the doubled angle.
 struct Directed {
-    width: usize,
-    height: usize,
-    data: Vec<[f32; 2]>,
+    pairs: Plane,
 }
 
 impl Directed {
@@ -211,19 +211,20 @@ impl Directed {
         let n = (half_px.ceil().max(1.0) as usize).min((MOST - 1) / 2);
         let step = half_px / n as f32;
         let (dx, dy) = (ux * step, uy * step);
-        let (right, bottom) = ((self.width - 1) as f32, (self.height - 1) as f32);
+        let width = self.pairs.width / 2;
+        let (right, bottom) = ((width - 1) as f32, (self.pairs.height - 1) as f32);
         let mut at = [0_i32; MOST];
         for (k, at) in at.iter_mut().enumerate() {
             let k = (k as i32 - n as i32) as f32;
             let px = (x + dx * k).max(0.0).min(right) as i32;
             let py = (y + dy * k).max(0.0).min(bottom) as i32;
-            *at = py * self.width as i32 + px;
+            *at = py * width as i32 + px;
         }
         let count = 2 * n + 1;
         let mut agree = [0.0_f32; MOST];
         for (agree, at) in agree.iter_mut().zip(&at[..count]) {
-            let [a, b] = self.data[*at as usize];
-            *agree = (a * c2 + b * s2).max(0.0);
+            let pair = &self.pairs.data[2 * *at as usize..][..2];
+            *agree = (pair[0] * c2 + pair[1] * s2).max(0.0);
         }
         let mut sums = [0.0_f32; 8];
         for part in agree.chunks_exact(8) {
@@ -314,7 +315,9 @@ mod tests {
             plane.data[i] = 0.2 * (-(x * x + y * y) / 18.0).exp();
         }
         let response = respond(&plane, &[4.2], &mut Pool::default());
-        let run = response.directed().run([40.0, 40.0], [1.0, 0.0], 12.0);
+        let run = response
+            .directed(&mut Pool::default())
+            .run([40.0, 40.0], [1.0, 0.0], 12.0);
         assert!(run < 0.3 * 0.2 * 0.385, "{run}");
     }
 }

@@ -150,7 +150,7 @@ fn runs(
     ctx: &Context<'_>,
     height_mm: &[f32],
     centre: [f64; 3],
-    rows: std::ops::Range<usize>,
+    rows: impl Iterator<Item = usize>,
     mut f: impl FnMut(&Run),
 ) {
     let atlas = ctx.atlas;
@@ -214,6 +214,11 @@ fn strips(height: usize) -> Vec<std::ops::Range<usize>> {
         .collect()
 }
 
+/// The form is as smooth as a face: of a large raster one row in so many tells it.
+fn form_step(height: usize) -> usize {
+    (height / 1024).max(1)
+}
+
 /// The height parameters of each region in um, without the form of the face, levelled in
 /// the region. Those of the face are of all its regions' points together, so that the face
 /// is as rough as its parts.
@@ -234,7 +239,8 @@ fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>;
         .par_iter()
         .map(|rows| {
             let mut normals = vec![Normal::ZERO; 14];
-            runs(ctx, height_mm, centre, rows.clone(), |run| {
+            let some = rows.clone().step_by(form_step(ctx.atlas.height));
+            runs(ctx, height_mm, centre, some, |run| {
                 normals[run.region].add_run(run);
             });
             normals

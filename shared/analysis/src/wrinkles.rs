@@ -144,7 +144,7 @@ fn traced(ctx: &Context<'_>, signal: Signal<'_>, size: f32, relief: bool) -> Vec
                 }
             }
             let response = respond(&sampled, &sigmas, pool);
-            let points = response.points(chart, atlas);
+            let points = response.points(chart, atlas, pool);
             pool.give(sampled);
             response.give_back(pool);
             points
