@@ -597,7 +597,8 @@ mod tests {
     #[test]
     fn lanes_and_tables_agree() {
         let shapes = Shapes::new();
-        let lanes: [fn(&Lanes) -> (Lanes, Lanes); SHAPES.len()] = [
+        type Both = (Lanes, Lanes);
+        let lanes: [fn(&Lanes) -> Both; SHAPES.len()] = [
             Power::<4>::lanes,
             Cosine::lanes,
             Power::<3>::lanes,
