@@ -48,6 +48,7 @@ mod redness;
 mod references;
 mod registration;
 mod relief;
+mod removal;
 mod ridges;
 mod rounding;
 mod segments;
