@@ -1,7 +1,7 @@
 //! Pictures that are not measured: only how they are exposed is told, from their own pixels.
 
 use dermalia_scan::{Pixels, Samples};
-use dermalia_surface::in_vectors;
+use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 use crate::Atlas;
@@ -17,15 +17,26 @@ pub(crate) struct Exposure {
 /// Pixels of a word.
 const WORD: usize = u64::BITS as usize;
 
-#[inline(always)]
-fn words<T: Copy>(row: &[T], out: &mut [u64], is_beyond: impl Fn(T) -> bool) {
-    for (word, px) in out.iter_mut().zip(row.chunks(3 * WORD)) {
-        *word = 0;
-        // Seldom there is any.
-        if px.iter().fold(false, |any, level| any | is_beyond(*level)) {
-            for (k, px) in px.chunks_exact(3).enumerate() {
-                let any = is_beyond(px[0]) | is_beyond(px[1]) | is_beyond(px[2]);
-                *word |= u64::from(any) << k;
+/// The bits of one row.
+struct Row<'a, T, F> {
+    levels: &'a [T],
+    out: &'a mut [u64],
+    is_beyond: F,
+}
+
+impl<T: Copy, F: Fn(T) -> bool> Work for Row<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (word, px) in self.out.iter_mut().zip(self.levels.chunks(3 * WORD)) {
+            *word = 0;
+            // Seldom there is any.
+            if px.iter().fold(false, |any, l| any | (self.is_beyond)(*l)) {
+                for (k, px) in px.as_chunks::<3>().0.iter().enumerate() {
+                    let [r, g, b] = px.map(&self.is_beyond);
+                    *word |= u64::from(r | g | b) << k;
+                }
             }
         }
     }
@@ -42,11 +53,19 @@ impl Exposure {
             .enumerate()
             .for_each(|(y, out)| {
                 let row = 3 * y * width..3 * (y + 1) * width;
-                in_vectors(|| match &pixels.samples {
-                    // One more than either end is 0 or 1.
-                    Samples::Eight(v) => words(&v[row], out, |l| l.wrapping_add(1) < 2),
-                    Samples::Sixteen(v) => words(&v[row], out, |l| !(128..=65_407).contains(&l)),
-                });
+                match &pixels.samples {
+                    Samples::Eight(v) => in_vectors(Row {
+                        levels: &v[row],
+                        out,
+                        // One more than either end is 0 or 1.
+                        is_beyond: |l: u8| l.wrapping_add(1) < 2,
+                    }),
+                    Samples::Sixteen(v) => in_vectors(Row {
+                        levels: &v[row],
+                        out,
+                        is_beyond: |l: u16| !(128..=65_407).contains(&l),
+                    }),
+                }
             });
         Self {
             width,

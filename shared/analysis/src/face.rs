@@ -7,7 +7,7 @@ use dermalia_scan::{Pixels, Samples};
 use dermalia_surface::Mesh;
 use rayon::prelude::*;
 
-use crate::AnalysisError;
+use crate::{AnalysisError, cells};
 
 /// Pictures are looked at in at most this many pixels a side.
 const LARGEST_SIDE: usize = 2048;
@@ -66,30 +66,11 @@ pub(crate) fn reduced(picture: &Pixels, side: usize) -> (usize, usize, Vec<u8>) 
     rgb.par_chunks_mut(3 * w).enumerate().for_each(|(y, out)| {
         let rows = y * step * line..(y + 1) * step * line;
         match &picture.samples {
-            Samples::Eight(v) => means(&v[rows], line, step, u32::from, out),
-            Samples::Sixteen(v) => means(&v[rows], line, step, |l| u32::from(l) / 257, out),
+            Samples::Eight(v) => cells::means(&v[rows], line, step, u32::from, out),
+            Samples::Sixteen(v) => cells::means(&v[rows], line, step, |l| u32::from(l) / 257, out),
         }
     });
     (w, h, rgb)
-}
-
-/// Means of square cells of `step` pixels in rows of `line` samples; what is left over at
-/// the right counts in none.
-fn means<T: Copy>(rows: &[T], line: usize, step: usize, level: impl Fn(T) -> u32, out: &mut [u8]) {
-    let n = (step * step) as u32;
-    let mut sums = vec![n / 2; out.len()];
-    for row in rows.chunks_exact(line) {
-        for (sum, cell) in sums.chunks_exact_mut(3).zip(row.chunks_exact(3 * step)) {
-            for px in cell.chunks_exact(3) {
-                for c in 0..3 {
-                    sum[c] += level(px[c]);
-                }
-            }
-        }
-    }
-    for (out, sum) in out.iter_mut().zip(&sums) {
-        *out = (sum / n) as u8;
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use dermalia_findings::Region;
 use dermalia_landmarks::Painter;
-use dermalia_surface::{Claims, Mesh, NO_TRIANGLE, UvStrips};
+use dermalia_surface::{Claims, Mesh, UvStrips};
 use rayon::prelude::*;
 
 use crate::atlas::label::NO_SURFACE;
@@ -11,8 +11,8 @@ use crate::labels;
 
 /// How the surface is divided.
 pub(crate) enum Division {
-    /// By the landmarks.
-    Regions(Painter),
+    /// By the landmarks: with the bits of each triangle that has but one label.
+    Regions(Painter, Vec<Option<u8>>),
     /// All of it is `face`.
     Whole,
 }
@@ -56,34 +56,32 @@ fn is_empty(b: Bounds) -> bool {
 }
 
 impl Division {
+    /// By what paints the labels of a mesh of so many triangles.
+    pub(crate) fn regions(painter: Painter, triangles: usize) -> Self {
+        let bits = (0..triangles)
+            .into_par_iter()
+            .map(|t| painter.whole(t).map(labels::bits_of))
+            .collect();
+        Self::Regions(painter, bits)
+    }
+
     /// Whether a triangle can have labelled pixels.
     fn has_labels(&self, triangle: usize) -> bool {
         match self {
-            Self::Regions(painter) => painter
-                .whole(triangle)
-                .is_none_or(|label| labels::bits_of(label) != 0),
+            Self::Regions(_, bits) => bits[triangle] != Some(0),
             Self::Whole => true,
         }
     }
 
-    /// The labels of some pixels of one row.
-    fn paint(&self, from: [usize; 2], triangles: &[u32], out: &mut [u8]) {
+    /// The labels of a run of pixels of one triangle in one row.
+    #[inline(always)]
+    fn paint(&self, triangle: u32, from: [usize; 2], run: &mut [u8]) {
         match self {
-            Self::Regions(painter) => {
-                painter.paint(from, triangles, out, |label| match label {
-                    Some(label) => labels::bits_of(label),
-                    None => NO_SURFACE,
-                });
-            }
-            Self::Whole => {
-                for (out, t) in out.iter_mut().zip(triangles) {
-                    *out = if *t == NO_TRIANGLE {
-                        NO_SURFACE
-                    } else {
-                        Region::Face.index() as u8 + 1
-                    };
-                }
-            }
+            Self::Regions(painter, bits) => match bits[triangle as usize] {
+                Some(bits) => run.fill(bits),
+                None => painter.paint(triangle, from, run, labels::bits_of),
+            },
+            Self::Whole => run.fill(Region::Face.index() as u8 + 1),
         }
     }
 
@@ -136,7 +134,7 @@ pub(crate) fn draw(
     let scratch = || vec![0_u32; width * ROWS];
     let rows_of = |strip: usize| ROWS.min(height - strip * ROWS);
     let mut triangle = vec![0_u32; columns * (kept[3] - kept[1])];
-    let mut labels = vec![0_u8; triangle.len()];
+    let mut labels = vec![NO_SURFACE; triangle.len()];
     let parts: Vec<(Claims, Bounds)> = triangle
         .par_chunks_mut(columns * ROWS)
         .zip(labels.par_chunks_mut(columns * ROWS))
@@ -144,17 +142,23 @@ pub(crate) fn draw(
         .map_init(scratch, |scratch, (part, (triangle, labels))| {
             let strip = kept[1] / ROWS + part;
             let rows = &mut scratch[..width * rows_of(strip)];
-            let claims = strips.draw(strip, rows);
+            let claims = strips.draw(strip, rows, |y, run, t| {
+                let (from, to) = (run.start.max(kept[0]), run.end.min(kept[2]));
+                if from < to {
+                    let line = y * columns;
+                    let run = &mut labels[line + from - kept[0]..line + to - kept[0]];
+                    division.paint(t, [from, strip * ROWS + y], run);
+                }
+            });
             let mut labelled = NOTHING;
             for (k, ((row, triangle), labels)) in rows
                 .chunks_exact(width)
                 .zip(triangle.chunks_exact_mut(columns))
-                .zip(labels.chunks_exact_mut(columns))
+                .zip(labels.chunks_exact(columns))
                 .enumerate()
             {
                 let y = strip * ROWS + k;
                 triangle.copy_from_slice(&row[kept[0]..kept[2]]);
-                division.paint([kept[0], y], triangle, labels);
                 let has_label = |l: &u8| *l & !NO_SURFACE != 0;
                 if let Some(first) = labels.iter().position(has_label) {
                     let last = labels.iter().rposition(has_label).unwrap_or(first);
@@ -169,7 +173,7 @@ pub(crate) fn draw(
         .into_par_iter()
         .filter(|strip| !(kept[1]..kept[3]).contains(&(strip * ROWS)))
         .map_init(scratch, |scratch, strip| {
-            strips.draw(strip, &mut scratch[..width * rows_of(strip)])
+            strips.draw(strip, &mut scratch[..width * rows_of(strip)], |_, _, _| {})
         })
         .sum();
     let claims = parts.iter().map(|p| p.0).chain([outside]).sum();
@@ -214,7 +218,7 @@ pub(crate) fn keep<T: Copy>(plane: &mut Vec<T>, columns: usize, part: Bounds) {
 mod tests {
     use super::*;
     use dermalia_landmarks::{FaceMap, canonical};
-    use dermalia_surface::rasterize_uv;
+    use dermalia_surface::{NO_TRIANGLE, rasterize_uv};
 
     #[test]
     fn a_part_is_kept_in_place() {
@@ -241,7 +245,8 @@ mod tests {
         let map = FaceMap::new(&mesh.positions).unwrap();
         let bits = labels::bits(&map.atlas_labels(&mesh, &raster));
         let whole = labels::whole_surface(&raster.triangle);
-        let regions = Division::Regions(map.painter(&mesh, full_px[0], full_px[1]));
+        let painter = map.painter(&mesh, full_px[0], full_px[1]);
+        let regions = Division::regions(painter, mesh.triangles.len());
         for (division, bits) in [(regions, bits), (Division::Whole, whole)] {
             let (claims, drawn) = draw(&mesh, full_px, &division, 7);
             let drawn = drawn.unwrap();

@@ -10,6 +10,7 @@ mod assembly;
 mod atlas;
 mod baseline;
 mod blobs;
+mod cells;
 pub mod change;
 mod chart;
 mod chromophores;

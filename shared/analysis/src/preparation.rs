@@ -283,7 +283,8 @@ fn draw(
     };
     let by_regions = map.map(|map| {
         let painter = map.painter(mesh, full_px[0], full_px[1]);
-        labelled::draw(mesh, full_px, &Division::Regions(painter), BORDER_PX)
+        let division = Division::regions(painter, mesh.triangles.len());
+        labelled::draw(mesh, full_px, &division, BORDER_PX)
     });
     let has_map = by_regions.is_some();
     let (claims, drawn, has_face) = match by_regions {

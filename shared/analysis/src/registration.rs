@@ -3,7 +3,7 @@
 use dermalia_findings::{Feature, Measure, ParameterMap, Region};
 use dermalia_scan::manifest::{Light, SkinState};
 use dermalia_scan::{Pixels, Samples};
-use dermalia_surface::in_vectors;
+use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 use crate::Atlas;
@@ -118,7 +118,12 @@ impl Window {
         out.par_chunks_mut((BAND_ROWS * row).max(1))
             .enumerate()
             .for_each(|(band, lines)| {
-                in_vectors(|| enlarged.band(band * BAND_ROWS, lines, &round));
+                in_vectors(Band {
+                    picture: &enlarged,
+                    first: band * BAND_ROWS,
+                    lines,
+                    round: &round,
+                });
             });
         (out, source)
     }
@@ -132,6 +137,28 @@ struct Enlarged<'a, T> {
     height: usize,
     /// Where the left one of two neighbours begins in a row, and the share of the right one.
     columns: Vec<(usize, f32)>,
+}
+
+/// Rows of the raster from `first` on, to be filled.
+struct Band<'a, T, F> {
+    picture: &'a Enlarged<'a, T>,
+    first: usize,
+    lines: &'a mut [T],
+    round: &'a F,
+}
+
+impl<T, F> Work for Band<'_, T, F>
+where
+    T: Copy,
+    f32: From<T>,
+    F: Fn(f32) -> T,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.picture.band(self.first, self.lines, self.round);
+    }
 }
 
 /// Two neighbours and the share of the second, of a place along one side.
@@ -161,7 +188,6 @@ where
         }
     }
 
-    /// Rows of the raster from `first` on.
     #[inline(always)]
     fn band(&self, first: usize, lines: &mut [T], round: &impl Fn(f32) -> T) {
         let row = 3 * self.columns.len();

@@ -83,19 +83,30 @@ fn channel_weights(ctx: &Context<'_>, picture: &RegisteredPicture) -> [f32; 3] {
     if picture.grey {
         return [1.0 / 3.0; 3];
     }
-    let mut levels: [Vec<f32>; 3] = Default::default();
-    for i in (0..ctx.atlas.len()).step_by(61) {
-        if ctx.atlas.is_measured(i) {
-            let p = picture.srgb(i);
-            for c in 0..3 {
-                levels[c].push(p[c]);
+    let measured = (0..ctx.atlas.len())
+        .step_by(61)
+        .filter(|&i| ctx.atlas.is_measured(i));
+    let medians = match &picture.samples {
+        Samples::Eight(v) => {
+            let mut counts = [[0_usize; 256]; 3];
+            for i in measured {
+                for (counts, level) in counts.iter_mut().zip(&v[3 * i..3 * i + 3]) {
+                    counts[usize::from(*level)] += 1;
+                }
             }
+            counts.map(|c| median_level(&c) as f32 / 255.0)
         }
-    }
-    let mut w = levels.map(|mut l| {
-        let m = crate::planes::median(&mut l);
-        m * m
-    });
+        Samples::Sixteen(_) => {
+            let mut levels: [Vec<f32>; 3] = Default::default();
+            for i in measured {
+                for (levels, level) in levels.iter_mut().zip(picture.srgb(i)) {
+                    levels.push(level);
+                }
+            }
+            levels.map(|mut l| crate::planes::median(&mut l))
+        }
+    };
+    let mut w = medians.map(|m| m * m);
     let sum: f32 = w.iter().sum();
     if sum > 0.0 {
         w = w.map(|v| v / sum);
@@ -103,6 +114,19 @@ fn channel_weights(ctx: &Context<'_>, picture: &RegisteredPicture) -> [f32; 3] {
         w = [1.0 / 3.0; 3];
     }
     w
+}
+
+/// The median of levels that were counted, of two in the middle the upper; 0 without any.
+fn median_level(counts: &[usize; 256]) -> usize {
+    let half = counts.iter().sum::<usize>() / 2;
+    let mut below = 0;
+    for (level, count) in counts.iter().enumerate() {
+        below += count;
+        if below > half {
+            return level;
+        }
+    }
+    0
 }
 
 /// A picture with a table of weighted densities for each channel.
@@ -209,5 +233,18 @@ mod tests {
         // 188 / 255 encodes 0.50289.
         assert!((t.eight[188] - 0.687_385).abs() < 1e-4, "{}", t.eight[188]);
         assert!(t.eight[0].is_finite() && sixteen[0] > t.eight[0]);
+    }
+
+    #[test]
+    fn counted_levels_have_the_median_of_their_list() {
+        let mut counts = [0; 256];
+        assert_eq!(median_level(&counts), 0);
+        let mut list = vec![];
+        for level in [3_u8, 3, 200, 17, 17, 90, 255, 3] {
+            counts[usize::from(level)] += 1;
+            list.push(f32::from(level));
+            let median = crate::planes::median(&mut list);
+            assert_eq!(median_level(&counts) as f32, median);
+        }
     }
 }

@@ -4,7 +4,7 @@ use dermalia_findings::{BaseTexture, ParameterMap};
 use dermalia_scan::{Pixels, Samples};
 use rayon::prelude::*;
 
-use crate::Atlas;
+use crate::{Atlas, cells};
 
 /// Sides of a map are at most this long.
 const LARGEST_SIDE: usize = 2048;
@@ -80,7 +80,10 @@ pub(crate) fn base_of(picture: Option<&Pixels>, full_px: [usize; 2]) -> BaseText
     if let Samples::Eight(v) = &picture.samples
         && [width * step, height * step] == [picture.width, picture.height]
     {
-        whole_cells(v, step, width, &mut rgb);
+        let line = 3 * picture.width;
+        rgb.par_chunks_mut((3 * width).max(1))
+            .zip(v.par_chunks((line * step).max(1)))
+            .for_each(|(out, rows)| cells::means(rows, line, step, u32::from, out));
         return BaseTexture { width, height, rgb };
     }
     // The pixels of the picture under a display pixel.
@@ -108,28 +111,4 @@ pub(crate) fn base_of(picture: Option<&Pixels>, full_px: [usize; 2]) -> BaseText
             }
         });
     BaseTexture { width, height, rgb }
-}
-
-/// Means of square cells of `step` pixels that fill the picture.
-fn whole_cells(levels: &[u8], step: usize, width: usize, rgb: &mut [u8]) {
-    let line = 3 * width * step;
-    let n = (step * step) as u32;
-    rgb.par_chunks_mut((3 * width).max(1))
-        .zip(levels.par_chunks((line * step).max(1)))
-        .for_each(|(row, lines)| {
-            for (x, px) in row.chunks_exact_mut(3).enumerate() {
-                let mut sum = [n / 2; 3];
-                for y in 0..step {
-                    let from = y * line + 3 * x * step;
-                    for level in lines[from..from + 3 * step].chunks_exact(3) {
-                        for c in 0..3 {
-                            sum[c] += u32::from(level[c]);
-                        }
-                    }
-                }
-                for c in 0..3 {
-                    px[c] = (sum[c] / n) as u8;
-                }
-            }
-        });
 }

@@ -164,7 +164,14 @@ impl FaceMap {
             .zip(raster.triangle.par_chunks(w))
             .enumerate()
             .for_each(|(y, (row, triangles))| {
-                painter.paint([0, y], triangles, row, Option::unwrap_or_default);
+                let mut x = 0;
+                for run in triangles.chunk_by(|a, b| a == b) {
+                    if run[0] != NO_TRIANGLE {
+                        let out = &mut row[x..x + run.len()];
+                        painter.paint(run[0], [x, y], out, |label| label);
+                    }
+                    x += run.len();
+                }
             });
         labels
     }
@@ -299,43 +306,30 @@ impl Painter {
         }
     }
 
-    /// Paints a run of pixels of one row, whose triangles (or [`NO_TRIANGLE`]) are given,
-    /// with what stands for a label, or for none where there is no triangle. `from` is the
-    /// column and row of the first pixel in the raster.
+    /// Paints a run of pixels of one triangle in one row, with what `colour` makes of a
+    /// label; `from` is the column and row of the first pixel in the raster.
     pub fn paint<T: Copy>(
         &self,
+        triangle: u32,
         from: [usize; 2],
-        triangles: &[u32],
-        out: &mut [T],
-        colour: impl Fn(Option<Label>) -> T,
+        run: &mut [T],
+        colour: impl Fn(Label) -> T,
     ) {
-        let [first, y] = from;
-        let mut x = 0;
-        while x < triangles.len() {
-            let t = triangles[x];
-            let same = triangles[x..].iter().take_while(|o| **o == t).count();
-            let run = &mut out[x..x + same];
-            if t == NO_TRIANGLE {
-                run.fill(colour(None));
-            } else {
-                match &self.paints[t as usize] {
-                    Paint::One(label) => run.fill(colour(Some(*label))),
-                    Paint::Each {
-                        near: [u, v],
-                        at,
-                        right,
-                        down,
-                    } => {
-                        let dy = y as f32 + 0.5 - (1.0 - v) * self.size[1];
-                        for (i, px) in run.iter_mut().enumerate() {
-                            let dx = (first + x + i) as f32 + 0.5 - u * self.size[0];
-                            let place = [0, 1].map(|k| at[k] + right[k] * dx + down[k] * dy);
-                            *px = colour(Some(atlas::label(place)));
-                        }
-                    }
+        match &self.paints[triangle as usize] {
+            Paint::One(label) => run.fill(colour(*label)),
+            Paint::Each {
+                near: [u, v],
+                at,
+                right,
+                down,
+            } => {
+                let dy = from[1] as f32 + 0.5 - (1.0 - v) * self.size[1];
+                for (i, px) in run.iter_mut().enumerate() {
+                    let dx = (from[0] + i) as f32 + 0.5 - u * self.size[0];
+                    let place = [0, 1].map(|k| at[k] + right[k] * dx + down[k] * dy);
+                    *px = colour(atlas::label(place));
                 }
             }
-            x += same;
         }
     }
 }

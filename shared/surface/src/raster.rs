@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::{Mesh, Vec3, in_vectors};
+use crate::{Mesh, Vec3, Work, in_vectors};
 
 /// The mark of a pixel that no triangle covers.
 pub const NO_TRIANGLE: u32 = u32::MAX;
@@ -317,19 +317,50 @@ impl<'a> UvStrips<'a> {
 
     /// Draws a strip: the triangle of each pixel's middle, or [`NO_TRIANGLE`]. Where
     /// triangles overlap, the first in the mesh keeps the pixel.
-    pub fn draw(&self, strip: usize, rows: &mut [u32]) -> Claims {
+    ///
+    /// `on_run` is told of each run of pixels that a triangle keeps: its row of the strip,
+    /// its columns and the triangle.
+    pub fn draw(
+        &self,
+        strip: usize,
+        rows: &mut [u32],
+        on_run: impl FnMut(usize, Range<usize>, u32),
+    ) -> Claims {
         rows.fill(NO_TRIANGLE);
-        in_vectors(|| self.fill(strip, rows))
+        in_vectors(Drawing {
+            strips: self,
+            strip,
+            rows,
+            on_run,
+        })
     }
+}
+
+/// The drawing of one strip.
+struct Drawing<'a, F> {
+    strips: &'a UvStrips<'a>,
+    strip: usize,
+    rows: &'a mut [u32],
+    on_run: F,
+}
+
+impl<F: FnMut(usize, Range<usize>, u32)> Work for Drawing<'_, F> {
+    type Output = Claims;
 
     #[inline(always)]
-    fn fill(&self, strip: usize, rows: &mut [u32]) -> Claims {
-        let (width, top) = (self.width, strip * STRIP_ROWS);
+    fn call(self) -> Claims {
+        let Self {
+            strips,
+            strip,
+            rows,
+            mut on_run,
+        } = self;
+        let (width, top) = (strips.width, strip * STRIP_ROWS);
         let bottom = top + rows.len() / width.max(1);
         let mut claims = Claims::default();
-        for &t in self.strips.get(strip) {
-            let q = corners_px(self.mesh, t as usize, width, self.height);
-            let Some(s) = Setup::new(q, width, self.height) else {
+        for &t in strips.strips.get(strip) {
+            let q = corners_px(strips.mesh, t as usize, width, strips.height);
+            let Some(s) = Setup::new(q, width, strips.height) else {
                 continue;
             };
             let edges = Edges::of(&s);
@@ -344,11 +375,21 @@ impl<'a> UvStrips<'a> {
                     *px = if free { t } else { *px };
                 }
                 claims.covered_px += line.len() - taken as usize;
-                if taken > 0 {
-                    claims.overlapping_px += span
-                        .zip(line.iter())
-                        .filter(|(x, px)| **px != t && s.at(*x, y).iter().all(|&v| v > WITHIN))
-                        .count();
+                if taken == 0 {
+                    on_run(y - top, span, t);
+                    continue;
+                }
+                let mut x = span.start;
+                for run in line.chunk_by(|a, b| a == b) {
+                    let run_of = x..x + run.len();
+                    x = run_of.end;
+                    if run[0] == t {
+                        on_run(y - top, run_of, t);
+                    } else {
+                        claims.overlapping_px += run_of
+                            .filter(|x| s.at(*x, y).iter().all(|&v| v > WITHIN))
+                            .count();
+                    }
                 }
             }
         }
@@ -375,7 +416,7 @@ pub fn rasterize_uv(mesh: &Mesh, width: usize, height: usize) -> UvRaster {
     let claims: Claims = triangle
         .par_chunks_mut((width * STRIP_ROWS).max(1))
         .enumerate()
-        .map(|(strip, rows)| strips.draw(strip, rows))
+        .map(|(strip, rows)| strips.draw(strip, rows, |_, _, _| {}))
         .sum();
     UvRaster {
         width,
@@ -564,15 +605,32 @@ mod tests {
     }
 
     #[test]
-    fn claims_are_counted_once_a_pixel() {
-        let mesh = Mesh::sheet(10.0, 10.0);
-        let strips = UvStrips::new(&mesh, 70, 130);
-        let claims: Claims = (0..strips.count())
-            .map(|strip| {
-                let rows = UvStrips::ROWS.min(130 - strip * UvStrips::ROWS);
-                strips.draw(strip, &mut vec![0; 70 * rows])
-            })
-            .sum();
-        assert_eq!((claims.covered_px, claims.overlapping_px), (70 * 130, 0));
+    fn runs_are_what_is_drawn() {
+        let mut mesh = Mesh::sheet(10.0, 10.0);
+        mesh.uvs.push([0.6, 0.7]);
+        mesh.uv_triangles[1] = [0, 4, 1];
+        mesh.uv_triangles.push([4, 2, 3]);
+        mesh.triangles.push([0, 1, 2]);
+        let (w, h) = (70, 130);
+        let strips = UvStrips::new(&mesh, w, h);
+        let mut total = Claims::default();
+        for strip in 0..strips.count() {
+            let rows = UvStrips::ROWS.min(h - strip * UvStrips::ROWS);
+            let (mut drawn, mut told) = (vec![0; w * rows], vec![NO_TRIANGLE; w * rows]);
+            let claims = strips.draw(strip, &mut drawn, |y, run, t| {
+                for px in &mut told[y * w + run.start..y * w + run.end] {
+                    assert_eq!(*px, NO_TRIANGLE);
+                    *px = t;
+                }
+            });
+            assert_eq!(drawn, told);
+            let covered = drawn.iter().filter(|t| **t != NO_TRIANGLE).count();
+            assert_eq!(claims.covered_px, covered);
+            total = [total, claims].into_iter().sum();
+        }
+        assert!(
+            total.overlapping_px > 1000 && total.covered_px > 5000,
+            "{total:?}"
+        );
     }
 }

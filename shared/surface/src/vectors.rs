@@ -1,12 +1,17 @@
 //! The widest vectors of the processor that the program meets.
 
+/// Work to be done [`in_vectors`]: a closure, or a type whose `call` is `#[inline(always)]`.
+/// A closure cannot say that of itself, and the compiler leaves a long one outside, compiled
+/// for any processor: long loops need a type.
+pub use pulp::NullaryFnOnce as Work;
+
 /// Does `work` compiled for the widest vectors that this processor has.
 ///
 /// Numbers come out the same, bit for bit, as without: operations are done side by side,
 /// never fused and never in another order. Only what is inlined into `work` is compiled
 /// with it; it pays for loops over rows, not for single pixels.
 #[inline(always)]
-pub fn in_vectors<R>(work: impl FnOnce() -> R) -> R {
+pub fn in_vectors<W: Work>(work: W) -> W::Output {
     pulp::Arch::new().dispatch(work)
 }
 
