@@ -6,16 +6,19 @@ use dermalia_landmarks::Painter;
 use dermalia_surface::{Claims, Mesh, UvStrips};
 use rayon::prelude::*;
 
-use crate::atlas::label::NO_SURFACE;
+use crate::atlas::label::{NO_SURFACE, NOT_COVERED};
 use crate::labels;
 
 /// How the surface is divided.
-pub(crate) enum Division {
-    /// By the landmarks: with the bits of each triangle that has but one label.
-    Regions(Painter, Vec<Option<u8>>),
-    /// All of it is `face`.
-    Whole,
+pub(crate) struct Division {
+    /// What paints triangles of more than one label, where the landmarks divide.
+    painter: Option<Painter>,
+    /// The label of each triangle, or [`SEVERAL`]; the last is that of pixels without one.
+    labels: Vec<u8>,
 }
+
+/// Stands for the labels of a triangle that has more than one.
+const SEVERAL: u8 = NOT_COVERED;
 
 /// Left, top, right and bottom of a part of a raster.
 pub(crate) type Bounds = [usize; 4];
@@ -58,30 +61,50 @@ fn is_empty(b: Bounds) -> bool {
 impl Division {
     /// By what paints the labels of a mesh of so many triangles.
     pub(crate) fn regions(painter: Painter, triangles: usize) -> Self {
-        let bits = (0..triangles)
+        let labels = (0..triangles)
             .into_par_iter()
-            .map(|t| painter.whole(t).map(labels::bits_of))
+            .map(|t| painter.whole(t).map_or(SEVERAL, labels::bits_of))
+            .chain([NO_SURFACE])
             .collect();
-        Self::Regions(painter, bits)
-    }
-
-    /// Whether a triangle can have labelled pixels.
-    fn has_labels(&self, triangle: usize) -> bool {
-        match self {
-            Self::Regions(_, bits) => bits[triangle] != Some(0),
-            Self::Whole => true,
+        Self {
+            painter: Some(painter),
+            labels,
         }
     }
 
-    /// The labels of a run of pixels of one triangle in one row.
-    #[inline(always)]
-    fn paint(&self, triangle: u32, from: [usize; 2], run: &mut [u8]) {
-        match self {
-            Self::Regions(painter, bits) => match bits[triangle as usize] {
-                Some(bits) => run.fill(bits),
-                None => painter.paint(triangle, from, run, labels::bits_of),
-            },
-            Self::Whole => run.fill(Region::Face.index() as u8 + 1),
+    /// All of it is `face`.
+    pub(crate) fn whole(triangles: usize) -> Self {
+        let mut labels = vec![Region::Face.index() as u8 + 1; triangles];
+        labels.push(NO_SURFACE);
+        Self {
+            painter: None,
+            labels,
+        }
+    }
+
+    /// The labels of pixels of one row; `from` is the column and row of the first.
+    fn paint(&self, from: [usize; 2], triangles: &[u32], out: &mut [u8]) {
+        const PART: usize = 64;
+        let last = self.labels.len() - 1;
+        let parts = triangles.chunks(PART).zip(out.chunks_mut(PART));
+        for (part, (triangles, out)) in parts.enumerate() {
+            let mut several = false;
+            for (out, t) in out.iter_mut().zip(triangles) {
+                *out = self.labels[(*t as usize).min(last)];
+                several |= *out == SEVERAL;
+            }
+            let Some(painter) = self.painter.as_ref().filter(|_| several) else {
+                continue;
+            };
+            let mut x = 0;
+            for run in triangles.chunk_by(|a, b| a == b) {
+                let own = &mut out[x..x + run.len()];
+                if own[0] == SEVERAL {
+                    let from = [from[0] + part * PART + x, from[1]];
+                    painter.paint(run[0], from, own, labels::bits_of);
+                }
+                x += run.len();
+            }
         }
     }
 
@@ -89,7 +112,7 @@ impl Division {
     fn reach(&self, mesh: &Mesh, full_px: [usize; 2]) -> Bounds {
         (0..mesh.uv_triangles.len())
             .into_par_iter()
-            .filter(|&t| self.has_labels(t))
+            .filter(|&t| self.labels[t] != 0)
             .map(|t| {
                 let corners = mesh.uv_corners(t);
                 let [x, y] = [0, 1].map(|axis| {
@@ -134,7 +157,7 @@ pub(crate) fn draw(
     let scratch = || vec![0_u32; width * ROWS];
     let rows_of = |strip: usize| ROWS.min(height - strip * ROWS);
     let mut triangle = vec![0_u32; columns * (kept[3] - kept[1])];
-    let mut labels = vec![NO_SURFACE; triangle.len()];
+    let mut labels = vec![0_u8; triangle.len()];
     let parts: Vec<(Claims, Bounds)> = triangle
         .par_chunks_mut(columns * ROWS)
         .zip(labels.par_chunks_mut(columns * ROWS))
@@ -142,23 +165,17 @@ pub(crate) fn draw(
         .map_init(scratch, |scratch, (part, (triangle, labels))| {
             let strip = kept[1] / ROWS + part;
             let rows = &mut scratch[..width * rows_of(strip)];
-            let claims = strips.draw(strip, rows, |y, run, t| {
-                let (from, to) = (run.start.max(kept[0]), run.end.min(kept[2]));
-                if from < to {
-                    let line = y * columns;
-                    let run = &mut labels[line + from - kept[0]..line + to - kept[0]];
-                    division.paint(t, [from, strip * ROWS + y], run);
-                }
-            });
+            let claims = strips.draw(strip, rows);
             let mut labelled = NOTHING;
             for (k, ((row, triangle), labels)) in rows
                 .chunks_exact(width)
                 .zip(triangle.chunks_exact_mut(columns))
-                .zip(labels.chunks_exact(columns))
+                .zip(labels.chunks_exact_mut(columns))
                 .enumerate()
             {
                 let y = strip * ROWS + k;
                 triangle.copy_from_slice(&row[kept[0]..kept[2]]);
+                division.paint([kept[0], y], triangle, labels);
                 let has_label = |l: &u8| *l & !NO_SURFACE != 0;
                 if let Some(first) = labels.iter().position(has_label) {
                     let last = labels.iter().rposition(has_label).unwrap_or(first);
@@ -173,7 +190,7 @@ pub(crate) fn draw(
         .into_par_iter()
         .filter(|strip| !(kept[1]..kept[3]).contains(&(strip * ROWS)))
         .map_init(scratch, |scratch, strip| {
-            strips.draw(strip, &mut scratch[..width * rows_of(strip)], |_, _, _| {})
+            strips.draw(strip, &mut scratch[..width * rows_of(strip)])
         })
         .sum();
     let claims = parts.iter().map(|p| p.0).chain([outside]).sum();
@@ -247,7 +264,10 @@ mod tests {
         let whole = labels::whole_surface(&raster.triangle);
         let painter = map.painter(&mesh, full_px[0], full_px[1]);
         let regions = Division::regions(painter, mesh.triangles.len());
-        for (division, bits) in [(regions, bits), (Division::Whole, whole)] {
+        for (division, bits) in [
+            (regions, bits),
+            (Division::whole(mesh.triangles.len()), whole),
+        ] {
             let (claims, drawn) = draw(&mesh, full_px, &division, 7);
             let drawn = drawn.unwrap();
             let covered = raster.triangle.iter().filter(|t| **t != NO_TRIANGLE);
@@ -275,10 +295,7 @@ mod tests {
             .map(|p| [p[0], p[1], p[2] + 500.0])
             .collect();
         let painter = FaceMap::new(&away).unwrap().painter(&mesh, 64, 64);
-        assert!(
-            draw(&mesh, [64; 2], &Division::Regions(painter), 4)
-                .1
-                .is_none()
-        );
+        let division = Division::regions(painter, mesh.triangles.len());
+        assert!(draw(&mesh, [64; 2], &division, 4).1.is_none());
     }
 }

@@ -293,7 +293,8 @@ fn draw(
             if has_map {
                 told.push(NOT_ON_SURFACE.to_owned());
             }
-            let (claims, drawn) = labelled::draw(mesh, full_px, &Division::Whole, BORDER_PX);
+            let division = Division::whole(mesh.triangles.len());
+            let (claims, drawn) = labelled::draw(mesh, full_px, &division, BORDER_PX);
             (claims, drawn, false)
         }
     };
