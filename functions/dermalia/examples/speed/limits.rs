@@ -59,16 +59,14 @@ pub(crate) fn of(stage: &str, made: &Made, machine: &Machine) -> Option<(f64, &'
         // Every byte once from the file and once through SHA-256: about 20 operations.
         "read" => (3.0 * made.file_bytes, 20.0 * made.file_bytes),
         // Entropy decoding is neither; the samples are written, and a cosine transform of
-        // eight by eight takes about ten products a sample.
+        // eight by eight takes about ten products a sample. Then the skin is brought to the
+        // raster.
         "decode" => (
-            made.file_bytes + 3.0 * made.picture_px,
+            made.file_bytes + 3.0 * (2.0 * made.picture_px + skin * made.pictures),
             30.0 * made.picture_px,
         ),
-        // Triangle and label of each pixel written; pictures read and written.
-        "register" => (
-            5.0 * made.atlas_px + 3.0 * (made.picture_px + skin * made.pictures),
-            6.0 * made.atlas_px,
-        ),
+        // Triangle and label of each pixel written.
+        "register" => (5.0 * made.atlas_px, 6.0 * made.atlas_px),
         "masks" => (4.0 * skin, 10.0 * skin),
         // Three lights read, one plane written.
         "structure" => (13.0 * skin, 9.0 * skin),
