@@ -36,9 +36,9 @@ const LARGER: [f64; 2] = [1.5, 1.2];
 
 /// What a close reading finds is no wider than its baseline, which would rise into it.
 const CLOSE_MM2: f64 = 60.0;
-/// From this surface on an increment is measured in the wider cells as well: there are as many
-/// of them in it as finer ones in the smallest increments.
-const SMALL_MM2: f32 = 4.0;
+/// From this surface on an increment is measured in the wider cells as well: it has many times
+/// as many of them as the smallest increments have of the finer ones.
+const SMALL_MM2: f32 = 6.0;
 /// The unevenness of light beyond this reach is no noise to a close reading.
 const HOLLOW_MM: f32 = 2.5;
 
@@ -58,7 +58,7 @@ pub(crate) struct Reading {
 ///
 /// A first search only tells what the baseline of the second must not touch. Where wider
 /// cells are given all but the finest smoothing is searched in these, which lose nothing by
-/// it, and what is large is measured there.
+/// it, and what is large is measured there. That is for quiet colour; noise asks for all cells.
 pub(crate) fn find<A>(
     field: &Field,
     wider: Option<&Wide>,
@@ -81,11 +81,6 @@ where
                 clear_around(field, &one.finer(wide, field), &mut free);
                 clear_around(&wide.field, one, &mut wide_free);
             }
-            // What sees pits as well is not looked at as finely as a pit.
-            let own = Hunt {
-                readings: &readings[..1],
-                ..own
-            };
             let hunt = Hunt {
                 fine: Some((&own, wide)),
                 ..hunt
@@ -178,7 +173,11 @@ impl<'a> Hunt<'a> {
             })
             .collect();
         let runs: Vec<(&Smoother<'_>, usize)> = (0..self.readings.len())
-            .flat_map(|number| filters.iter().map(move |f| (f, number)))
+            .flat_map(|number| {
+                // What sees pits as well is not looked at as finely as a pit.
+                let finest = usize::from(self.readings[number].close && filters.len() > 1);
+                filters[finest..].iter().map(move |f| (f, number))
+            })
             .collect();
         let found_by = runs
             .into_par_iter()
@@ -232,22 +231,30 @@ impl<'a> Hunt<'a> {
         (0..basins.peaks.len())
             .into_par_iter()
             .filter_map(|number| {
-                let mut outline = outline(field, smooth, &basins, number);
-                let fine = self.fine.filter(|_| field.surface(&outline) < SMALL_MM2);
+                let unit = |step: [f32; 3]| apply(reading.form, step);
+                let rough = outline(field, smooth, &basins, number);
                 let mut ground = Ground {
                     basins: &basins,
                     core: &core,
                     wide: None,
                 };
-                let mut hunt = self;
-                if let Some((fine, wide)) = fine {
-                    outline = wide.finer(&outline, fine.field);
-                    ground.wide = Some(wide);
-                    hunt = fine;
+                let (mut hunt, mut finer) = (self, self.fine);
+                let mut one = None;
+                if finer.is_none() || field.surface(&rough) >= SMALL_MM2 {
+                    one = measure(field, &self.weight, &rough, &ground, number, unit);
                 }
+                if let Some((fine, wide)) = finer
+                    && one
+                        .as_ref()
+                        .is_none_or(|one| one.area_mm2 < f64::from(SMALL_MM2))
+                {
+                    let rough = wide.finer(&rough, fine.field);
+                    ground.wide = Some(wide);
+                    one = measure(fine.field, &fine.weight, &rough, &ground, number, unit);
+                    (hunt, finer) = (fine, None);
+                }
+                let mut one = one?;
                 let (field, weight) = (hunt.field, &hunt.weight[..]);
-                let unit = |step: [f32; 3]| apply(reading.form, step);
-                let mut one = measure(field, weight, &outline, &ground, number, unit)?;
                 let sized = (search.area_mm2..=most_mm2).contains(&one.area_mm2)
                     && one.height >= 0.5 * search.height;
                 if !sized || !is_whole(field, &one, weight) {
@@ -258,9 +265,9 @@ impl<'a> Hunt<'a> {
                     return None;
                 }
                 one.contrast = accept(field, &one)?;
-                Some(match (self.fine, fine) {
-                    (Some((fine, wide)), None) => one.finer(wide, fine.field),
-                    _ => one,
+                Some(match finer {
+                    Some((fine, wide)) => one.finer(wide, fine.field),
+                    None => one,
                 })
             })
             .collect()

@@ -25,6 +25,7 @@ mod extent;
 mod face;
 mod field;
 mod flatten;
+mod flood;
 mod gaussian;
 mod groove;
 mod increments;
@@ -61,6 +62,7 @@ mod texture;
 mod thumbnails;
 mod ultraviolet;
 mod wide;
+mod window;
 mod wrinkles;
 
 pub use analysis::{Analysis, Options, Stage, analyze};

@@ -8,8 +8,8 @@
 use crate::atlas::{Atlas, label};
 use crate::baseline::baseline;
 use crate::chromophores::chroma;
-use crate::extent::Flood;
 use crate::field::{Field, quantile};
+use crate::flood::Flood;
 use crate::gaussian::Smoother;
 use crate::registration::RegisteredPicture;
 use crate::skin_field::{Grid, pixel_mm};

@@ -92,7 +92,8 @@ pub(crate) fn spots(
         let least = least_de00.max(if faint { FAINT_DE00 } else { 0.0 });
         (contrast_de00 >= least).then_some(contrast_de00)
     };
-    let found = find(field, Some(wide), &readings, SEARCH, contrast);
+    let wider = (!noisy).then_some(wide);
+    let found = find(field, wider, &readings, SEARCH, contrast);
     let spots = found
         .increments
         .into_iter()

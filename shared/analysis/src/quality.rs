@@ -262,7 +262,7 @@ fn detail<const N: usize>(
     distances: [usize; N],
 ) -> [f64; N] {
     match &picture.samples {
-        Samples::Eight(v) => detail_of(atlas, distances, v.as_chunks::<3>().0, |c| usize::from(c)),
+        Samples::Eight(v) => detail_of(atlas, distances, v.as_chunks::<3>().0, usize::from),
         Samples::Sixteen(v) => {
             let high = |c: u16| usize::from(c >> 8);
             detail_of(atlas, distances, v.as_chunks::<3>().0, high)

@@ -7,7 +7,7 @@ use dermalia_surface::{Mesh, mean_curvature_per_mm};
 
 use crate::blobs::laplacian;
 use crate::colour::{Lab, ciede2000, lab_from_srgb8};
-use crate::extent::Flood;
+use crate::flood::Flood;
 use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, smooth_into};
 use crate::ridges::respond;
 
