@@ -46,10 +46,10 @@ const LINE_MM: f64 = 0.6;
 /// A line thinner than this can be a wrinkle.
 const FOLD_MM: f64 = 2.6;
 
-/// The spots of a field, which `wide` is of, and the plane of melanin above the baseline.
+/// The spots of a field, which `wide` is of where it is given, and the plane of melanin above the baseline.
 pub(crate) fn spots(
     field: &Field,
-    wide: &Wide,
+    wide: Option<&Wide>,
     directions: Directions,
     rounding: Rounding,
 ) -> (Vec<Spot>, Vec<f32>) {
@@ -92,7 +92,7 @@ pub(crate) fn spots(
         let least = least_de00.max(if faint { FAINT_DE00 } else { 0.0 });
         (contrast_de00 >= least).then_some(contrast_de00)
     };
-    let wider = (!noisy).then_some(wide);
+    let wider = wide.filter(|_| !noisy);
     let found = find(field, wider, &readings, SEARCH, contrast);
     let spots = found
         .increments

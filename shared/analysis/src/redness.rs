@@ -9,7 +9,7 @@ use crate::field::Field;
 use crate::increments::{Reading, Search, find};
 use crate::pigment::{Spot, colours, density_step, evidence, smoothed_noise, spots};
 use crate::rounding::Rounding;
-use crate::ultraviolet::{self, Seen};
+use crate::ultraviolet::{Ultraviolet, fused};
 use crate::wide::Wide;
 
 /// A red area, in cells of the field.
@@ -50,59 +50,109 @@ const LEAST_A: f64 = 0.5;
 /// Cells for red areas, which are twice as wide as spots at least.
 const WIDE_MM: f32 = 0.3;
 
-/// Finds spots and red areas, and with them what melanin and haemoglobin look like.
-/// `ultraviolet` is the same skin under a light that shows melanin better.
-pub(crate) fn colour_features(
-    field: &Field,
-    ultraviolet: impl FnOnce() -> Option<Field> + Send,
-) -> ColourFeatures {
-    let expected = Directions::default();
-    let (rounding, wide) = rayon::join(|| Rounding::of(field), || Wide::of(field, WIDE_MM));
-    // The form that reads melanin is orthogonal to haemoglobin, so spots are found
-    // before the direction of melanin is known.
-    let search = |directions: Directions| {
-        let (pigment, melanin) = spots(field, &wide, directions, rounding);
-        let below = wide.means(&melanin, field.width);
-        (pigment, melanin, below)
-    };
-    let (mut pigment, mut melanin, mut below) = search(expected);
-    let mut directions = expected.refined(&evidence(field, &pigment), &[]);
-    let (mut red, mut haemoglobin) = red_areas(&wide, directions, &below, rounding);
-    // Some red areas must agree before haemoglobin is taken to look otherwise here.
-    let blood = blood_evidence(&wide.field, &red, &below);
-    if blood.len() >= 4 {
-        let again = directions.refined(&evidence(field, &pigment), &blood);
-        if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 5.0 {
-            directions = again;
-            (pigment, melanin, below) = search(directions);
-            (red, haemoglobin) = red_areas(&wide, directions, &below, rounding);
+/// Spots and red areas, found by each other.
+pub(crate) struct Look {
+    /// What the two chromophores look like.
+    pub(crate) directions: Directions,
+    /// In the cells that were searched.
+    pub(crate) spots: Vec<Spot>,
+    melanin: Vec<f32>,
+    /// In wide cells.
+    pub(crate) red_areas: Vec<RedArea>,
+    haemoglobin: Vec<f32>,
+}
+
+impl Look {
+    /// `search` finds the spots in cells of `field`, with the plane they stand out of and
+    /// the means of that over wide cells.
+    fn of(
+        field: &Field,
+        wide: &Wide,
+        rounding: Rounding,
+        search: impl Fn(Directions) -> (Vec<Spot>, Vec<f32>, Vec<f32>),
+    ) -> Self {
+        // The form that reads melanin is orthogonal to haemoglobin, so spots are found
+        // before the direction of melanin is known.
+        let expected = Directions::default();
+        let (mut spots, mut melanin, mut below) = search(expected);
+        let mut directions = expected.refined(&evidence(field, &spots), &[]);
+        let (mut red, mut haemoglobin) = red_areas(wide, directions, &below, rounding);
+        // Some red areas must agree before haemoglobin is taken to look otherwise here.
+        let blood = blood_evidence(&wide.field, &red, &below);
+        if blood.len() >= 4 {
+            let again = directions.refined(&evidence(field, &spots), &blood);
+            if (again.haemoglobin_deg - directions.haemoglobin_deg).abs() > 5.0 {
+                directions = again;
+                (spots, melanin, below) = search(directions);
+                (red, haemoglobin) = red_areas(wide, directions, &below, rounding);
+            }
+        }
+        Self {
+            directions,
+            spots,
+            melanin,
+            red_areas: red,
+            haemoglobin,
         }
     }
-    let seen = Seen {
-        field,
-        wide: &wide,
-        directions,
-        spots: &pigment,
-        red_areas: &red,
-    };
-    if let Some(all) = ultraviolet().and_then(|uv| ultraviolet::fused(&seen, &uv)) {
-        let wide = Wide::of(&all, WIDE_MM);
-        (pigment, melanin) = spots(&all, &wide, directions, rounding);
+
+    /// The same skin in all that ultraviolet light shows of it, where that is more.
+    fn deeper(
+        field: &Field,
+        wide: &Wide,
+        rounding: Rounding,
+        ultraviolet: Ultraviolet,
+    ) -> Option<Self> {
+        // What a picture's response is read off need not be known to the last freckle.
+        let rough = Self::of(&wide.field, wide, rounding, |directions| {
+            let (found, melanin) = spots(&wide.field, None, directions, rounding);
+            let below = melanin.clone();
+            (found, melanin, below)
+        });
+        let all = fused(field, wide, &rough, &ultraviolet)?;
+        drop(ultraviolet);
+        let wider = Wide::of(&all, WIDE_MM);
+        let (mut found, melanin) = spots(&all, Some(&wider), rough.directions, rounding);
         // Their contrast is what the eye sees.
-        for spot in &mut pigment {
+        for spot in &mut found {
             if let Some((inside, around)) = colours(field, &spot.increment) {
                 spot.contrast_de00 = ciede2000(inside, around);
             }
         }
+        Some(Self {
+            spots: found,
+            melanin,
+            ..rough
+        })
     }
-    let red_areas = moles_apart(field, &wide, red, &mut pigment);
+}
+
+/// Finds spots and red areas, and with them what melanin and haemoglobin look like.
+/// `ultraviolet` is the same skin under a light that shows melanin better.
+pub(crate) fn colour_features(
+    field: &Field,
+    ultraviolet: impl FnOnce() -> Option<Ultraviolet> + Send,
+) -> ColourFeatures {
+    let (rounding, (wide, ultraviolet)) = rayon::join(
+        || Rounding::of(field),
+        || rayon::join(|| Wide::of(field, WIDE_MM), ultraviolet),
+    );
+    let deeper = ultraviolet.and_then(|uv| Look::deeper(field, &wide, rounding, uv));
+    let mut look = deeper.unwrap_or_else(|| {
+        Look::of(field, &wide, rounding, |directions| {
+            let (found, melanin) = spots(field, Some(&wide), directions, rounding);
+            let below = wide.means(&melanin, field.width);
+            (found, melanin, below)
+        })
+    });
+    let red_areas = moles_apart(field, &wide, look.red_areas, &mut look.spots);
     ColourFeatures {
-        directions,
-        spots: pigment,
+        directions: look.directions,
+        spots: look.spots,
         red_areas,
-        melanin,
+        melanin: look.melanin,
         wide: wide.field,
-        haemoglobin,
+        haemoglobin: look.haemoglobin,
     }
 }
 

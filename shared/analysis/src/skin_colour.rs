@@ -17,6 +17,7 @@ use crate::preparation::ULTRAVIOLET;
 use crate::redness::{ColourFeatures, colour_features};
 use crate::registration::{Context, Outcome, RegisteredPicture};
 use crate::skin_field::{Grid, LEVEL_SHARE, fuse, pixel_mm, strength};
+use crate::ultraviolet::Ultraviolet;
 
 /// Coarser than this a freckle is a pixel.
 const COARSEST_MM_PER_PX: f64 = 0.8;
@@ -90,7 +91,7 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let another = !std::ptr::eq(best, standard);
     let ultraviolet = || {
         let picture = context.best(&ULTRAVIOLET)?;
-        Some(grid.read_skin(picture))
+        Some(Ultraviolet::of(grid.read_skin(picture)))
     };
     // Noisy colour is helped by the other pictures, and has to wait for them.
     let (other, all, features) = if own.noise[2] > NOISY {

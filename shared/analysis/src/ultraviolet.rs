@@ -7,11 +7,13 @@
 //! colour of the visible picture along melanin's direction, so that spots are found and
 //! outlined as ever.
 
-use crate::chromophores::{Directions, apply, cell_noise, least_error_form, plane};
+use rayon::prelude::*;
+
+use crate::chromophores::{apply, cell_noise, least_error_form, plane};
 use crate::extent::Increment;
 use crate::field::{Field, quantile, weighted_quantile};
-use crate::pigment::{Spot, density_step, median_step};
-use crate::redness::RedArea;
+use crate::pigment::{density_step, median_step};
+use crate::redness::Look;
 use crate::wide::Wide;
 
 /// From so many clear spots (red areas) on they tell the picture's response to melanin
@@ -37,41 +39,56 @@ const BLOOD: f64 = 0.06;
 const PITS: f64 = 0.02;
 const HIDDEN: f64 = 0.02;
 
-/// What visible light shows of a skin.
-pub(crate) struct Seen<'a> {
-    pub(crate) field: &'a Field,
-    /// The same in the cells of red areas.
-    pub(crate) wide: &'a Wide,
-    pub(crate) directions: Directions,
-    /// In cells of the field.
-    pub(crate) spots: &'a [Spot],
-    /// In wide cells.
-    pub(crate) red_areas: &'a [RedArea],
+/// What a picture under ultraviolet light shows, in cells of the field.
+pub(crate) struct Ultraviolet {
+    /// The mean of the channels, each by its noise.
+    density: Vec<f32>,
+    weight: Vec<f32>,
+    noise: f64,
+}
+
+impl Ultraviolet {
+    /// Of its colour: it has only one, whatever the channels.
+    pub(crate) fn of(field: Field) -> Self {
+        let weight = field.noise.map(|n| 1.0 / (n * n).max(1e-8));
+        let sum: f64 = weight.iter().sum();
+        Self {
+            density: plane(&field, weight.map(|w| w / sum)),
+            // Channels of one colour share much of their noise.
+            noise: field.noise.into_iter().fold(f64::INFINITY, f64::min),
+            weight: field.weight,
+        }
+    }
 }
 
 /// The colour of the skin with the melanin that ultraviolet light shows; `None` where that
 /// picture does not show the spots that visible light shows, more clearly.
-pub(crate) fn fused(seen: &Seen<'_>, ultraviolet: &Field) -> Option<Field> {
-    let visible = seen.field;
-    let (density, noise) = one_channel(ultraviolet);
+/// `seen` is in the cells of `wide`.
+pub(crate) fn fused(
+    visible: &Field,
+    wide: &Wide,
+    seen: &Look,
+    ultraviolet: &Ultraviolet,
+) -> Option<Field> {
+    let density = &ultraviolet.density;
+    let wide_density = wide.means(density, visible.width);
     let [melanin, blood] = seen.directions.spectra();
     let [read_melanin, read_blood] = seen.directions.forms(visible.noise);
     let clear: Vec<(f32, f32)> = seen
         .spots
         .iter()
         .filter(|s| s.contrast_de00 > CLEAR_DE00)
-        .filter_map(|s| response(visible, &density, &s.increment, read_melanin))
+        .filter_map(|s| response(&wide.field, &wide_density, &s.increment, read_melanin))
         .collect();
     let melanin_response = agreed(clear, LEAST_SPOTS)?;
     if melanin_response < LEAST_RESPONSE * melanin[1] {
         return None;
     }
-    let wide_density = seen.wide.means(&density, visible.width);
     let clear: Vec<(f32, f32)> = seen
         .red_areas
         .iter()
         .filter(|r| r.contrast_a > CLEAR_A)
-        .filter_map(|r| response(&seen.wide.field, &wide_density, &r.increment, read_blood))
+        .filter_map(|r| response(&wide.field, &wide_density, &r.increment, read_blood))
         .collect();
     let blood_response = agreed(clear, LEAST_RED_AREAS).unwrap_or(BLOOD_RESPONSE * blood[1]);
 
@@ -85,13 +102,14 @@ pub(crate) fn fused(seen: &Seen<'_>, ultraviolet: &Field) -> Option<Field> {
             (with([1.0; 3], PIT_RESPONSE), PITS),
             (with(melanin, 0.0), HIDDEN),
         ],
-        [r, g, b, noise],
+        [r, g, b, ultraviolet.noise],
     );
-    let mut more = plane(visible, [form[0], form[1], form[2]]);
-    let alone = plane(visible, read_melanin);
-    for ((m, alone), d) in more.iter_mut().zip(&alone).zip(&density) {
-        *m += form[3] as f32 * d - alone;
-    }
+    // What the four channels read beyond the visible three.
+    let mut more = plane(visible, [0, 1, 2].map(|k| form[k] - read_melanin[k]));
+    let share = form[3] as f32;
+    more.par_iter_mut()
+        .zip(density)
+        .for_each(|(m, d)| *m += share * d);
     let both = |i: usize| visible.weight[i] > 0.0 && ultraviolet.weight[i] > 0.0;
     let mut usual: Vec<f32> = (0..visible.len())
         .step_by(7)
@@ -100,13 +118,13 @@ pub(crate) fn fused(seen: &Seen<'_>, ultraviolet: &Field) -> Option<Field> {
         .collect();
     let usual = quantile(&mut usual, 0.5)?;
     let mut out = visible.clone();
-    for (k, plane) in out.density.iter_mut().enumerate() {
-        let share = melanin[k] as f32;
-        for (i, d) in plane.iter_mut().enumerate() {
+    for (plane, melanin) in out.density.iter_mut().zip(melanin) {
+        let share = melanin as f32;
+        plane.par_iter_mut().enumerate().for_each(|(i, d)| {
             if both(i) {
                 *d += share * (more[i] - usual);
             }
-        }
+        });
     }
     out.noise = cell_noise(&out);
     Some(out)
@@ -124,16 +142,6 @@ fn response(
     let step = median_step(density, one)?;
     let size = (one.area_mm2 as f32).min(20.0);
     (amount > 0.0).then(|| (step / amount, amount * size.sqrt()))
-}
-
-/// The mean of the channels, each by its noise, and the noise of that.
-fn one_channel(field: &Field) -> (Vec<f32>, f64) {
-    let weight = field.noise.map(|n| 1.0 / (n * n).max(1e-8));
-    let sum: f64 = weight.iter().sum();
-    let density = plane(field, weight.map(|w| w / sum));
-    // Channels of one picture of one colour share much of their noise.
-    let noise = field.noise.into_iter().fold(f64::INFINITY, f64::min);
-    (density, noise)
 }
 
 /// The weighted median of responses, if there are enough and they agree.
