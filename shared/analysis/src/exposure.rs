@@ -14,6 +14,18 @@ pub(crate) struct Exposure {
     beyond: Vec<u64>,
 }
 
+/// Whether a level of 8 bits is at either end: one more than it is 0 or 1.
+#[inline(always)]
+pub(crate) fn at_end_8(level: u8) -> bool {
+    level.wrapping_add(1) < 2
+}
+
+/// The same of 16 bits, to the nearest of 8.
+#[inline(always)]
+pub(crate) fn at_end_16(level: u16) -> bool {
+    !(128..=65_407).contains(&level)
+}
+
 /// Pixels of a word.
 const WORD: usize = u64::BITS as usize;
 
@@ -57,13 +69,12 @@ impl Exposure {
                     Samples::Eight(v) => in_vectors(Row {
                         levels: &v[row],
                         out,
-                        // One more than either end is 0 or 1.
-                        is_beyond: |l: u8| l.wrapping_add(1) < 2,
+                        is_beyond: at_end_8,
                     }),
                     Samples::Sixteen(v) => in_vectors(Row {
                         levels: &v[row],
                         out,
-                        is_beyond: |l: u16| !(128..=65_407).contains(&l),
+                        is_beyond: at_end_16,
                     }),
                 }
             });

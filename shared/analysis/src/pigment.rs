@@ -1,5 +1,7 @@
 //! Pigment spots: places of more melanin than the skin around them.
 
+use dermalia_findings::LEAST_VISIBLE_DE00;
+
 use crate::chromophores::{Directions, chroma};
 use crate::colour::{Lab, ciede2000, lab_from_density};
 use crate::extent::Increment;
@@ -17,6 +19,13 @@ pub(crate) struct Spot {
     pub(crate) contrast_de00: f64,
 }
 
+impl Spot {
+    /// Whether visible light shows it, see [`dermalia_findings::Feature::is_visible`].
+    pub(crate) fn is_visible(&self) -> bool {
+        self.contrast_de00 >= LEAST_VISIBLE_DE00
+    }
+}
+
 /// What counts as a spot: an increment that is visible (about 1.5 in CIEDE2000), stands
 /// out of the noise, and is no smaller than a freckle.
 const SEARCH: Search = Search {
@@ -29,7 +38,6 @@ const SEARCH: Search = Search {
 const SIGMAS: f32 = 5.5;
 /// … and where colour is noisy and is asked for closely afterwards.
 const FAINT_SIGMAS: f32 = 4.0;
-const LEAST_DE00: f64 = 1.0;
 /// What hardly stands out of its surroundings has to be so visible: unevenness of the skin's
 /// own blood and melanin reaches 1.18 on phantoms.
 const FAINT_DE00: f64 = 1.2;
@@ -53,7 +61,7 @@ pub(crate) fn spots(
     directions: Directions,
     rounding: Rounding,
 ) -> (Vec<Spot>, Vec<f32>) {
-    let least_de00 = rounding.least_de00().max(LEAST_DE00);
+    let least_de00 = rounding.least_de00().max(LEAST_VISIBLE_DE00);
     let noise = smoothed_noise(field);
     let noisy = noise[2] > NOISY;
     let sigmas = if noisy { FAINT_SIGMAS } else { SIGMAS };

@@ -208,7 +208,7 @@ fn register(
     let decoded = Mutex::new(decoded);
     let measured = measured(pictures);
     let rooms = Rooms::default();
-    let parts: Vec<Registered> = pictures
+    let parts: Vec<Result<Registered, AnalysisError>> = pictures
         .par_iter()
         .map(|&(number, light, picture)| {
             let is_shown = shown == Some(number);
@@ -234,9 +234,11 @@ fn register(
             }
             Ok(part)
         })
-        .collect::<Result<_, AnalysisError>>()?;
+        .collect();
     let mut all = Registered::default();
     for part in parts {
+        // Of several faults the first in the manifest is told.
+        let part = part?;
         all.measured.extend(part.measured);
         all.unmeasured.extend(part.unmeasured);
         all.base = all.base.or(part.base);
@@ -255,7 +257,9 @@ impl Rooms {
     }
 
     fn leave(&self, room: Vec<u8>) {
-        if let Ok(mut rooms) = self.0.lock() {
+        if room.capacity() > 0
+            && let Ok(mut rooms) = self.0.lock()
+        {
             rooms.push(room);
         }
     }

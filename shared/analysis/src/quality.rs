@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::atlas::{Atlas, Scale, is_measured, label};
 use crate::colour::density_8;
+use crate::exposure::{at_end_8, at_end_16};
 use crate::registration::{Context, RegisteredPicture};
 
 /// Detail that a sharp picture of skin shows; finer pixels need not resolve more.
@@ -143,9 +144,8 @@ const CHUNK: usize = 32;
 /// Fraction of the measured skin with a channel at either end of its range.
 fn clipped(atlas: &Atlas, picture: &RegisteredPicture) -> f64 {
     match &picture.samples {
-        // One more than either end is 0 or 1.
-        Samples::Eight(v) => share_at_ends(atlas, v, |level| level.wrapping_add(1) < 2),
-        Samples::Sixteen(v) => share_at_ends(atlas, v, |level| !(128..=65_407).contains(&level)),
+        Samples::Eight(v) => share_at_ends(atlas, v, at_end_8),
+        Samples::Sixteen(v) => share_at_ends(atlas, v, at_end_16),
     }
 }
 

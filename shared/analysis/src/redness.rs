@@ -141,7 +141,7 @@ pub(crate) fn colour_features(
     let mut look = deeper.unwrap_or_else(|| {
         Look::of(field, &wide, rounding, |directions| {
             let (found, melanin) = spots(field, Some(&wide), directions, rounding);
-            let below = wide.means(&melanin, field.width);
+            let below = wide.means(&melanin, &field.weight, field.width);
             (found, melanin, below)
         })
     });

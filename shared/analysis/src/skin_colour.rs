@@ -361,7 +361,7 @@ impl Report<'_> {
             return out;
         }
         let (mut count, mut area, mut contrast) = (0.0, 0.0, 0.0);
-        for spot in &self.features.spots {
+        for spot in self.features.spots.iter().filter(|s| s.is_visible()) {
             if self.region(&spot.increment).is_some() {
                 area += spot.increment.area_mm2 * self.share(&spot.increment, region);
             }

@@ -71,7 +71,7 @@ pub(crate) fn fused(
     ultraviolet: &Ultraviolet,
 ) -> Option<Field> {
     let density = &ultraviolet.density;
-    let wide_density = wide.means(density, visible.width);
+    let wide_density = wide.means(density, &ultraviolet.weight, visible.width);
     let [melanin, blood] = seen.directions.spectra();
     let [read_melanin, read_blood] = seen.directions.forms(visible.noise);
     let clear: Vec<(f32, f32)> = seen

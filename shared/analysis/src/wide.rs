@@ -84,20 +84,30 @@ impl Wide {
         Self { field, times }
     }
 
-    /// The means of a plane of the field that this is of.
-    pub(crate) fn means(&self, plane: &[f32], width: usize) -> Vec<f32> {
+    /// The means of a plane in the cells of the field that this is of, by a weight of these;
+    /// 0 where there is none.
+    pub(crate) fn means(&self, plane: &[f32], weight: &[f32], width: usize) -> Vec<f32> {
         let times = self.times;
         let mut out = vec![0.0_f32; self.field.len()];
         out.par_chunks_mut(self.field.width.max(1))
             .enumerate()
-            .for_each(|(row, out)| {
-                let rows = plane.chunks(width).skip(row * times[1]).take(times[1]);
-                let share = 1.0 / (times[0] * rows.len().max(1)) as f32;
-                for row in rows {
-                    add_chunks(out, row, times[0]);
-                }
-                out.iter_mut().for_each(|o| *o *= share);
-            });
+            .for_each_init(
+                || (vec![0.0_f32; width], vec![0.0_f32; self.field.width]),
+                |(line, sums), (row, out)| {
+                    sums.fill(0.0);
+                    let rows = plane.chunks(width).zip(weight.chunks(width));
+                    for (plane, weight) in rows.skip(row * times[1]).take(times[1]) {
+                        for ((o, p), w) in line.iter_mut().zip(plane).zip(weight) {
+                            *o = p * w;
+                        }
+                        add_chunks(out, line, times[0]);
+                        add_chunks(sums, weight, times[0]);
+                    }
+                    for (o, sum) in out.iter_mut().zip(sums) {
+                        *o = if *sum > 0.0 { *o / *sum } else { 0.0 };
+                    }
+                },
+            );
         out
     }
 
@@ -157,6 +167,7 @@ mod tests {
         assert_eq!(wide.finer(&[2, 3], &fine), [4, 9, 10, 11, 15, 16]);
         assert!([4, 9, 10, 11].map(|c| wide.over(&fine, c)) == [2, 2, 3, 3]);
         let plane: Vec<f32> = (0..20).map(|i| (i % 5) as f32).collect();
-        assert_eq!(wide.means(&plane, fine.width)[..2], [0.5, 2.5]);
+        let means = wide.means(&plane, &fine.weight, fine.width);
+        assert_eq!(means, [0.0, 2.5, 4.0, 0.0, 2.5, 4.0]);
     }
 }

@@ -67,14 +67,13 @@ fn deep_spots_are_found_where_a_picture_under_ultraviolet_light_shows_them() {
     ] {
         let mut o = options(tone, Melanin::Falling, lighting, seed);
         o.deep_spots = true;
-        let (_, without) = measured(&o);
+        let (plain, without) = measured(&o);
         o.lights.push(Light::Uv);
         let (analysis, with) = measured(&o);
         let what = format!(
             "{tone:?}: {:?} without, {:?} with",
             without.spots, with.spots
         );
-        println!("{what}");
         assert!(without.spots.f1 < 0.75 && with.spots.f1 >= 0.97, "{what}");
         let bias = with.spots.size_bias.unwrap();
         assert!(bias.abs() < 0.03, "{tone:?}: area {bias}");
@@ -83,6 +82,18 @@ fn deep_spots_are_found_where_a_picture_under_ultraviolet_light_shows_them() {
             |f: &&Feature| matches!(f, Feature::Spot { contrast_de00, .. } if *contrast_de00 < 1.5);
         let deep = analysis.findings.features.iter().filter(faint).count();
         assert!(deep >= 10, "{tone:?}: {deep} of less contrast than is seen");
+        // Nor do the measures, and with them a comparison, hang on whether that lamp was on.
+        for name in [MeasureName::SpotDensity, MeasureName::SpotContrastMean] {
+            let value = |a: &Analysis| {
+                let face = a.findings.region(Region::Face).unwrap();
+                face.measure(name).unwrap().value.unwrap()
+            };
+            let (lit, unlit) = (value(&analysis), value(&plain));
+            assert!(
+                (lit / unlit - 1.0).abs() < 0.1,
+                "{tone:?} {name:?}: {lit} {unlit}"
+            );
+        }
     }
 }
 

@@ -64,7 +64,10 @@ fn finite(measure: &Measure) -> Option<f64> {
 
 fn count(findings: &Findings, region: Region, kind: FeatureKind) -> f64 {
     let is_in = |r: Region| region == Region::Face || r == region;
-    let found = findings.features.iter().filter(|f| kind.has(f));
+    let found = findings
+        .features
+        .iter()
+        .filter(|f| kind.has(f) && f.is_visible());
     found.filter(|f| is_in(f.region())).count() as f64
 }
 

@@ -67,7 +67,21 @@ pub enum Feature {
     },
 }
 
+/// From this CIEDE2000 on a spot is seen in visible light. What only ultraviolet light shows
+/// has less.
+pub const LEAST_VISIBLE_DE00: f64 = 1.0;
+
 impl Feature {
+    /// Whether visible light shows it. Spots that it does not show are no part of a measure
+    /// and of no comparison, which would then hang on the lamps of a visit.
+    #[must_use]
+    pub fn is_visible(&self) -> bool {
+        match self {
+            Self::Spot { contrast_de00, .. } => *contrast_de00 >= LEAST_VISIBLE_DE00,
+            _ => true,
+        }
+    }
+
     /// The region it was counted in.
     #[must_use]
     pub const fn region(&self) -> Region {

@@ -151,6 +151,7 @@ pub(super) fn place<'a>(
     features
         .iter()
         .enumerate()
+        .filter(|(_, feature)| feature.is_visible())
         .map(|(index, feature)| {
             let (centre, path) = match feature {
                 Feature::Wrinkle { path_mm, .. } => {

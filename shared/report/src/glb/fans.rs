@@ -2,7 +2,7 @@
 
 use dermalia_surface::Mesh;
 
-use super::departure::turned;
+use super::departure::{MOST_TRIANGLES, turned};
 
 /// The triangles around each point, in a store that grows: a list that becomes longer is
 /// written anew.
@@ -69,9 +69,9 @@ impl Fans {
 }
 
 /// Where an inner point lies in the atlas; `None` at a border, where the surface is no
-/// surface, or on a seam.
+/// surface, on a seam, or where more triangles meet than are worked on.
 pub(super) fn inner_uv(mesh: &Mesh, fan: &[u32], point: u32) -> Option<[f32; 2]> {
-    if fan.len() < 3 {
+    if !(3..=MOST_TRIANGLES).contains(&fan.len()) {
         return None;
     }
     let corners = |t: u32| turned(mesh.triangles[t as usize], point).1;

@@ -31,6 +31,9 @@ const GONE: [u32; 3] = [NOBODY; 3];
 /// In the place of a measured cost.
 const STALE: f32 = -1.0;
 const REMOVED: f32 = -2.0;
+/// Triangles around the point that another one goes onto: a longer list, written anew each
+/// time, would take all memory.
+const MOST_AT_END: usize = 2 * MOST_TRIANGLES;
 
 /// How far to go.
 #[derive(Debug, Clone, Copy)]
@@ -181,7 +184,9 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
                 }
                 let (own, rest) = slots.split_at(collapse.slots);
                 slots = rest;
-                if !surface.closes(collapse.from, collapse.to) {
+                if surface.fans.at(collapse.to).len() > MOST_AT_END
+                    || !surface.closes(collapse.from, collapse.to)
+                {
                     from.refused_mm = f32::INFINITY;
                     continue;
                 }
@@ -505,6 +510,39 @@ mod tests {
             let left = xs.iter().all(|x| *x <= 1e-3);
             let right = xs.iter().all(|x| *x >= -1e-3);
             assert!(left || right, "{xs:?} {charts:?}");
+        }
+    }
+
+    /// A file decides how many triangles meet in a point: work and memory must not grow with
+    /// the square of that.
+    #[test]
+    fn points_where_many_triangles_meet_stay_and_cost_no_more_than_others() {
+        const RIM: u32 = 200_000;
+        let round = |radius: f32, z: f32| {
+            (0..RIM).map(move |i| {
+                let angle = std::f32::consts::TAU * i as f32 / RIM as f32;
+                [radius * angle.cos(), radius * angle.sin(), z]
+            })
+        };
+        let budget = Budget {
+            triangles: 0,
+            bound_mm: 1.0,
+        };
+        // A cone, and a disc whose hub is the first neighbour of every point around it.
+        for height in [50.0, 0.0] {
+            let mut positions = vec![[0.0, 0.0, height]];
+            positions.extend(round(50.0, 0.0).chain(round(60.0, 0.0)));
+            let mut triangles = vec![];
+            for i in 0..RIM {
+                let (a, b) = (1 + i, 1 + (i + 1) % RIM);
+                triangles.push([0, a, b]);
+                triangles.push([a, a + RIM, b]);
+                triangles.push([b, a + RIM, b + RIM]);
+            }
+            let mesh = Mesh::new(positions, vec![], triangles, vec![]).unwrap();
+            let less = simplify(mesh, budget);
+            assert!(less.triangles.iter().any(|t| t.contains(&0)));
+            assert!(less.triangles.len() < 3 * RIM as usize);
         }
     }
 

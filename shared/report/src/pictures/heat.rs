@@ -1,6 +1,6 @@
 use dermalia_findings::{BaseTexture, ParameterMap};
 
-use super::{Coding, PictureError, check_base, check_map, encode_webp, indexed, palette, reduce};
+use super::{PictureError, check_base, check_map, encode_webp, indexed, palette, reduce};
 
 /// The longest side of a heat map; finer detail is carried by the features themselves.
 pub const HEAT_MAP_MAX_PX: usize = 1024;
@@ -36,12 +36,7 @@ pub(crate) fn base_webp(base: &BaseTexture) -> Result<Vec<u8>, PictureError> {
     for (most_px, quality) in BASE_STEPS {
         let block = reduce::block_for(base.width.max(base.height), most_px);
         let small = reduce::texture(base, block);
-        made = encode_webp(
-            &small.rgb,
-            webp::PixelLayout::Rgb,
-            (small.width, small.height),
-            Coding::quick(quality),
-        )?;
+        made = encode_webp(&small.rgb, (small.width, small.height), quality)?;
         if made.len() <= BASE_MAX_BYTES {
             break;
         }

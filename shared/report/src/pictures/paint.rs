@@ -72,7 +72,7 @@ impl Painter<'_> {
         for (picture, map) in self.wanted.iter().enumerate() {
             let subject = match map {
                 None => pixel.natural.map(|c| self.encoder.srgb(c)),
-                Some(map) => form.painted(strengths[*map]),
+                Some(map) => form.painted(strengths.get(*map).copied().unwrap_or_default()),
             };
             put(
                 picture,

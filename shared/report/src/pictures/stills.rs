@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::paint::{Encoder, Painter};
 use super::plate::{self, Frame, Photo};
 use super::print::print;
-use super::{Coding, PictureError, View, check_base, check_map, encode_webp};
+use super::{PictureError, View, check_base, check_map, encode_webp};
 
 /// Size of the frontal view of a head.
 const FRONT_PX: (usize, usize) = (720, 864);
@@ -129,12 +129,7 @@ pub fn stills(
                 parameter: map.map(|i| maps[i].parameter),
                 width,
                 height,
-                webp: encode_webp(
-                    &rgb,
-                    webp::PixelLayout::Rgb,
-                    (width, height),
-                    Coding::quick(QUALITY),
-                )?,
+                webp: encode_webp(&rgb, (width, height), QUALITY)?,
                 print: print(&rgb, 3, width, height).unwrap_or_default(),
             })
         })

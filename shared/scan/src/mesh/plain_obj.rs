@@ -2,6 +2,8 @@
 //! three corners counted from 1. Whatever else there is, a fault above all, is left to the
 //! careful reader, which knows the line.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use dermalia_surface::Vec3;
 use rayon::prelude::*;
 
@@ -12,17 +14,29 @@ const PIECE: usize = 1 << 20;
 
 /// Adds a file to an empty mesh; `None`, and nothing added, where it is not plain.
 pub(super) fn read(out: &mut Builder, bytes: &[u8]) -> Option<()> {
+    // Counted while pieces are read: what is too much is let go before all of it is held.
+    let most = [out.max_points(), out.max_points(), out.max_triangles];
+    let held = [const { AtomicUsize::new(0) }; 3];
+    let has_room = || {
+        held.iter()
+            .zip(most)
+            .all(|(n, most)| n.load(Relaxed) <= most)
+    };
     let parts: Vec<RawMesh> = pieces(bytes)
         .into_par_iter()
-        .map(|piece| Lines { rest: piece }.read())
+        .map(|piece| {
+            let part = has_room().then(|| Lines { rest: piece }.read())??;
+            let own = [part.positions.len(), part.uvs.len(), part.triangles.len()];
+            for (n, own) in held.iter().zip(own) {
+                n.fetch_add(own, Relaxed);
+            }
+            has_room().then_some(part)
+        })
         .collect::<Option<_>>()?;
     let count = |of: fn(&RawMesh) -> usize| parts.iter().map(of).sum::<usize>();
     let points = count(|p| p.positions.len());
     let uvs = count(|p| p.uvs.len());
     let triangles = count(|p| p.triangles.len());
-    if points.max(uvs) > out.max_points() || triangles > out.max_triangles {
-        return None;
-    }
     let whole = &mut out.mesh;
     whole.positions.reserve_exact(points);
     whole.uvs.reserve_exact(uvs);
@@ -246,6 +260,20 @@ mod tests {
     }
 
     const POINTS: &str = "# a\no x\nv 0 -0 0 1 0 0\nv 1e-3 .5 1.\n v\t+1 1 0 \r\nvn 0 0 1\nvt 0 0\nvt 1 0 0\nvt 1 1\n";
+
+    #[test]
+    fn too_much_is_left_to_the_reader_that_says_so() {
+        let text = format!("{POINTS}{}", "f 1 2 3\n".repeat(300_000));
+        for (triangles, fits) in [(300_000, true), (299_999, false)] {
+            let limits = Limits {
+                triangles,
+                ..Limits::default()
+            };
+            let mut out = Builder::new("m.obj", &limits);
+            assert_eq!(read(&mut out, text.as_bytes()).is_some(), fits);
+            assert_eq!(out.mesh.triangles.len(), if fits { triangles } else { 0 });
+        }
+    }
 
     #[test]
     fn what_is_plain_is_read_as_the_careful_reader_reads_it() {
