@@ -22,7 +22,7 @@ const MOST_CLIPPED: f64 = 0.01;
 const MOST_GLOSS: f64 = 0.02;
 const MOST_UNEVEN: f64 = 0.35;
 const LEAST_COVERAGE: f64 = 0.9;
-const MOST_HIDDEN: f64 = 0.15;
+const MOST_HIDDEN: f64 = 0.1;
 const PORE_MM_PER_PX: f64 = 0.15;
 
 /// Quality in numbers, with a sentence for each that is beyond its limit.
