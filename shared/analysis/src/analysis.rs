@@ -83,12 +83,12 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         prepared.relief = mesh_relief::relief(&prepared.atlas);
         clock.lap("mesh relief");
     }
-    let ctx = Context {
-        atlas: &prepared.atlas,
-        pictures: &prepared.pictures,
-        relief: prepared.relief.as_ref(),
-        skin: scan.manifest.capture.skin,
-    };
+    let ctx = Context::new(
+        &prepared.atlas,
+        &prepared.pictures,
+        prepared.relief.as_ref(),
+        scan.manifest.capture.skin,
+    );
     // One after the other, though they ask nothing of each other: their planes together
     // would not stay within 600 MiB.
     let (wrinkles, pores, texture) = form(&ctx, &mut clock);
@@ -109,7 +109,7 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
     ];
     let findings = assembly::findings(
         &scan.manifest,
-        ctx.atlas,
+        &ctx,
         prepared.has_face,
         quality,
         colour.unevenness,

@@ -9,7 +9,7 @@ use dermalia_scan::manifest::DeviceValue;
 
 use crate::interval::{self, Capture};
 use crate::quality::by_capture;
-use crate::{Atlas, Outcome, Scale};
+use crate::{Context, Outcome, Scale};
 
 /// The algorithm and all that moves its numbers.
 pub(crate) fn algorithm() -> String {
@@ -23,13 +23,14 @@ pub(crate) fn algorithm() -> String {
 /// Puts the outcomes in contract order: every region, every measure.
 pub(crate) fn findings(
     manifest: &Manifest,
-    atlas: &Atlas,
+    context: &Context<'_>,
     has_face: bool,
     quality: Quality,
     unevenness: Option<f64>,
     outcomes: &[Outcome],
 ) -> Findings {
-    let areas = atlas.region_areas_mm2();
+    let atlas = context.atlas;
+    let areas = context.areas.of_regions();
     let known = atlas.scale != Scale::Unknown;
     let capture = Capture {
         unevenness,

@@ -198,28 +198,8 @@ impl Atlas {
         }))
     }
 
-    /// Net and excluded surface of each region in mm2, in the order of `Region::ALL`;
-    /// `Region::Face` holds the sum of all.
-    #[must_use]
-    pub fn region_areas_mm2(&self) -> [[f64; 2]; 14] {
-        let face = Region::Face.index();
-        let mut areas = [[0.0_f64; 2]; 14];
-        for (l, area) in (0..=u8::MAX).zip(self.areas_of_labels_mm2()) {
-            let index = usize::from(l & label::REGION);
-            if !(1..=14).contains(&index) {
-                continue;
-            }
-            let excluded = usize::from(l & label::EXCLUDED != 0);
-            areas[index - 1][excluded] += area;
-            if index - 1 != face {
-                areas[face][excluded] += area;
-            }
-        }
-        areas
-    }
-
     /// The surface of the pixels of each label in mm2.
-    pub(crate) fn areas_of_labels_mm2(&self) -> [f64; 256] {
+    pub(crate) fn label_areas(&self) -> LabelAreas {
         const STRIP_ROWS: usize = 64;
         let strip = (STRIP_ROWS * self.width).max(1);
         let pixels_mm2: Vec<f32> = self.metrics.iter().map(Metric::pixel_area_mm2).collect();
@@ -260,7 +240,7 @@ impl Atlas {
                 *sum += part;
             }
         }
-        areas
+        LabelAreas { mm2: areas }
     }
 
     /// The median size of a measured pixel in millimetres.
@@ -280,6 +260,38 @@ impl Atlas {
         let middle = sizes.len() / 2;
         let (_, m, _) = sizes.select_nth_unstable_by(middle, f32::total_cmp);
         Some(f64::from(*m))
+    }
+}
+
+/// The surface of the pixels of each label.
+#[derive(Debug, Clone)]
+pub(crate) struct LabelAreas {
+    mm2: [f64; 256],
+}
+
+impl LabelAreas {
+    /// Each label with its surface in mm2.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u8, f64)> + '_ {
+        (0..=u8::MAX).zip(self.mm2)
+    }
+
+    /// Net and excluded surface of each region in mm2, in the order of `Region::ALL`;
+    /// `Region::Face` holds the sum of all.
+    pub(crate) fn of_regions(&self) -> [[f64; 2]; 14] {
+        let face = Region::Face.index();
+        let mut areas = [[0.0_f64; 2]; 14];
+        for (l, area) in self.each() {
+            let index = usize::from(l & label::REGION);
+            if !(1..=14).contains(&index) {
+                continue;
+            }
+            let excluded = usize::from(l & label::EXCLUDED != 0);
+            areas[index - 1][excluded] += area;
+            if index - 1 != face {
+                areas[face][excluded] += area;
+            }
+        }
+        areas
     }
 }
 

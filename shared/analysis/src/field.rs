@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use dermalia_surface::in_vectors;
+use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 use crate::gaussian::{add_chunks, smooth_weighted};
@@ -132,8 +132,34 @@ fn hull(wanted: &[bool]) -> Option<Range<usize>> {
     Some(first..last + 1)
 }
 
-/// Pixels side by side: density in R, G, B, and 1 where it counts; all 0 where it does not.
-pub(crate) type Line = [Vec<f32>; 4];
+/// Sums of the pixels of cells side by side: density in R, G, B, and how many count.
+pub(crate) type Sums<'a> = [&'a mut [f32]; 4];
+
+/// Makes means and weights of the sums of cells that are wanted, and nothing of others.
+struct Means<'a> {
+    sums: Sums<'a>,
+    wanted: &'a [bool],
+    /// Pixels of a whole cell.
+    full: f32,
+}
+
+impl Work for Means<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let [red, green, blue, weight] = self.sums;
+        let planes = red.iter_mut().zip(green).zip(blue);
+        for ((w, wanted), ((r, g), b)) in weight.iter_mut().zip(self.wanted).zip(planes) {
+            let counts = *wanted & (*w > 0.0);
+            let scale = if counts { 1.0 / *w } else { 0.0 };
+            *r *= scale;
+            *g *= scale;
+            *b *= scale;
+            *w = if counts { *w / self.full } else { 0.0 };
+        }
+    }
+}
 
 impl Field {
     /// Averages the pixels of an extent.
@@ -149,27 +175,30 @@ impl Field {
                 *o = sample(x, y).map_or(0.0, |s| s.area_mm2);
             }
         });
-        Self::reduce_some(extent, &wanted, Arc::new(area_mm2), |y, columns, line| {
+        let step = extent.step()[0];
+        Self::reduce_some(extent, &wanted, Arc::new(area_mm2), |y, columns, sums| {
             for (i, x) in columns.enumerate() {
-                let density = sample(x, y).filter(|s| s.usable).map(|s| s.density);
-                for (k, plane) in line.iter_mut().enumerate() {
-                    plane[i] = density.map_or(0.0, |d| d.get(k).copied().unwrap_or(1.0));
+                let Some([r, g, b]) = sample(x, y).filter(|s| s.usable).map(|s| s.density) else {
+                    continue;
+                };
+                for (sums, v) in sums.iter_mut().zip([r, g, b, 1.0]) {
+                    sums[i / step] += v;
                 }
             }
         })
     }
 
-    /// Averages the pixels of the cells that are wanted; all others have no weight. `read`
-    /// writes the pixels of some columns of a row of the raster. `area_mm2` is the surface
-    /// of each cell.
+    /// Averages the pixels of the cells that are wanted; all others have no weight. `add`
+    /// adds the pixels of some columns of a row of the raster to the sums of their cells.
+    /// `area_mm2` is the surface of each cell.
     pub(crate) fn reduce_some<F>(
         extent: Extent,
         wanted: &[bool],
         area_mm2: Arc<Vec<f32>>,
-        read: F,
+        add: F,
     ) -> Self
     where
-        F: Fn(usize, Range<usize>, &mut Line) + Sync,
+        F: Fn(usize, Range<usize>, &mut Sums<'_>) + Sync,
     {
         let step = extent.step();
         let [width, height] = extent.cells();
@@ -185,36 +214,21 @@ impl Field {
             .zip(blue.par_chunks_mut(width))
             .zip(wanted.par_chunks(width))
             .enumerate()
-            .for_each_init(
-                || [0; 4].map(|_| vec![0.0_f32; extent.size[0]]),
-                |line: &mut Line, (row, ((((weight, red), green), blue), wanted))| {
-                    let Some(cells) = hull(wanted) else {
-                        return;
-                    };
-                    let columns = extent.columns(&cells);
-                    let mut sums = [red, green, blue, weight].map(|s| &mut s[cells.clone()]);
-                    for y in extent.rows(row) {
-                        read(y, columns.clone(), line);
-                        for (sums, line) in sums.iter_mut().zip(&*line) {
-                            add_chunks(sums, &line[..columns.len()], step[0]);
-                        }
-                    }
-                    let [red, green, blue, weight] = sums;
-                    let wanted = &wanted[cells];
-                    in_vectors(|| {
-                        let planes = red.iter_mut().zip(green).zip(blue);
-                        for ((w, wanted), ((r, g), b)) in weight.iter_mut().zip(wanted).zip(planes)
-                        {
-                            let counts = *wanted & (*w > 0.0);
-                            let scale = if counts { 1.0 / *w } else { 0.0 };
-                            *r *= scale;
-                            *g *= scale;
-                            *b *= scale;
-                            *w = if counts { *w / full } else { 0.0 };
-                        }
-                    });
-                },
-            );
+            .for_each(|(row, ((((weight, red), green), blue), wanted))| {
+                let Some(cells) = hull(wanted) else {
+                    return;
+                };
+                let columns = extent.columns(&cells);
+                let mut sums = [red, green, blue, weight].map(|s| &mut s[cells.clone()]);
+                for y in extent.rows(row) {
+                    add(y, columns.clone(), &mut sums);
+                }
+                in_vectors(Means {
+                    sums,
+                    wanted: &wanted[cells],
+                    full,
+                });
+            });
         Self {
             width,
             height,

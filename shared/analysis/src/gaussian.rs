@@ -1,6 +1,6 @@
 //! Gaussians over planes of cells, and means over blocks of them.
 
-use dermalia_surface::in_vectors;
+use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 use crate::field::Field;
@@ -148,11 +148,11 @@ pub(crate) fn enlarge(
         let first = (p as usize).min(count.saturating_sub(2));
         (first, p - first as f32)
     };
-    let columns: Vec<(usize, f32)> = (0..width).map(|x| along(x, step[0], w)).collect();
+    let (firsts, shares): (Vec<usize>, Vec<f32>) = (0..width).map(|x| along(x, step[0], w)).unzip();
     let (right, below) = (usize::from(w > 1), if h > 1 { w } else { 0 });
-    let runs: Vec<(usize, usize)> = columns
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|run| (run[0].0, run.len()))
+    let runs: Vec<(usize, usize)> = firsts
+        .chunk_by(|a, b| a == b)
+        .map(|run| (run[0], run.len()))
         .collect();
     let mut out = vec![0.0_f32; width * height];
     out.par_chunks_mut(width)
@@ -169,21 +169,58 @@ pub(crate) fn enlarge(
                         *o = t + (l - t) * fy;
                     }
                 });
-                // Cells between the same two blocks lie side by side.
-                let mut rest = &mut out[..];
-                let mut shares = &columns[..];
-                for &(bx, count) in &runs {
-                    let (a, b) = (line[bx], line[bx + right]);
-                    let cells;
-                    (cells, rest) = rest.split_at_mut(count);
-                    for (o, (_, fx)) in cells.iter_mut().zip(shares) {
-                        *o = a + (b - a) * fx;
-                    }
-                    shares = &shares[count..];
-                }
+                in_vectors(Between {
+                    line,
+                    right,
+                    runs: &runs,
+                    shares: &shares,
+                    out,
+                });
             },
         );
     out
+}
+
+/// A row of cells between the middles of a row of blocks.
+struct Between<'a> {
+    /// The blocks.
+    line: &'a [f32],
+    /// How far the block to the right lies, 1 or 0.
+    right: usize,
+    /// Cells between the same two blocks lie side by side: the left one, and how many.
+    runs: &'a [(usize, usize)],
+    /// The share of the right block in each cell.
+    shares: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Work for Between<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const LANES: usize = 16;
+        let mut at = 0;
+        for &(block, count) in self.runs {
+            let (a, b) = (self.line[block], self.line[block + self.right]);
+            let end = at + count;
+            while at < end {
+                // What is written beyond a run the next one overwrites.
+                let shares = lanes::<LANES>(self.shares, at);
+                let out = (self.out.get_mut(at..)).and_then(<[f32]>::first_chunk_mut::<LANES>);
+                if let (Some(shares), Some(out)) = (shares, out) {
+                    for (o, share) in out.iter_mut().zip(shares) {
+                        *o = a + (b - a) * share;
+                    }
+                    at += LANES;
+                } else {
+                    self.out[at] = a + (b - a) * self.shares[at];
+                    at += 1;
+                }
+            }
+            at = end;
+        }
+    }
 }
 
 /// Rows that one task works on.
@@ -234,7 +271,11 @@ where
                     out[..from].fill(0.0);
                     out[to..].fill(0.0);
                     let padded = &band.padded[from..to + 2 * rx];
-                    in_vectors(|| convolve(&mut out[from..to], padded, &kx));
+                    in_vectors(Along {
+                        out: &mut out[from..to],
+                        padded,
+                        kernel: &kx,
+                    });
                 }
                 let hulls: Vec<[usize; 2]> = (top..top + count)
                     .map(|y| {
@@ -266,7 +307,7 @@ where
                         };
                         let rows: Vec<(f32, [Option<&[f32]>; 2])> =
                             ky.iter().enumerate().map(|(k, &c)| (c, taps(k))).collect();
-                        in_vectors(|| down_block(out, &rows));
+                        in_vectors(Down { out, rows: &rows });
                     }
                 }
             },
@@ -288,83 +329,111 @@ fn reach(row: &[f32], reach: usize) -> [usize; 2] {
 
 /// A row of a filter along columns: the kernel with the rows that far above and below, where
 /// there are any. Sums stay in registers while the kernel passes.
-#[inline(always)]
-fn down_block<'a>(out: &mut [f32], rows: &[(f32, [Option<&'a [f32]>; 2])]) {
-    const LANES: usize = 16;
-    let Some((&(own, [Some(middle), _]), rest)) = rows.split_first() else {
-        return;
-    };
-    let mut at = 0;
-    let mut blocks = out.chunks_exact_mut(LANES);
-    for out in &mut blocks {
-        let lanes = |row: &'a [f32]| row.get(at..).and_then(<[f32]>::first_chunk::<LANES>);
-        let mut sum = [0.0_f32; LANES];
-        if let Some(v) = lanes(middle) {
-            for j in 0..LANES {
-                sum[j] = own * v[j];
-            }
-        }
-        for &(c, pair) in rest {
-            match pair.map(|row| row.and_then(lanes)) {
-                [Some(a), Some(b)] => {
-                    for j in 0..LANES {
-                        sum[j] += c * (a[j] + b[j]);
-                    }
+struct Down<'a, 'b> {
+    out: &'a mut [f32],
+    rows: &'a [(f32, [Option<&'b [f32]>; 2])],
+}
+
+impl Work for Down<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const LANES: usize = 16;
+        let Self { out, rows } = self;
+        let Some((&(own, [Some(middle), _]), rest)) = rows.split_first() else {
+            return;
+        };
+        let mut at = 0;
+        let mut blocks = out.chunks_exact_mut(LANES);
+        for out in &mut blocks {
+            let mut sum = [0.0_f32; LANES];
+            if let Some(v) = lanes::<LANES>(middle, at) {
+                for j in 0..LANES {
+                    sum[j] = own * v[j];
                 }
-                [Some(v), None] | [None, Some(v)] => {
-                    for j in 0..LANES {
-                        sum[j] += c * v[j];
+            }
+            for &(c, pair) in rest {
+                match pair.map(|row| row.and_then(|row| lanes::<LANES>(row, at))) {
+                    [Some(a), Some(b)] => {
+                        for j in 0..LANES {
+                            sum[j] += c * (a[j] + b[j]);
+                        }
                     }
+                    [Some(v), None] | [None, Some(v)] => {
+                        for j in 0..LANES {
+                            sum[j] += c * v[j];
+                        }
+                    }
+                    [None, None] => {}
                 }
-                [None, None] => {}
             }
+            out.copy_from_slice(&sum);
+            at += LANES;
         }
-        out.copy_from_slice(&sum);
-        at += LANES;
-    }
-    for o in blocks.into_remainder() {
-        *o = own * middle[at];
-        for &(c, pair) in rest {
-            match pair {
-                [Some(a), Some(b)] => *o += c * (a[at] + b[at]),
-                [Some(v), None] | [None, Some(v)] => *o += c * v[at],
-                [None, None] => {}
+        for o in blocks.into_remainder() {
+            *o = own * middle[at];
+            for &(c, pair) in rest {
+                match pair {
+                    [Some(a), Some(b)] => *o += c * (a[at] + b[at]),
+                    [Some(v), None] | [None, Some(v)] => *o += c * v[at],
+                    [None, None] => {}
+                }
             }
+            at += 1;
         }
-        at += 1;
     }
 }
 
-/// Correlates a row, given with a border of the kernel's reach on both sides.
 #[inline(always)]
-fn convolve(out: &mut [f32], padded: &[f32], kernel: &[f32]) {
-    const LANES: usize = 16;
-    let reach = kernel.len() - 1;
-    let mut at = reach;
-    let mut blocks = out.chunks_exact_mut(LANES);
-    for out in &mut blocks {
-        let mut sum = [0.0_f32; LANES];
-        for (s, v) in sum.iter_mut().zip(&padded[at..at + LANES]) {
-            *s = kernel[0] * v;
-        }
-        for (k, &c) in kernel.iter().enumerate().skip(1) {
-            let (a, b) = (
-                &padded[at - k..at - k + LANES],
-                &padded[at + k..at + k + LANES],
-            );
-            for j in 0..LANES {
-                sum[j] += c * (a[j] + b[j]);
+fn lanes<const LANES: usize>(row: &[f32], at: usize) -> Option<&[f32; LANES]> {
+    row.get(at..).and_then(<[f32]>::first_chunk::<LANES>)
+}
+
+/// The correlation of a row, given with a border of the kernel's reach on both sides.
+struct Along<'a> {
+    out: &'a mut [f32],
+    padded: &'a [f32],
+    kernel: &'a [f32],
+}
+
+impl Work for Along<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const LANES: usize = 16;
+        let Self {
+            out,
+            padded,
+            kernel,
+        } = self;
+        let mut at = kernel.len() - 1;
+        let mut blocks = out.chunks_exact_mut(LANES);
+        for out in &mut blocks {
+            let mut sum = [0.0_f32; LANES];
+            for (s, v) in sum.iter_mut().zip(&padded[at..at + LANES]) {
+                *s = kernel[0] * v;
             }
+            for (k, &c) in kernel.iter().enumerate().skip(1) {
+                let (a, b) = (
+                    &padded[at - k..at - k + LANES],
+                    &padded[at + k..at + k + LANES],
+                );
+                for j in 0..LANES {
+                    sum[j] += c * (a[j] + b[j]);
+                }
+            }
+            out.copy_from_slice(&sum);
+            at += LANES;
         }
-        out.copy_from_slice(&sum);
-        at += LANES;
-    }
-    for o in blocks.into_remainder() {
-        *o = kernel[0] * padded[at];
-        for (k, &c) in kernel.iter().enumerate().skip(1) {
-            *o += c * (padded[at - k] + padded[at + k]);
+        for o in blocks.into_remainder() {
+            *o = kernel[0] * padded[at];
+            for (k, &c) in kernel.iter().enumerate().skip(1) {
+                *o += c * (padded[at - k] + padded[at + k]);
+            }
+            at += 1;
         }
-        at += 1;
     }
 }
 

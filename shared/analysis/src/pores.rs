@@ -143,7 +143,7 @@ pub(crate) fn measure(
         map: Some(map(ctx, &pores)),
         ..Outcome::default()
     };
-    let areas = ctx.atlas.region_areas_mm2();
+    let areas = ctx.areas.of_regions();
     for region in Region::ALL {
         let cm2 = areas[region.index()][0] / 100.0;
         if cm2 <= 0.0 {

@@ -3,7 +3,7 @@
 use dermalia_findings::{Confidence, Measure, MeasureName, Quality, Source};
 use dermalia_scan::Samples;
 use dermalia_scan::manifest::{Light, SkinState};
-use dermalia_surface::in_vectors;
+use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 use crate::atlas::{Atlas, Scale, is_measured, label};
@@ -84,7 +84,7 @@ pub(crate) fn measure(
             100.0 * MOST_UNEVEN
         ));
     }
-    let (coverage, hidden) = shares(atlas);
+    let (coverage, hidden) = shares(context);
     if coverage < LEAST_COVERAGE {
         warnings.push(format!(
             "The pictures cover {:.0} % of the face ({:.0} % or more is well).",
@@ -159,31 +159,50 @@ where
         .par_chunks(row)
         .zip(samples.par_chunks(3 * row))
         .map(|(labels, levels)| {
-            in_vectors(|| {
-                let (mut all, mut bad) = (0_u64, 0_u64);
-                for (labels, levels) in labels.chunks(CHUNK).zip(levels.chunks(3 * CHUNK)) {
-                    let mut measured = 0_u8;
-                    for l in labels {
-                        measured += u8::from(is_measured(*l));
-                    }
-                    let mut ends = 0_u8;
-                    for level in levels {
-                        ends |= u8::from(end(*level));
-                    }
-                    all += u64::from(measured);
-                    if measured == 0 || ends == 0 {
-                        continue;
-                    }
-                    for (l, px) in labels.iter().zip(levels.as_chunks::<3>().0) {
-                        let [r, g, b] = px.map(&end);
-                        bad += u64::from(is_measured(*l) & (r | g | b));
-                    }
-                }
-                (all, bad)
+            in_vectors(AtEnds {
+                labels,
+                levels,
+                end: &end,
             })
         })
         .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     bad as f64 / all.max(1) as f64
+}
+
+/// The pixels of a row that are measured, and those of them with a channel at an end.
+struct AtEnds<'a, T, F> {
+    labels: &'a [u8],
+    levels: &'a [T],
+    end: &'a F,
+}
+
+impl<T: Copy, F: Fn(T) -> bool> Work for AtEnds<'_, T, F> {
+    type Output = (u64, u64);
+
+    #[inline(always)]
+    fn call(self) -> (u64, u64) {
+        let (mut all, mut bad) = (0_u64, 0_u64);
+        let chunks = self.labels.chunks(CHUNK).zip(self.levels.chunks(3 * CHUNK));
+        for (labels, levels) in chunks {
+            let mut measured = 0_u8;
+            for l in labels {
+                measured += u8::from(is_measured(*l));
+            }
+            let mut ends = 0_u8;
+            for level in levels {
+                ends |= u8::from((self.end)(*level));
+            }
+            all += u64::from(measured);
+            if measured == 0 || ends == 0 {
+                continue;
+            }
+            for (l, px) in labels.iter().zip(levels.as_chunks::<3>().0) {
+                let [r, g, b] = px.map(self.end);
+                bad += u64::from(is_measured(*l) & (r | g | b));
+            }
+        }
+        (all, bad)
+    }
 }
 
 /// A channel of a pixel in optical density, to 8 bits.
@@ -326,9 +345,9 @@ fn detail_of<T: Copy + Sync, const N: usize>(
 }
 
 /// Shares of the face that pictures cover, and that hair and the like hide.
-fn shares(atlas: &Atlas) -> (f64, f64) {
+fn shares(context: &Context<'_>) -> (f64, f64) {
     let [mut all, mut seen, mut hidden] = [0.0; 3];
-    for (l, area) in (0..=u8::MAX).zip(atlas.areas_of_labels_mm2()) {
+    for (l, area) in context.areas.each() {
         if l & label::REGION == 0 || l & label::LANDMARK_MASK != 0 {
             continue;
         }

@@ -7,6 +7,7 @@ use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 use crate::Atlas;
+use crate::atlas::LabelAreas;
 use crate::labelled;
 use crate::relief::Relief;
 
@@ -278,9 +279,28 @@ pub struct Context<'a> {
     pub relief: Option<&'a Relief>,
     /// What lies on the skin.
     pub skin: SkinState,
+    /// The surface of its labels.
+    pub(crate) areas: LabelAreas,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// Of a raster whose labels stay what they are.
+    #[must_use]
+    pub fn new(
+        atlas: &'a Atlas,
+        pictures: &'a [RegisteredPicture],
+        relief: Option<&'a Relief>,
+        skin: SkinState,
+    ) -> Self {
+        Self {
+            atlas,
+            pictures,
+            relief,
+            skin,
+            areas: atlas.label_areas(),
+        }
+    }
+
     /// The first picture under the first of `lights` that there is.
     #[must_use]
     pub fn best(&self, lights: &[Light]) -> Option<&RegisteredPicture> {

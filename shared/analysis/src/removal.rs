@@ -181,12 +181,8 @@ mod tests {
         let raster = rasterize_uv(&mesh, 600, 600);
         let bits = crate::labels::whole_surface(&raster.triangle);
         let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
-        let ctx = Context {
-            atlas: &atlas,
-            pictures: &[],
-            relief: None,
-            skin: dermalia_scan::manifest::SkinState::Unknown,
-        };
+        let unknown = dermalia_scan::manifest::SkinState::Unknown;
+        let ctx = Context::new(&atlas, &[], None, unknown);
         let pit = |x: f64, y: f64| Pore {
             px: [x, y],
             region: Region::Face,

@@ -139,7 +139,7 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
             .and_then(|l| ita_deg(l.lab)),
         uneven: light.unevenness,
     };
-    let areas = atlas.region_areas_mm2();
+    let areas = context.areas.of_regions();
     let mut out = SkinColour {
         unevenness: Some(light.unevenness),
         ..SkinColour::default()

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::atlas::{Atlas, is_measured, label};
 use crate::chromophores::cell_noise;
 use crate::colour::{density_8, density_16, linear_8, linear_16};
-use crate::field::{Extent, Field, Line, quantile};
+use crate::field::{Extent, Field, Sums, quantile};
 use crate::gaussian::gaussian;
 use crate::registration::RegisteredPicture;
 
@@ -149,57 +149,124 @@ impl<'a> Grid<'a> {
         [eight, sixteen]: [&[f32]; 2],
         wanted: &[bool],
     ) -> Field {
-        let (atlas, area_mm2) = (self.atlas, Arc::clone(&self.area_mm2));
+        let (extent, area_mm2) = (self.extent, Arc::clone(&self.area_mm2));
         // Where every channel is full there is a highlight and no skin to be seen.
         match &picture.samples {
             Samples::Eight(v) => {
                 let table: [f32; 256] = std::array::from_fn(|level| eight[level]);
-                let read = |y: usize, columns: Range<usize>, line: &mut Line| {
-                    let row = row(atlas, v, y, columns);
-                    fill(row, line, 250, |level: u8| table[usize::from(level)]);
-                };
-                Field::reduce_some(self.extent, wanted, area_mm2, read)
+                let add = self.adding(v, 250, |level: u8| table[usize::from(level)]);
+                Field::reduce_some(extent, wanted, area_mm2, add)
             }
             Samples::Sixteen(v) => {
-                let read = |y: usize, columns: Range<usize>, line: &mut Line| {
-                    let row = row(atlas, v, y, columns);
-                    fill(row, line, 64_250, |level: u16| sixteen[usize::from(level)]);
-                };
-                Field::reduce_some(self.extent, wanted, area_mm2, read)
+                let add = self.adding(v, 64_250, |level: u16| sixteen[usize::from(level)]);
+                Field::reduce_some(extent, wanted, area_mm2, add)
+            }
+        }
+    }
+
+    /// What adds some columns of a row of the raster to the sums of their cells.
+    fn adding<T: Copy + Ord + Sync>(
+        &self,
+        samples: &[T],
+        full: T,
+        table: impl Fn(T) -> f32 + Sync,
+    ) -> impl Fn(usize, Range<usize>, &mut Sums<'_>) + Sync {
+        let (atlas, step) = (self.atlas, self.extent.step()[0]);
+        move |y, columns, sums| {
+            let from = y * atlas.width + columns.start;
+            let pixels = from..from + columns.len();
+            let run = Run {
+                labels: &atlas.labels[pixels.clone()],
+                pixels: &samples.as_chunks::<3>().0[pixels],
+                full,
+                table: &table,
+            };
+            match step {
+                1 => run.add_each::<1>(sums),
+                2 => run.add_each::<2>(sums),
+                3 => run.add_each::<3>(sums),
+                4 => run.add_each::<4>(sums),
+                5 => run.add_each::<5>(sums),
+                _ => run.add_chunks(step, sums),
             }
         }
     }
 }
 
-/// Labels and pixels of some columns of a row.
-fn row<'a, T>(
-    atlas: &'a Atlas,
-    samples: &'a [T],
-    y: usize,
-    columns: Range<usize>,
-) -> (&'a [u8], &'a [[T; 3]]) {
-    let from = y * atlas.width + columns.start;
-    let pixels = from..from + columns.len();
-    (
-        &atlas.labels[pixels.clone()],
-        &samples.as_chunks::<3>().0[pixels],
-    )
+/// Pixels side by side, with what a table says of their levels.
+#[derive(Clone, Copy)]
+struct Run<'a, T, F> {
+    labels: &'a [u8],
+    pixels: &'a [[T; 3]],
+    /// Pixels that are no less than this in every channel do not count.
+    full: T,
+    table: &'a F,
 }
 
-/// Writes what a table says of pixels that are skin and less than `full` in some channel.
-fn fill<T: Copy + Ord>(
-    (labels, pixels): (&[u8], &[[T; 3]]),
-    [red, green, blue, counts]: &mut Line,
-    full: T,
-    table: impl Fn(T) -> f32,
-) {
-    let planes = red.iter_mut().zip(green).zip(blue).zip(counts);
-    for ((l, [r, g, b]), (((red, green), blue), counts)) in labels.iter().zip(pixels).zip(planes) {
-        let skin = (l & HIDDEN == 0) & (*r.min(g).min(b) < full);
-        *counts = f32::from(u8::from(skin));
-        *red = *counts * table(*r);
-        *green = *counts * table(*g);
-        *blue = *counts * table(*b);
+impl<T: Copy + Ord, F: Fn(T) -> f32> Run<'_, T, F> {
+    /// The sums of skin: what the table says of each channel, and how many pixels there are.
+    #[inline(always)]
+    fn sums(&self) -> [f32; 4] {
+        let mut sums = [0.0_f32; 4];
+        for (l, &[r, g, b]) in self.labels.iter().zip(self.pixels) {
+            let skin = (l & HIDDEN == 0) & (r.min(g).min(b) < self.full);
+            let counts = f32::from(u8::from(skin));
+            sums[0] += counts * (self.table)(r);
+            sums[1] += counts * (self.table)(g);
+            sums[2] += counts * (self.table)(b);
+            sums[3] += counts;
+        }
+        sums
+    }
+
+    /// Adds to the sums of cells of `step` pixels each.
+    fn add_chunks(self, step: usize, sums: &mut Sums<'_>) {
+        let cells = self.labels.chunks(step).zip(self.pixels.chunks(step));
+        for (cell, (labels, pixels)) in cells.enumerate() {
+            let own = Self {
+                labels,
+                pixels,
+                ..self
+            };
+            add(cell, own.sums(), sums);
+        }
+    }
+
+    /// The same, compiled for a length that is known.
+    fn add_each<const STEP: usize>(self, sums: &mut Sums<'_>) {
+        let (labels, last_labels) = self.labels.as_chunks::<STEP>();
+        let (pixels, last_pixels) = self.pixels.as_chunks::<STEP>();
+        let [red, green, blue, counts] = sums;
+        let planes = red.iter_mut().zip(&mut **green).zip(&mut **blue);
+        let planes = planes.zip(&mut **counts);
+        for ((labels, pixels), (((r, g), b), n)) in labels.iter().zip(pixels).zip(planes) {
+            let own = Self {
+                labels,
+                pixels,
+                ..self
+            };
+            let own = own.sums();
+            *r += own[0];
+            *g += own[1];
+            *b += own[2];
+            *n += own[3];
+        }
+        if !last_labels.is_empty() {
+            let own = Self {
+                labels: last_labels,
+                pixels: last_pixels,
+                ..self
+            };
+            add(labels.len(), own.sums(), sums);
+        }
+    }
+}
+
+fn add(cell: usize, own: [f32; 4], sums: &mut Sums<'_>) {
+    for (sums, own) in sums.iter_mut().zip(own) {
+        if let Some(sum) = sums.get_mut(cell) {
+            *sum += own;
+        }
     }
 }
 

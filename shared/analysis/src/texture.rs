@@ -406,12 +406,8 @@ mod tests {
             magnification: 1.0,
             mm_per_sample: None,
         };
-        let ctx = Context {
-            atlas: &atlas,
-            pictures: &[],
-            relief: Some(&relief),
-            skin: dermalia_scan::manifest::SkinState::Unknown,
-        };
+        let unknown = dermalia_scan::manifest::SkinState::Unknown;
+        let ctx = Context::new(&atlas, &[], Some(&relief), unknown);
         let p = roughness(&ctx, &relief.height_mm)[Region::Face.index()].unwrap();
         assert!((p.sq / 5.0 - 1.0).abs() < 0.02, "{p:?}");
         assert!((p.sa / (10.0 * 4.0 / 9.869_604) - 1.0).abs() < 0.02);

@@ -460,7 +460,7 @@ pub(crate) fn measure(
             m
         }
     };
-    let areas = ctx.atlas.region_areas_mm2();
+    let areas = ctx.areas.of_regions();
     for region in Region::ALL {
         let mm2 = areas[region.index()][0];
         if mm2 <= 0.0 {

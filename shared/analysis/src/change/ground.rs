@@ -152,7 +152,7 @@ impl Ground {
                 row
             })
             .collect();
-        let areas_mm2 = atlas.region_areas_mm2().map(|a| a[0]);
+        let areas_mm2 = atlas.label_areas().of_regions().map(|a| a[0]);
         Ok(Self {
             atlas,
             then_uv,
