@@ -1,9 +1,10 @@
 //! The skin between the features: a smooth level that features do not pull up.
 
+use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 use crate::field::{Field, quantile};
-use crate::gaussian::{enlarge, gaussian};
+use crate::gaussian::{enlarge, enlarge_onto, gaussian};
 use crate::linear::solve;
 
 /// The side of the blocks that the level is fitted on, in millimetres.
@@ -21,6 +22,30 @@ const CLOSE_MM: f32 = 5.0;
 /// features already known: the level is interpolated below them. A `close` level follows
 /// the skin more finely still.
 pub(crate) fn baseline(field: &Field, plane: &[f32], weight: &[f32], close: bool) -> Vec<f32> {
+    let (blocks, level) = level(field, plane, weight, close);
+    blocks.spread(&level, field)
+}
+
+/// Takes the [`baseline`] off a plane.
+pub(crate) fn flatten(field: &Field, plane: &mut [f32], weight: &[f32], close: bool) {
+    let (blocks, level) = level(field, plane, weight, close);
+    let take_off = |plane: &mut [f32], level: &[f32]| {
+        for (p, level) in plane.iter_mut().zip(level) {
+            *p -= level;
+        }
+    };
+    enlarge_onto(
+        &level,
+        [blocks.width, blocks.height],
+        plane,
+        field.width,
+        blocks.cells,
+        take_off,
+    );
+}
+
+/// The baseline on blocks.
+fn level(field: &Field, plane: &[f32], weight: &[f32], close: bool) -> (Blocks, Vec<f32>) {
     let blocks = Blocks::of(field, plane, weight);
     let mut level = blocks.quadratic();
     let finest = close.then_some(CLOSE_MM);
@@ -37,7 +62,7 @@ pub(crate) fn baseline(field: &Field, plane: &[f32], weight: &[f32], close: bool
             level[i] += top[i] / (bottom[i] + 0.02);
         }
     }
-    blocks.spread(&level, field)
+    (blocks, level)
 }
 
 /// A Gaussian mean of `reach_mm` over the cells that have weight, for reaches of many
@@ -87,6 +112,44 @@ pub(crate) fn noise_below(residual: &[f32], weight: &[f32]) -> f32 {
         .map(|v| middle - v)
         .collect();
     quantile(&mut below, 0.5).map_or(0.0, |v| 1.4826 * v)
+}
+
+/// The equations of the quadratic surface that fits best about a level.
+struct Normal<'a> {
+    blocks: &'a Blocks,
+    level: &'a [f32],
+    /// Standard deviation about the level.
+    spread: f64,
+}
+
+impl Work for Normal<'_> {
+    type Output = [[f64; 7]; 6];
+
+    #[inline(always)]
+    fn call(self) -> [[f64; 7]; 6] {
+        let blocks = self.blocks;
+        let mut normal = [[0.0_f64; 8]; 6];
+        for (b, ((&value, &weight), level)) in
+            (blocks.value.iter().zip(&blocks.weight).zip(self.level)).enumerate()
+        {
+            let r = f64::from(value - level) / self.spread;
+            // Tukey's weight; narrower above, where the features are.
+            let t = r / if r > 0.0 { 3.0 } else { 6.0 };
+            if weight <= 0.0 || t.abs() >= 1.0 {
+                continue;
+            }
+            let w = f64::from(weight) * (1.0 - t * t) * (1.0 - t * t);
+            let [one, x, y, xx, xy, yy] = blocks.terms(b);
+            let factors = [one, x, y, xx, xy, yy, f64::from(value), 0.0];
+            for (row, term) in normal.iter_mut().zip([one, x, y, xx, xy, yy]) {
+                let term = w * term;
+                for (sum, factor) in row.iter_mut().zip(factors) {
+                    *sum += term * factor;
+                }
+            }
+        }
+        normal.map(|[a, b, c, d, e, f, value, _]| [a, b, c, d, e, f, value])
+    }
 }
 
 struct Blocks {
@@ -146,6 +209,7 @@ impl Blocks {
     }
 
     /// Coordinates of a block in the fit, about -1 to 1.
+    #[inline(always)]
     fn terms(&self, b: usize) -> [f64; 6] {
         let x = ((b % self.width) as f64 + 0.5) / self.width as f64 * 2.0 - 1.0;
         let y = ((b / self.width) as f64 + 0.5) / self.height as f64 * 2.0 - 1.0;
@@ -160,24 +224,11 @@ impl Blocks {
         let start = quantile(&mut values, 0.5).unwrap_or(0.0);
         let mut level = vec![start; self.value.len()];
         for _ in 0..12 {
-            let spread = self.spread_below(&level);
-            let mut normal = [[0.0_f64; 7]; 6];
-            for b in 0..self.value.len() {
-                let r = f64::from(self.value[b] - level[b]) / spread;
-                // Tukey's weight; narrower above, where the features are.
-                let t = r / if r > 0.0 { 3.0 } else { 6.0 };
-                if self.weight[b] <= 0.0 || t.abs() >= 1.0 {
-                    continue;
-                }
-                let w = f64::from(self.weight[b]) * (1.0 - t * t) * (1.0 - t * t);
-                let terms = self.terms(b);
-                for i in 0..6 {
-                    for j in 0..6 {
-                        normal[i][j] += w * terms[i] * terms[j];
-                    }
-                    normal[i][6] += w * terms[i] * f64::from(self.value[b]);
-                }
-            }
+            let normal = in_vectors(Normal {
+                blocks: self,
+                level: &level,
+                spread: self.spread_below(&level),
+            });
             let Some(fit) = solve(normal) else {
                 break;
             };

@@ -8,6 +8,7 @@
 use crate::colour::{HAEMOGLOBIN, MELANIN_SPECTRAL, MELANIN_TSUMURA};
 use crate::field::{Field, quantile, weighted_quantile};
 use crate::linear::solve;
+use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 /// How far the directions may be taken from where they are expected, in degrees of the
@@ -193,11 +194,38 @@ pub(crate) fn least_error_form<const N: usize, const M: usize>(
 /// A linear form of density over all cells.
 pub(crate) fn plane(field: &Field, form: [f64; 3]) -> Vec<f32> {
     let form = form.map(|v| v as f32);
-    let [r, g, b] = &field.density;
-    (r, g, b)
-        .into_par_iter()
-        .map(|(r, g, b)| form[0] * r + form[1] * g + form[2] * b)
-        .collect()
+    let mut out = vec![0.0_f32; field.len()];
+    let [r, g, b] = field.density.each_ref().map(|d| d.par_chunks(PART));
+    (out.par_chunks_mut(PART).zip(r).zip(g).zip(b)).for_each(|(((out, r), g), b)| {
+        in_vectors(Form {
+            form,
+            density: [r, g, b],
+            out,
+        });
+    });
+    out
+}
+
+/// Cells that one task works on.
+pub(crate) const PART: usize = 1 << 15;
+
+/// A linear form of density in some cells.
+struct Form<'a> {
+    form: [f32; 3],
+    density: [&'a [f32]; 3],
+    out: &'a mut [f32],
+}
+
+impl Work for Form<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let ([fr, fg, fb], [r, g, b]) = (self.form, self.density);
+        for (((o, r), g), b) in self.out.iter_mut().zip(r).zip(g).zip(b) {
+            *o = fr * r + fg * g + fb * b;
+        }
+    }
 }
 
 /// A linear form of one density.

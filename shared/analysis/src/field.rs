@@ -44,7 +44,7 @@ pub(crate) struct Field {
     /// Typical size of a cell, across and down, in millimetres.
     pub(crate) cell_mm: [f32; 2],
     /// Share of a cell's pixels whose colour counts.
-    pub(crate) weight: Vec<f32>,
+    pub(crate) weight: Arc<Vec<f32>>,
     /// Surface of a cell in mm2.
     pub(crate) area_mm2: Arc<Vec<f32>>,
     /// Mean optical density; 0 where `weight` is.
@@ -238,10 +238,21 @@ impl Field {
                 extent.px_mm[0] * step[0] as f32,
                 extent.px_mm[1] * step[1] as f32,
             ],
-            weight,
+            weight: Arc::new(weight),
             area_mm2,
             density,
             noise: [0.0; 3],
+        }
+    }
+
+    /// The same cells with another density, whose noise is not known.
+    pub(crate) fn with_density(&self, density: [Vec<f32>; 3]) -> Self {
+        Self {
+            weight: Arc::clone(&self.weight),
+            area_mm2: Arc::clone(&self.area_mm2),
+            density,
+            noise: [0.0; 3],
+            ..*self
         }
     }
 

@@ -7,28 +7,27 @@ use crate::field::Field;
 
 /// A Gaussian over fixed weights, for many planes.
 #[derive(Debug, Clone)]
-pub(crate) struct Smoother<'a> {
-    weight: &'a [f32],
+pub(crate) struct Smoother {
     bottom: Vec<f32>,
     sigma: [f32; 2],
 }
 
-impl<'a> Smoother<'a> {
+impl Smoother {
     /// A Gaussian of `sigma_mm` over the cells that have weight.
-    pub(crate) fn new(field: &Field, weight: &'a [f32], sigma_mm: f32) -> Self {
+    pub(crate) fn new(field: &Field, weight: &[f32], sigma_mm: f32) -> Self {
         let sigma = field.cell_mm.map(|mm| sigma_mm / mm);
         Self {
-            weight,
             bottom: gaussian(weight, field.width, field.height, sigma),
             sigma,
         }
     }
 
-    /// The smooth plane; 0 where no cell with weight is within reach.
-    pub(crate) fn apply(&self, field: &Field, plane: &[f32]) -> Vec<f32> {
+    /// The smooth plane, with the weight that this is of; 0 where no cell with weight is
+    /// within reach.
+    pub(crate) fn apply(&self, field: &Field, weight: &[f32], plane: &[f32]) -> Vec<f32> {
         let w = field.width;
         let product = |y: usize, row: &mut [f32]| {
-            let (v, m) = (&plane[y * w..], &self.weight[y * w..]);
+            let (v, m) = (&plane[y * w..], &weight[y * w..]);
             for ((o, v), m) in row.iter_mut().zip(v).zip(m) {
                 *o = v * m;
             }
@@ -143,6 +142,29 @@ pub(crate) fn enlarge(
     [width, height]: [usize; 2],
     step: [usize; 2],
 ) -> Vec<f32> {
+    let mut out = vec![0.0_f32; width * height];
+    enlarge_onto(
+        blocks,
+        [w, h],
+        &mut out,
+        width,
+        step,
+        |out, row| {
+            out.copy_from_slice(row);
+        },
+    );
+    out
+}
+
+/// The same row by row, each given to `put` with that row of `out`.
+pub(crate) fn enlarge_onto(
+    blocks: &[f32],
+    [w, h]: [usize; 2],
+    out: &mut [f32],
+    width: usize,
+    step: [usize; 2],
+    put: impl Fn(&mut [f32], &[f32]) + Sync,
+) {
     let along = |cell: usize, step: usize, count: usize| {
         let p = ((cell as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, (count - 1) as f32);
         let first = (p as usize).min(count.saturating_sub(2));
@@ -154,13 +176,12 @@ pub(crate) fn enlarge(
         .chunk_by(|a, b| a == b)
         .map(|run| (run[0], run.len()))
         .collect();
-    let mut out = vec![0.0_f32; width * height];
     out.par_chunks_mut(width)
         .with_min_len(ROWS)
         .enumerate()
         .for_each_init(
-            || vec![0.0_f32; w],
-            |line, (y, out)| {
+            || (vec![0.0_f32; w], vec![0.0_f32; width]),
+            |(line, row), (y, out)| {
                 let (by, fy) = along(y, step[1], h);
                 let top = &blocks[by * w..(by + 1) * w];
                 let low = &blocks[by * w + below..by * w + below + w];
@@ -174,11 +195,11 @@ pub(crate) fn enlarge(
                     right,
                     runs: &runs,
                     shares: &shares,
-                    out,
+                    out: row,
                 });
+                put(out, row);
             },
         );
-    out
 }
 
 /// A row of cells between the middles of a row of blocks.

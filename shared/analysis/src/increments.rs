@@ -1,6 +1,8 @@
 //! Features that stand out of a plane: found against a baseline that they do not touch.
 
-use crate::baseline::{baseline, low_pass, noise_below};
+use std::ops::Range;
+
+use crate::baseline::{flatten, low_pass, noise_below};
 use crate::chromophores::{apply, plane};
 use crate::extent::{Ground, Increment, measure, outline};
 use crate::field::{Field, quantile};
@@ -69,13 +71,16 @@ pub(crate) fn find<A>(
 where
     A: Fn(&Field, &Increment) -> Option<f64> + Sync,
 {
-    // The middle smoothing suffices to keep features out of the baseline.
-    let middle = &search.smooth_mm[1..2];
-    let own = Hunt::new(field, readings, search);
+    let all = search.smooth_mm;
     let (found_by, residual) = match wider {
         Some(wide) => {
-            let hunt = Hunt::new(&wide.field, readings, search);
-            let (known, _) = hunt.found(&hunt.weight, middle, &accept);
+            let (finest, coarser) = all.split_at(1);
+            let (own, hunt) = rayon::join(
+                || Hunt::new(field, readings, search, finest),
+                || Hunt::new(&wide.field, readings, search, coarser),
+            );
+            // The middle smoothing suffices to keep features out of the baseline.
+            let (known, _) = hunt.found(&hunt.weight, 0..1, &accept);
             let (mut free, mut wide_free) = (own.weight.clone(), hunt.weight.clone());
             for one in known.iter().flatten() {
                 clear_around(field, &one.finer(wide, field), &mut free);
@@ -85,21 +90,21 @@ where
                 fine: Some((&own, wide)),
                 ..hunt
             };
-            let (finest, coarser) = search.smooth_mm.split_at(1);
             let ((mut found_by, residual), (rest, _)) = rayon::join(
-                || own.found(&free, finest, &accept),
-                || hunt.found(&wide_free, coarser, &accept),
+                || own.found(&free, 0..1, &accept),
+                || hunt.found(&wide_free, 0..2, &accept),
             );
             found_by.extend(rest);
             (found_by, residual)
         }
         None => {
-            let (known, _) = own.found(&own.weight, middle, &accept);
+            let own = Hunt::new(field, readings, search, &all);
+            let (known, _) = own.found(&own.weight, 1..2, &accept);
             let mut free = own.weight.clone();
             for one in known.iter().flatten() {
                 clear_around(field, one, &mut free);
             }
-            own.found(&free, &search.smooth_mm, &accept)
+            own.found(&free, 0..3, &accept)
         }
     };
     let larger = if readings.len() > 1 {
@@ -124,6 +129,8 @@ struct Hunt<'a> {
     /// Of the cells that are usable.
     weight: Vec<f32>,
     usable: Vec<bool>,
+    /// The smoothings, the finest first.
+    filters: Vec<Smoother>,
     readings: &'a [Reading],
     search: Search,
     /// What small increments are measured in, where these cells are too wide for them.
@@ -131,48 +138,47 @@ struct Hunt<'a> {
 }
 
 impl<'a> Hunt<'a> {
-    fn new(field: &'a Field, readings: &'a [Reading], search: Search) -> Self {
+    fn new(field: &'a Field, readings: &'a [Reading], search: Search, smooth_mm: &[f32]) -> Self {
         let usable = field.usable();
+        let weight = field.weight_of(&usable);
+        let filters = smooth_mm
+            .par_iter()
+            .map(|mm| Smoother::new(field, &weight, *mm))
+            .collect();
         Self {
             field,
-            weight: field.weight_of(&usable),
+            weight,
             usable,
+            filters,
             readings,
             search,
             fine: None,
         }
     }
 
-    /// What each reading and smoothing finds above the baseline of the cells that are free,
-    /// in cells of the finest field; and the residual of the first reading.
+    /// What each reading and some of the smoothings find above the baseline of the cells that
+    /// are free, in cells of the finest field; and the residual of the first reading.
     fn found<A>(
         &self,
         free: &[f32],
-        smooth_mm: &[f32],
+        filters: Range<usize>,
         accept: &A,
     ) -> (Vec<Vec<Increment>>, Vec<f32>)
     where
         A: Fn(&Field, &Increment) -> Option<f64> + Sync,
     {
         let field = self.field;
-        let filters: Vec<Smoother<'_>> = smooth_mm
-            .par_iter()
-            .map(|mm| Smoother::new(field, &self.weight, *mm))
-            .collect();
+        let filters = &self.filters[filters];
         let residuals: Vec<Vec<f32>> = self
             .readings
             .par_iter()
             .map(|reading| {
                 let mut residual = plane(field, reading.form);
-                let level = baseline(field, &residual, free, reading.close);
-                residual
-                    .par_iter_mut()
-                    .zip(level)
-                    .for_each(|(p, level)| *p -= level);
+                flatten(field, &mut residual, free, reading.close);
                 residual
             })
             .collect();
-        let runs: Vec<(&Smoother<'_>, usize)> = (0..self.readings.len())
+        let runs: Vec<(&Smoother, usize)> = (0..self.readings.len())
             .flat_map(|number| {
                 // What sees pits as well is not looked at as finely as a pit.
                 let finest = usize::from(self.readings[number].close && filters.len() > 1);
@@ -182,7 +188,7 @@ impl<'a> Hunt<'a> {
         let found_by = runs
             .into_par_iter()
             .map(|(filter, number)| {
-                let smooth = filter.apply(field, &residuals[number]);
+                let smooth = filter.apply(field, &self.weight, &residuals[number]);
                 self.stand_out_of(&smooth, free, &self.readings[number], accept)
             })
             .collect();

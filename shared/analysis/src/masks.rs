@@ -167,8 +167,12 @@ fn not_skin(
 
     // Beard and its shadow: without colour over centimetres, and not lighter than skin.
     let broad = Smoother::new(field, &field.weight, 1.6);
-    let saturation = broad.apply(field, &plane(field, |d| reference.saturation(d)));
-    let broad_shade = broad.apply(field, &shade);
+    let saturation = broad.apply(
+        field,
+        &field.weight,
+        &plane(field, |d| reference.saturation(d)),
+    );
+    let broad_shade = broad.apply(field, &field.weight, &shade);
     let pale = |i: usize, limit: f32| {
         seen(i) && saturation[i] < limit && broad_shade[i] > reference.shade - 0.1
     };

@@ -33,15 +33,14 @@ pub(crate) struct Basins {
 /// one unless the lower peak stands clearly above the saddle between them.
 pub(crate) fn basins(field: &Field, height: &[f32], usable: &[bool], rules: Rules) -> Basins {
     let (w, h) = (field.width, field.height);
-    let mut order: Vec<u32> = (0..height.len())
-        .filter(|&i| usable[i] && height[i] > rules.floor)
-        .map(|i| i as u32)
+    // From the highest down: the bits of positive numbers have their order.
+    let floor = rules.floor.max(0.0);
+    let mut order: Vec<u64> = (usable.iter().zip(height).enumerate())
+        .filter(|(_, (usable, height))| **usable & (**height > floor))
+        .map(|(i, (_, height))| u64::from(!height.to_bits()) << 32 | i as u64)
         .collect();
-    order.sort_unstable_by(|&a, &b| {
-        height[b as usize]
-            .total_cmp(&height[a as usize])
-            .then(a.cmp(&b))
-    });
+    order.sort_unstable();
+    let order: Vec<u32> = order.into_iter().map(|key| key as u32).collect();
     let mut basin = vec![NO_BASIN; height.len()];
     let mut peaks: Vec<usize> = vec![];
     let mut parent: Vec<u32> = vec![];

@@ -100,10 +100,9 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
         let features = colour_features(&all, ultraviolet);
         (other, Some(all), features)
     } else {
-        let (other, features) = rayon::join(
-            || another.then(|| grid.read_level(standard)),
-            || colour_features(&own, ultraviolet),
-        );
+        // One after the other: each takes many planes.
+        let features = colour_features(&own, ultraviolet);
+        let other = another.then(|| grid.read_level(standard));
         (other, None, features)
     };
     let share = if another && all.is_none() {
@@ -114,7 +113,7 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
     let regions = grid.regions;
     let field = all.as_ref().unwrap_or(&own);
     let level_field = other.as_ref().unwrap_or(&own);
-    let mut free = level_field.weight.clone();
+    let mut free = level_field.weight.to_vec();
     for one in increments(&features) {
         clear_around(field, one, &mut free);
     }

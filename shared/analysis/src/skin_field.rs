@@ -298,7 +298,7 @@ pub(crate) fn fuse(field: &mut Field, others: &[&Field]) {
     let mut mass = vec![1.0_f32; field.len()];
     for other in others {
         let relative = (inverse(other.noise) / own) as f32;
-        let both: Vec<f32> = (first.weight.iter().zip(&other.weight))
+        let both: Vec<f32> = (first.weight.iter().zip(&*other.weight))
             .map(|(a, b)| if *a > 0.0 && *b > 0.0 { *a } else { 0.0 })
             .collect();
         let above: Vec<Vec<f32>> = (0..3)

@@ -7,9 +7,11 @@
 //! colour of the visible picture along melanin's direction, so that spots are found and
 //! outlined as ever.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
-use crate::chromophores::{apply, cell_noise, least_error_form, plane};
+use crate::chromophores::{PART, apply, cell_noise, least_error_form, plane};
 use crate::extent::Increment;
 use crate::field::{Field, quantile, weighted_quantile};
 use crate::pigment::{density_step, median_step};
@@ -43,7 +45,7 @@ const HIDDEN: f64 = 0.02;
 pub(crate) struct Ultraviolet {
     /// The mean of the channels, each by its noise.
     density: Vec<f32>,
-    weight: Vec<f32>,
+    weight: Arc<Vec<f32>>,
     noise: f64,
 }
 
@@ -107,9 +109,13 @@ pub(crate) fn fused(
     // What the four channels read beyond the visible three.
     let mut more = plane(visible, [0, 1, 2].map(|k| form[k] - read_melanin[k]));
     let share = form[3] as f32;
-    more.par_iter_mut()
-        .zip(density)
-        .for_each(|(m, d)| *m += share * d);
+    more.par_chunks_mut(PART)
+        .zip(density.par_chunks(PART))
+        .for_each(|(more, density)| {
+            for (m, d) in more.iter_mut().zip(density) {
+                *m += share * d;
+            }
+        });
     let both = |i: usize| visible.weight[i] > 0.0 && ultraviolet.weight[i] > 0.0;
     let mut usual: Vec<f32> = (0..visible.len())
         .step_by(7)
@@ -117,15 +123,32 @@ pub(crate) fn fused(
         .map(|i| more[i])
         .collect();
     let usual = quantile(&mut usual, 0.5)?;
-    let mut out = visible.clone();
-    for (plane, melanin) in out.density.iter_mut().zip(melanin) {
-        let share = melanin as f32;
-        plane.par_iter_mut().enumerate().for_each(|(i, d)| {
-            if both(i) {
-                *d += share * (more[i] - usual);
+    more.par_chunks_mut(PART)
+        .zip(visible.weight.par_chunks(PART))
+        .zip(ultraviolet.weight.par_chunks(PART))
+        .for_each(|((more, a), b)| {
+            for ((m, a), b) in more.iter_mut().zip(a).zip(b) {
+                *m = if (*a > 0.0) & (*b > 0.0) {
+                    *m - usual
+                } else {
+                    0.0
+                };
             }
         });
-    }
+    let mut out = visible.with_density([0, 1, 2].map(|k| {
+        let share = melanin[k] as f32;
+        let mut plane = vec![0.0_f32; visible.len()];
+        (plane
+            .par_chunks_mut(PART)
+            .zip(visible.density[k].par_chunks(PART)))
+        .zip(more.par_chunks(PART))
+        .for_each(|((plane, density), more)| {
+            for ((o, d), m) in plane.iter_mut().zip(density).zip(more) {
+                *o = d + share * m;
+            }
+        });
+        plane
+    }));
     out.noise = cell_noise(&out);
     Some(out)
 }

@@ -76,7 +76,7 @@ impl Wide {
             step: [0, 1].map(|k| fine.step[k] * times[k]),
             origin: fine.origin,
             cell_mm: [0, 1].map(|k| fine.cell_mm[k] * times[k] as f32),
-            weight,
+            weight: Arc::new(weight),
             area_mm2: Arc::new(area_mm2),
             density,
             noise: fine.noise.map(|n| n / f64::from(full).sqrt()),
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(wide.field.at(0), [0.0, 0.5, 1.0]);
         assert_eq!(wide.field.at(4), [2.5, 2.5, 1.0]);
         // Half of the cell at the edge lies beyond the raster.
-        assert_eq!(wide.field.weight, [0.5, 1.0, 0.5, 0.5, 1.0, 0.5]);
+        assert_eq!(wide.field.weight[..], [0.5, 1.0, 0.5, 0.5, 1.0, 0.5]);
         assert!((wide.field.area_mm2[0] - 0.08).abs() < 1e-6);
         assert_eq!(wide.field.step, [2, 2]);
         assert_eq!(wide.finer(&[2, 3], &fine), [4, 9, 10, 11, 15, 16]);
