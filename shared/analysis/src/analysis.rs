@@ -18,7 +18,8 @@ use crate::{mesh_relief, photo, projection};
 pub struct Stage {
     /// What was done.
     pub name: &'static str,
-    /// Wall time.
+    /// Wall time; colour and form are measured side by side where there is more than one
+    /// thread.
     pub took: Duration,
 }
 
@@ -54,7 +55,14 @@ struct Clock<'a> {
     since: Instant,
 }
 
-impl Clock<'_> {
+impl<'a> Clock<'a> {
+    fn start(on_stage: Option<&'a (dyn Fn(Stage) + Sync)>) -> Self {
+        Self {
+            on_stage,
+            since: Instant::now(),
+        }
+    }
+
     fn lap(&mut self, name: &'static str) {
         let now = Instant::now();
         if let Some(f) = self.on_stage {
@@ -72,10 +80,7 @@ impl Clock<'_> {
 /// # Errors
 /// [`AnalysisError::is_refusal`] tells the bundle's faults from our own.
 pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
-    let mut clock = Clock {
-        on_stage: options.on_stage,
-        since: Instant::now(),
-    };
+    let mut clock = Clock::start(options.on_stage);
     let mut prepared = prepare(scan, options, &mut clock)?;
     masks::hide(&mut prepared.atlas, &prepared.pictures);
     clock.lap("masks");
@@ -89,10 +94,18 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         prepared.relief.as_ref(),
         scan.manifest.capture.skin,
     );
-    // One after the other, though they ask nothing of each other: their planes together
-    // would not stay within 600 MiB.
-    let (wrinkles, pores, texture) = form(&ctx, &mut clock);
-    let colour = skin_colour::measure(&ctx);
+    // Side by side, since they ask nothing of each other: where one has to do things one after
+    // the other, the rest of the processor has the other's to do.
+    let ((wrinkles, pores, texture), colour) = rayon::join(
+        || form(&ctx, &mut Clock::start(options.on_stage)),
+        || {
+            let mut clock = Clock::start(options.on_stage);
+            let colour = skin_colour::measure(&ctx);
+            clock.lap("colour");
+            colour
+        },
+    );
+    clock.since = Instant::now();
     clock.lap("colour");
     let clipped_elsewhere = exposure::most_clipped(&prepared.unmeasured, ctx.atlas);
     let mut quality = quality::measure(&ctx, colour.unevenness, clipped_elsewhere);

@@ -143,16 +143,9 @@ pub(crate) fn enlarge(
     step: [usize; 2],
 ) -> Vec<f32> {
     let mut out = vec![0.0_f32; width * height];
-    enlarge_onto(
-        blocks,
-        [w, h],
-        &mut out,
-        width,
-        step,
-        |out, row| {
-            out.copy_from_slice(row);
-        },
-    );
+    enlarge_onto(blocks, [w, h], &mut out, width, step, |out, row| {
+        out.copy_from_slice(row);
+    });
     out
 }
 
