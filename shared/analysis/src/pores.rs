@@ -17,7 +17,7 @@ use crate::chart::charts;
 use crate::places::Places;
 use crate::planes::{Pool, median};
 use crate::profile::{Columns, PitFit, Sample, Shapes};
-use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
+use crate::structure::{DensityTable, Structure, excess_of_blue, structure_pictures};
 use crate::wrinkles::Lines;
 use crate::{Context, Outcome, RegisteredPicture};
 
@@ -44,6 +44,8 @@ const LEAST_SIGNIFICANCE: f32 = 5.5;
 const LEAST_DEPTH: f32 = 0.012;
 const LEAST_ROUNDNESS: f32 = 0.5;
 const MOST_CHROMATIC: f32 = 0.55;
+/// Standard errors of a pit's colour beyond that.
+const SURE: f64 = 2.0;
 /// Below this width the colour of a pit is that of the picture's coding.
 const COLOUR_FROM_MM: f32 = 0.5;
 
@@ -378,10 +380,7 @@ fn accept(
     {
         return None;
     }
-    if diameter >= COLOUR_FROM_MM
-        && let Some(rise) = colour(table, pictures, shapes, &fit, samples, pixels)
-        && chromaticity(rise) > MOST_CHROMATIC
-    {
+    if diameter >= COLOUR_FROM_MM && is_coloured(table, pictures, shapes, &fit, samples, pixels) {
         return None;
     }
     let inverse = [
@@ -430,41 +429,45 @@ fn thinned(samples: &[Sample], window: f32) -> Cow<'_, [Sample]> {
         .collect()
 }
 
-/// The depth of a fitted pit in each channel, mean over the coloured pictures.
-fn colour(
+/// Whether a fitted pit is darker in blue than a pit can be, beyond what the noise of its own
+/// pixels leaves open: where blue is nearly black it is most of the colour.
+fn is_coloured(
     table: &DensityTable,
     pictures: &[(&RegisteredPicture, f32)],
     shapes: &Shapes,
     fit: &PitFit,
     samples: &[Sample],
     pixels: &[usize],
-) -> Option<[f32; 3]> {
-    let inverse = 1.0 / (fit.radius * fit.radius);
-    let mut template: Vec<f32> = samples
-        .iter()
-        .map(|s| {
-            let (dx, dy) = (s[0] - fit.centre[0], s[1] - fit.centre[1]);
-            shapes.at(fit.shape, (dx * dx + dy * dy) * inverse).0
-        })
+) -> bool {
+    let coloured: Vec<&RegisteredPicture> = (pictures.iter().map(|p| p.0))
+        .filter(|picture| !picture.grey)
         .collect();
-    let mean = template.iter().sum::<f32>() / template.len() as f32;
-    let mut power = 0.0;
-    for v in &mut template {
-        power += *v * (*v - mean);
-        *v -= mean;
+    let share = 1.0 / coloured.len() as f32;
+    let inverse = 1.0 / (fit.radius * fit.radius);
+    // Sums of the pit's shape and of the colour, for a straight line through both.
+    let (mut n, mut shape, mut shapes2, mut colour, mut colours2, mut both) =
+        (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
+    for (s, &i) in samples.iter().zip(pixels) {
+        let (dx, dy) = (s[0] - fit.centre[0], s[1] - fit.centre[1]);
+        let t = f64::from(shapes.at(fit.shape, (dx * dx + dy * dy) * inverse).0);
+        let sum = coloured.iter().fold(0.0, |sum, picture| {
+            sum + excess_of_blue(table.of(picture, i), MOST_CHROMATIC)
+        });
+        let v = f64::from(share * sum);
+        n += 1.0;
+        shape += t;
+        shapes2 += t * t;
+        colour += v;
+        colours2 += v * v;
+        both += t * v;
     }
-    let mut rise = [0.0_f32; 3];
-    let mut coloured = 0.0;
-    for (picture, _) in pictures.iter().filter(|(p, _)| !p.grey) {
-        coloured += 1.0;
-        for (t, &i) in template.iter().zip(pixels) {
-            let d = table.of(picture, i);
-            for c in 0..3 {
-                rise[c] += t * d[c];
-            }
-        }
+    let power = shapes2 - shape * shape / n;
+    if coloured.is_empty() || n < 5.0 || power <= 0.0 {
+        return false;
     }
-    (coloured > 0.0 && power > 0.0).then(|| rise.map(|v| v / (power * coloured)))
+    let rise = (both - shape * colour / n) / power;
+    let scatter = (colours2 - colour * colour / n - rise * rise * power) / (n - 2.0);
+    rise > SURE * (scatter.max(0.0) / power).sqrt()
 }
 
 fn without_doubles(ctx: &Context<'_>, pores: Vec<Pore>) -> Vec<Pore> {

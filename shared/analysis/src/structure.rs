@@ -209,6 +209,13 @@ pub(crate) fn chromaticity(increment: [f32; 3]) -> f32 {
     }
 }
 
+/// How much more a density of blue than of red is above a share of the mean: 0 where an
+/// increment's [`chromaticity`] is that share, and linear, so that means of it are free of bias.
+pub(crate) fn excess_of_blue(density: [f32; 3], share: f32) -> f32 {
+    let [r, g, b] = density;
+    b - r - share * (r + g + b) / 3.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,6 +228,8 @@ mod tests {
             [0.2988, 0.6838, 0.6657],
         ] {
             assert!(chromaticity(pigment) > 0.6);
+            let share = chromaticity(pigment);
+            assert!(excess_of_blue(pigment, share).abs() < 1e-6);
         }
         assert_eq!(chromaticity([0.2; 3]), 0.0);
     }
