@@ -109,22 +109,11 @@ impl FaceMap {
     /// interpolating over a triangle that straddles the oval is right.
     #[must_use]
     pub fn coordinates(&self, mesh: &Mesh) -> Vec<Option<[f32; 2]>> {
-        /// Points that are looked up one after the other, from where the last was found.
-        const ROW: usize = 512;
         let normals = mesh.vertex_normals();
-        let mut coordinates = vec![None; mesh.positions.len()];
-        coordinates
-            .par_chunks_mut(ROW)
-            .zip(mesh.positions.par_chunks(ROW).zip(normals.par_chunks(ROW)))
-            .for_each(|(out, (points, normals))| {
-                let (mut last, mut open) = (None, Vec::with_capacity(32));
-                for (out, (&p, &normal)) in out.iter_mut().zip(points.iter().zip(normals)) {
-                    let found = self.tree.closest_near(p, REACH_MM, last, &mut open);
-                    last = found.map(|f| f.triangle);
-                    *out = found.and_then(|f| self.of_closest(p, normal, &f));
-                }
-            });
-        coordinates
+        let found = self.tree.closest_of_each(&mesh.positions, REACH_MM);
+        (found.par_iter().zip(&mesh.positions).zip(&normals))
+            .map(|((found, p), normal)| self.of_closest(*p, *normal, found.as_ref()?))
+            .collect()
     }
 
     /// The canonical atlas coordinate of one point with its outward normal.
