@@ -4,7 +4,7 @@
 use dermalia_surface::{Mesh, Vec3, cross, dot, norm, sub};
 
 /// Triangles that are worked on side by side.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 type Lane = [f32; LANES];
 /// No point has this number: a lane without a triangle.
 const NOBODY: u32 = u32::MAX;
@@ -125,7 +125,8 @@ impl Moved {
             (v, w) = (if on { 1.0 } else { v }, if on { 0.0 } else { w });
             let on = (d1 <= 0.0) & (d2 <= 0.0);
             (v, w) = (if on { 0.0 } else { v }, if on { 0.0 } else { w });
-            let gap = [0, 1, 2].map(|k| v * ab[k] + w * ac[k] - ap[k]);
+            let gap = |k: usize| v * ab[k] + w * ac[k] - ap[k];
+            let gap = [gap(0), gap(1), gap(2)];
             out[0][l] = dot(gap, gap) + self.absent[l];
             (out[1][l], out[2][l]) = (v, w);
         }
@@ -143,42 +144,51 @@ pub(super) struct Fan {
 
 impl Fan {
     /// Reads the triangles around an inner point.
+    #[inline(always)]
     pub(super) fn read(&mut self, mesh: &Mesh, fan: &[u32], point: u32) {
         self.lanes.clear();
         let (mut mm2, mut uv2) = (0.0, 0.0);
         let a = mesh.positions[point as usize];
-        for (number, &t) in fan.iter().enumerate() {
-            let (turn, [_, b, c]) = turned(mesh.triangles[t as usize], point);
-            let at = |i: u32| mesh.positions[i as usize];
-            let (place_b, place_c) = (at(b), at(c));
-            let normal = cross(sub(place_b, a), sub(place_c, a));
-            let size = norm(normal);
-            let [uv, uv_b, uv_c] = match mesh.uv_triangles.get(t as usize) {
-                Some(uv) => [0, 1, 2].map(|k| mesh.uvs[uv[(turn + k) % 3] as usize]),
-                None => [[0.0; 2]; 3],
-            };
-            let l = number % LANES;
-            if l == 0 {
-                self.lanes.push(Lanes::EMPTY);
+        for group in fan.chunks(LANES) {
+            let mut lanes = Lanes::EMPTY;
+            let mut uv = [[0.0; LANES]; 2];
+            for (l, &t) in group.iter().enumerate() {
+                let (turn, [_, b, c]) = turned(mesh.triangles[t as usize], point);
+                let at = |i: u32| mesh.positions[i as usize];
+                let (place_b, place_c) = (at(b), at(c));
+                for k in 0..3 {
+                    lanes.b[k][l] = place_b[k];
+                    lanes.c[k][l] = place_c[k];
+                }
+                if let Some(of) = mesh.uv_triangles.get(t as usize) {
+                    let corner = |k: usize| mesh.uvs[of[TURNS[turn][k]] as usize];
+                    let [own, uv_b, uv_c] = [corner(0), corner(1), corner(2)];
+                    for k in 0..2 {
+                        uv[k][l] = own[k];
+                        lanes.uv_b[k][l] = uv_b[k];
+                        lanes.uv_c[k][l] = uv_c[k];
+                    }
+                }
+                (lanes.corners[0][l], lanes.corners[1][l]) = (b, c);
             }
-            let Some(lanes) = self.lanes.last_mut() else {
-                return;
-            };
-            for k in 0..3 {
-                lanes.b[k][l] = place_b[k];
-                lanes.c[k][l] = place_c[k];
-                lanes.normal[k][l] = normal[k];
+            let (mut sizes, mut twice) = ([0.0; LANES], [0.0_f32; LANES]);
+            for l in 0..LANES {
+                let corner = |of: &[Lane; 3]| [of[0][l], of[1][l], of[2][l]];
+                let normal = cross(sub(corner(&lanes.b), a), sub(corner(&lanes.c), a));
+                sizes[l] = norm(normal);
+                for k in 0..3 {
+                    lanes.normal[k][l] = normal[k];
+                }
+                lanes.least[l] = LEAST_COSINE * sizes[l];
+                let side = |of: &[Lane; 2]| [of[0][l] - uv[0][l], of[1][l] - uv[1][l]];
+                let (p, q) = (side(&lanes.uv_b), side(&lanes.uv_c));
+                twice[l] = (p[0] * q[1] - p[1] * q[0]).abs();
             }
-            for k in 0..2 {
-                lanes.uv_b[k][l] = uv_b[k];
-                lanes.uv_c[k][l] = uv_c[k];
+            for (size, twice) in sizes.iter().zip(&twice).take(group.len()) {
+                mm2 += 0.5 * size;
+                uv2 += 0.5 * twice;
             }
-            lanes.least[l] = LEAST_COSINE * size;
-            (lanes.corners[0][l], lanes.corners[1][l]) = (b, c);
-            mm2 += 0.5 * size;
-            let side = |p: [f32; 2]| [p[0] - uv[0], p[1] - uv[1]];
-            let (p, q) = (side(uv_b), side(uv_c));
-            uv2 += 0.5 * (p[0] * q[1] - p[1] * q[0]).abs();
+            self.lanes.push(lanes);
         }
         self.mm_per_uv = if uv2 > 0.0 { f32::sqrt(mm2 / uv2) } else { 0.0 };
     }
@@ -219,9 +229,10 @@ impl Fan {
             }
             let (lanes, l) = (self.lanes.get(nearest / LANES)?, nearest % LANES);
             let [v, w] = bary;
-            let slide = [0, 1].map(|k| {
+            let slide = |k: usize| {
                 (1.0 - v - w) * uv_to[k] + v * lanes.uv_b[k][l] + w * lanes.uv_c[k][l] - point.uv[k]
-            });
+            };
+            let slide = [slide(0), slide(1)];
             let slide2 = slide[0] * slide[0] + slide[1] * slide[1];
             let weight = SLIDE_WEIGHT * self.mm_per_uv;
             worst = worst.max(gap2).max(weight * weight * slide2);

@@ -8,10 +8,10 @@
 //! must stay under a limit, which rises when too little is left to do under it. Borders
 //! and the seams of the atlas stay as they are.
 
-use dermalia_surface::{Mesh, norm, scale, sub};
+use dermalia_surface::{Mesh, Work, in_vectors, norm, scale, sub};
 use rayon::prelude::*;
 
-use super::departure::{Fan, Lost, MOST_TRIANGLES, turned};
+use super::departure::{Fan, LANES, Lost, MOST_TRIANGLES, turned};
 use super::fans::{Fans, inner_uv};
 use super::quadric::Quadric;
 
@@ -129,12 +129,14 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
         }
         // Everything is done in the order of the points, in which what is near in space is
         // near in memory.
-        let found: Vec<Ways> = stale
-            .par_iter()
-            .with_min_len(512)
-            .map(|&p| surface.ways(p))
+        let found: Vec<Vec<Ways>> = stale
+            .par_chunks(512)
+            .map(|points| {
+                let surface = &surface;
+                in_vectors(Finding { surface, points })
+            })
             .collect();
-        for (&p, way) in stale.iter().zip(found) {
+        for (&p, way) in stale.iter().zip(found.into_iter().flatten()) {
             ways[p as usize] = way;
         }
         let may = |p: u32| ways[p as usize].refused_mm <= limit_mm;
@@ -168,9 +170,14 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
         }
         let measured: Vec<Measured> = chosen
             .par_chunks(64)
-            .map_init(Scratch::default, |scratch, part| {
-                let of = |p: u32| ways[p as usize].to;
-                surface.measure(scratch, part, of, limit_mm)
+            .map_init(Scratch::default, |scratch, points| {
+                in_vectors(Measuring {
+                    surface: &surface,
+                    scratch,
+                    points,
+                    ways: &ways,
+                    limit_mm,
+                })
             })
             .collect();
         let mut removed = 0;
@@ -214,6 +221,45 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
         }
     }
     surface.mesh()
+}
+
+/// The finding of the ways of some points.
+struct Finding<'a> {
+    surface: &'a Shrinking,
+    points: &'a [u32],
+}
+
+impl Work for Finding<'_> {
+    type Output = Vec<Ways>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<Ways> {
+        let mut out = Vec::with_capacity(self.points.len());
+        for &p in self.points {
+            out.push(self.surface.ways(p));
+        }
+        out
+    }
+}
+
+/// The measuring of the removals of some points.
+struct Measuring<'a> {
+    surface: &'a Shrinking,
+    scratch: &'a mut Scratch,
+    points: &'a [u32],
+    ways: &'a [Ways],
+    limit_mm: f32,
+}
+
+impl Work for Measuring<'_> {
+    type Output = Measured;
+
+    #[inline(always)]
+    fn call(self) -> Measured {
+        let of = |p: u32| self.ways[p as usize].to;
+        self.surface
+            .measure(self.scratch, self.points, of, self.limit_mm)
+    }
 }
 
 impl Shrinking {
@@ -260,18 +306,32 @@ impl Shrinking {
         }
     }
 
+    #[inline(always)]
     fn ways(&self, point: u32) -> Ways {
         let place = self.mesh.positions[point as usize];
         let quadric = &self.quadrics[point as usize];
         let (mut costs, mut to) = ([f32::INFINITY; 2], [NOBODY; 2]);
-        for &t in self.fans.at(point) {
-            // Around an inner point each neighbour is the second corner once.
-            let (_, [_, other, _]) = turned(self.mesh.triangles[t as usize], point);
-            let cost = quadric.sum(sub(self.mesh.positions[other as usize], place));
-            if cost < costs[0] {
-                (costs, to) = ([cost, costs[0]], [other, to[0]]);
-            } else if cost < costs[1] {
-                (costs[1], to[1]) = (cost, other);
+        for group in self.fans.at(point).chunks(LANES) {
+            let (mut others, mut away) = ([NOBODY; LANES], [[0.0; LANES]; 3]);
+            for (l, &t) in group.iter().enumerate() {
+                // Around an inner point each neighbour is the second corner once.
+                let (_, [_, other, _]) = turned(self.mesh.triangles[t as usize], point);
+                others[l] = other;
+                let other = self.mesh.positions[other as usize];
+                for k in 0..3 {
+                    away[k][l] = other[k];
+                }
+            }
+            let mut sums = [0.0; LANES];
+            for l in 0..LANES {
+                sums[l] = quadric.sum(sub([away[0][l], away[1][l], away[2][l]], place));
+            }
+            for (&cost, &other) in sums.iter().zip(&others).take(group.len()) {
+                if cost < costs[0] {
+                    (costs, to) = ([cost, costs[0]], [other, to[0]]);
+                } else if cost < costs[1] {
+                    (costs[1], to[1]) = (cost, other);
+                }
             }
         }
         Ways {

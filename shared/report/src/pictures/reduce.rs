@@ -1,9 +1,9 @@
 //! Whole-number reduction of pictures and maps before they are drawn small.
 
 use std::borrow::Cow;
-use std::ops::AddAssign;
 
 use dermalia_findings::{BaseTexture, ParameterMap};
+use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
 /// The side of a block that brings `size` to at most `most`.
@@ -11,51 +11,48 @@ pub(super) fn block_for(size: usize, most: usize) -> usize {
     size.div_ceil(most.max(1)).max(1)
 }
 
-/// Adds to each sum the values of its part of a row: `of` makes a value of `N` bytes, and
-/// `block` of them, or what the row has left, go into a sum.
-#[inline(always)]
-fn add_row<const N: usize, T: Copy + AddAssign>(
-    row: &[u8],
-    block: usize,
-    sums: &mut [T],
-    of: impl Fn([u8; N]) -> T + Copy,
-) {
-    let (values, _) = row.as_chunks::<N>();
-    // The usual ones by themselves, so that the processor's vectors fill.
-    match block {
-        2 => {
-            let (pairs, rest) = values.as_chunks::<2>();
-            for (sum, &[a, b]) in sums.iter_mut().zip(pairs) {
-                *sum += of(a);
-                *sum += of(b);
-            }
-            for (sum, &a) in sums.iter_mut().skip(pairs.len()).zip(rest) {
-                *sum += of(a);
-            }
-        }
-        _ => {
-            for (sum, part) in sums.iter_mut().zip(values.chunks(block)) {
-                part.iter().for_each(|&v| *sum += of(v));
-            }
-        }
-    }
-}
-
 /// How many pixels each block of a row of blocks has, of so many rows.
 fn areas(width: usize, block: usize, rows: usize) -> impl Iterator<Item = u32> {
     (0..width.div_ceil(block)).map(move |x| (rows * block.min(width - x * block)) as u32)
 }
 
-#[derive(Clone, Copy, Default)]
-struct Rgb([u32; 3]);
+/// The making of a row of half the width out of two rows of three bytes a pixel; a last odd
+/// pixel is left.
+struct Halved<'a> {
+    rows: [&'a [u8]; 2],
+    /// Room for the sums of the two.
+    both: &'a mut Vec<u16>,
+    out: &'a mut [u8],
+}
 
-impl AddAssign for Rgb {
+impl Work for Halved<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn add_assign(&mut self, other: Self) {
-        for c in 0..3 {
-            self.0[c] += other.0[c];
+    fn call(self) {
+        let [upper, lower] = self.rows;
+        self.both.clear();
+        let pairs = upper.iter().zip(lower);
+        self.both
+            .extend(pairs.map(|(&u, &l)| u16::from(u) + u16::from(l)));
+        let (out, _) = self.out.as_chunks_mut::<3>();
+        let (both, _) = self.both.as_chunks::<6>();
+        for (px, sums) in out.iter_mut().zip(both) {
+            for c in 0..3 {
+                px[c] = ((sums[c] + sums[c + 3] + 2) / 4) as u8;
+            }
         }
     }
+}
+
+/// A row of half the width out of two rows of three bytes a pixel, each the mean of four; a
+/// last odd pixel is left. `room` is for the sums.
+pub(super) fn halve(rows: [&[u8]; 2], room: &mut Vec<u16>, out: &mut [u8]) {
+    in_vectors(Halved {
+        rows,
+        both: room,
+        out,
+    });
 }
 
 /// The mean colour of each block.
@@ -65,59 +62,146 @@ pub(super) fn texture(base: &BaseTexture, block: usize) -> Cow<'_, BaseTexture> 
     }
     let (width, height) = (base.width.div_ceil(block), base.height.div_ceil(block));
     let mut rgb = vec![0_u8; 3 * width * height];
+    let line = 3 * base.width;
     rgb.par_chunks_mut((3 * width).max(1))
-        .zip(base.rgb.par_chunks((3 * base.width * block).max(1)))
-        .for_each_init(Vec::new, |sums: &mut Vec<Rgb>, (out, rows)| {
-            sums.clear();
-            sums.resize(width, Rgb::default());
-            let rows = rows.chunks_exact(3 * base.width);
-            let count = rows.len();
-            for row in rows {
-                add_row(row, block, sums, |px: [u8; 3]| Rgb(px.map(u32::from)));
-            }
-            let sums = sums.iter().zip(areas(base.width, block, count));
-            for (px, (Rgb(sum), n)) in out.chunks_exact_mut(3).zip(sums) {
-                // Nearly all are of four pixels.
-                let mean = |s: u32| if n == 4 { (s + 2) / 4 } else { (s + n / 2) / n };
-                for c in 0..3 {
-                    px[c] = mean(sum[c]) as u8;
+        .zip(base.rgb.par_chunks((line * block).max(1)))
+        .for_each_init(
+            Default::default,
+            |(sums, room): &mut (Vec<[u32; 3]>, Vec<u16>), (out, rows)| {
+                if block == 2 && rows.len() == 2 * line && base.width.is_multiple_of(2) {
+                    let (upper, lower) = rows.split_at(line);
+                    return halve([upper, lower], room, out);
                 }
-            }
-        });
+                sums.clear();
+                sums.resize(width, [0; 3]);
+                let rows = rows.chunks_exact(line);
+                let count = rows.len();
+                for row in rows {
+                    let (pixels, _) = row.as_chunks::<3>();
+                    for (sum, part) in sums.iter_mut().zip(pixels.chunks(block)) {
+                        for px in part {
+                            for c in 0..3 {
+                                sum[c] += u32::from(px[c]);
+                            }
+                        }
+                    }
+                }
+                let sums = sums.iter().zip(areas(base.width, block, count));
+                for (px, (sum, n)) in out.chunks_exact_mut(3).zip(sums) {
+                    for c in 0..3 {
+                        px[c] = ((sum[c] + n / 2) / n) as u8;
+                    }
+                }
+            },
+        );
     Cow::Owned(BaseTexture { width, height, rgb })
 }
 
-/// Finds the level whose cube is nearest to a mean of cubes.
-struct Levels {
-    /// A level begins half a level below its cube; in eighths.
-    begins: [u64; 257],
-    /// For every 4096 the level that begins last before, to be looked for from there.
-    nearly: Vec<u8>,
+const ROUNDING: f32 = (1 << 23) as f32;
+
+/// The level whose cube is nearest to the mean of `n` cubes with this sum; without a branch,
+/// so that many are found side by side. All products are whole and below 2^53: exact.
+#[inline(always)]
+fn level_of(sum: f64, n: f64) -> i32 {
+    // The cube root of eight times the mean: about a third of the exponent, and one step
+    // (Halley), which leaves a hundredth of a level.
+    let eight = (8.0 * sum) as f32 / n as f32;
+    let root = f32::from_bits(eight.to_bits() / 3 + 0x2a51_4067);
+    let cube = root * root * root;
+    let root = root * (cube + 2.0 * eight) / (2.0 * cube + eight);
+    // Rounded by what a number of 24 bits cannot hold: a cast would ask what no level is.
+    let near = (0.5 * root + ROUNDING)
+        .to_bits()
+        .wrapping_sub(ROUNDING.to_bits()) as i32;
+    // A level begins half a level below its cube.
+    let begins = |level: i32| {
+        let edge = f64::from(2 * level - 1);
+        edge * edge * edge * n
+    };
+    near - i32::from(begins(near) > 8.0 * sum) + i32::from(begins(near + 1) <= 8.0 * sum)
 }
 
-impl Levels {
-    fn new() -> Self {
-        let begins: [u64; 257] = std::array::from_fn(|l| match l {
-            0 | 1 => 0,
-            256 => u64::MAX >> 32,
-            _ => (2 * l as u64 - 1).pow(3),
-        });
-        let nearly = (0..=255_u64.pow(3) >> 12)
-            .map(|part| (begins[..256].partition_point(|b| *b <= part << 15) - 1) as u8)
-            .collect();
-        Self { begins, nearly }
-    }
+/// Of each block of a row of blocks the sum of the cubes, and how many were measured.
+#[derive(Default)]
+struct Cubes {
+    sums: Vec<f64>,
+    counts: Vec<u32>,
+}
 
-    /// Of `n` cubes with this sum.
+/// Adds the blocks of a row, and what is left of it to the next one.
+#[inline(always)]
+fn add_cubes<const B: usize>(
+    (blocks, rest): (&[[u8; B]], &[u8]),
+    sums: &mut [f64],
+    counts: &mut [u32],
+) {
+    let cube = |level: u8| i32::from(level) * i32::from(level) * i32::from(level);
+    let (of_blocks, of_rest) = (sums.iter_mut().zip(counts.iter_mut()), blocks.len());
+    for ((sum, count), block) in of_blocks.zip(blocks) {
+        *sum += f64::from(block.iter().map(|&l| cube(l)).sum::<i32>());
+        *count += block.iter().map(|&l| u32::from(l > 0)).sum::<u32>();
+    }
+    for &level in rest {
+        sums[of_rest] += f64::from(cube(level));
+        counts[of_rest] += u32::from(level > 0);
+    }
+}
+
+/// The making of a row of a smaller map.
+struct MapRow<'a> {
+    rows: &'a [u8],
+    columns: usize,
+    block: usize,
+    cubes: &'a mut Cubes,
+    out: &'a mut [u8],
+}
+
+impl Work for MapRow<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn of(&self, sum: u64, n: u32) -> u8 {
-        // From the step before: in single precision it may be one too many.
-        let part = (sum as f32 / (4096.0 * n as f32)) as usize;
-        let mut level = usize::from(self.nearly[part.saturating_sub(1)]);
-        while self.begins[level + 1] * u64::from(n) <= 8 * sum {
-            level += 1;
+    fn call(self) {
+        let Cubes { sums, counts } = self.cubes;
+        let columns = self.out.len();
+        sums.clear();
+        sums.resize(columns, 0.0);
+        counts.clear();
+        counts.resize(columns, 0);
+        let rows = self.rows.chunks_exact(self.columns);
+        let height = rows.len();
+        for row in rows {
+            // The usual ones by themselves, so that the processor's vectors fill.
+            match self.block {
+                2 => add_cubes(row.as_chunks::<2>(), sums, counts),
+                3 => add_cubes(row.as_chunks::<3>(), sums, counts),
+                4 => add_cubes(row.as_chunks::<4>(), sums, counts),
+                block => {
+                    for (x, part) in row.chunks(block).enumerate() {
+                        let part: (&[[u8; 1]], _) = (&[], part);
+                        add_cubes(part, &mut sums[x..=x], &mut counts[x..=x]);
+                    }
+                }
+            }
         }
-        level as u8
+        // Only the last block can be narrower.
+        let full = height * self.block;
+        let last = height * (self.columns - (columns - 1) * self.block);
+        let (out_last, out) = match self.out.split_last_mut() {
+            Some(split) => split,
+            None => return,
+        };
+        let level = |sum: f64, n: u32, area: usize| {
+            let is_measured = (n > 0) & (2 * n as usize >= area);
+            if is_measured {
+                level_of(sum, f64::from(n as i32)) as u8
+            } else {
+                0
+            }
+        };
+        for ((out, &sum), &n) in out.iter_mut().zip(&*sums).zip(&*counts) {
+            *out = level(sum, n, full);
+        }
+        *out_last = level(sums[columns - 1], counts[columns - 1], last);
     }
 }
 
@@ -127,31 +211,19 @@ pub(super) fn map(map: &ParameterMap, block: usize) -> Cow<'_, ParameterMap> {
     if block <= 1 {
         return Cow::Borrowed(map);
     }
-    let levels = Levels::new();
     let (width, height) = (map.width.div_ceil(block), map.height.div_ceil(block));
     let mut strength = vec![0_u8; width * height];
     strength
         .par_chunks_mut(width.max(1))
         .zip(map.strength.par_chunks((map.width * block).max(1)))
-        .for_each_init(Vec::new, |sums: &mut Vec<u64>, (out, rows)| {
-            sums.clear();
-            sums.resize(width, 0);
-            let rows = rows.chunks_exact(map.width);
-            let count = rows.len();
-            for row in rows {
-                // The sum of the cubes, and above it how many were measured.
-                add_row(row, block, sums, |[level]: [u8; 1]| {
-                    let l = u32::from(level);
-                    u64::from(l * l * l) | (u64::from(level > 0) << COUNT_BIT)
-                });
-            }
-            let sums = sums.iter().zip(areas(map.width, block, count));
-            for (level, (&sum, area)) in out.iter_mut().zip(sums) {
-                let n = (sum >> COUNT_BIT) as u32;
-                if n > 0 && 2 * n >= area {
-                    *level = levels.of(sum & ((1 << COUNT_BIT) - 1), n);
-                }
-            }
+        .for_each_init(Cubes::default, |cubes, (out, rows)| {
+            in_vectors(MapRow {
+                rows,
+                columns: map.width,
+                block,
+                cubes,
+                out,
+            });
         });
     Cow::Owned(ParameterMap {
         parameter: map.parameter,
@@ -160,9 +232,6 @@ pub(super) fn map(map: &ParameterMap, block: usize) -> Cow<'_, ParameterMap> {
         strength,
     })
 }
-
-/// Cubes of a byte take 24 bits: room for 65,536 of them below.
-const COUNT_BIT: u32 = 40;
 
 /// Maps in texels of about `block` pixels of a picture of so many columns.
 pub(super) fn maps(
@@ -207,7 +276,7 @@ mod tests {
 
     #[test]
     fn the_level_is_that_of_the_nearest_cube() {
-        let levels = Levels::new();
+        let level_of = |sum: u64, n: u32| level_of(sum as f64, f64::from(n)) as u8;
         for n in [1_u32, 2, 3, 4, 25, 256] {
             for step in 0..4000_u64 {
                 let sum = step * step * step % (255_u64.pow(3) * u64::from(n));
@@ -215,9 +284,10 @@ mod tests {
                 let mean = sum as f64 / f64::from(n);
                 let near = |l: u8| (f64::from(l) + 0.5).powi(3) > mean;
                 let nearest = (1..=255).find(|&l| near(l)).unwrap();
-                assert_eq!(levels.of(sum, n), nearest, "{sum} of {n}");
+                assert_eq!(level_of(sum, n), nearest, "{sum} of {n}");
             }
-            assert_eq!(levels.of(255_u64.pow(3) * u64::from(n), n), 255);
+            assert_eq!(level_of(255_u64.pow(3) * u64::from(n), n), 255);
+            assert_eq!(level_of(u64::from(n), n), 1);
         }
     }
 
