@@ -16,21 +16,32 @@ pub const STOPS: [[u8; 3]; 7] = [
     [0x2e, 0x1e, 0x3c],
 ];
 
-/// The colour of a strength from 0 (none) to 1 (strong), in sRGB from 0 to 255.
+/// The colour of a strength from 0 (none) to 1 (strong), in sRGB from 0 to 255; without a
+/// branch, so that many are found side by side.
+#[inline(always)]
 #[must_use]
 pub fn colour(strength: f32) -> [f32; 3] {
     let last = STOPS.len() - 1;
     let at = strength.clamp(0.0, 1.0) * last as f32;
-    let i = (at as usize).min(last - 1);
-    let t = at - i as f32;
-    [0, 1, 2].map(|c| {
-        let (a, b) = (f32::from(STOPS[i][c]), f32::from(STOPS[i + 1][c]));
-        a + (b - a) * t
-    })
+    let mut from = 0.0;
+    let mut stop = STOPS[0].map(f32::from);
+    let mut next = STOPS[1].map(f32::from);
+    for i in 1..last {
+        let is_beyond = at >= i as f32;
+        from = if is_beyond { i as f32 } else { from };
+        for c in 0..3 {
+            let (a, b) = (f32::from(STOPS[i][c]), f32::from(STOPS[i + 1][c]));
+            stop[c] = if is_beyond { a } else { stop[c] };
+            next[c] = if is_beyond { b } else { next[c] };
+        }
+    }
+    let mix = |c: usize| stop[c] + (next[c] - stop[c]) * (at - from);
+    [mix(0), mix(1), mix(2)]
 }
 
 /// How much of the palette covers the skin at a strength: a pale film where a parameter
 /// was measured and is absent, nearly all where it is strong.
+#[inline(always)]
 #[must_use]
 pub fn opacity(strength: f32) -> f32 {
     let t = strength.clamp(0.0, 1.0);

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use dermalia_findings::{BaseTexture, Parameter, ParameterMap};
-use dermalia_surface::{Mesh, NO_TRIANGLE, Vec3, add, dot, normalize, scale, sub};
+use dermalia_findings::{BaseTexture, ParameterMap};
+use dermalia_surface::{
+    Mesh, NO_TRIANGLE, Vec3, Work, add, dot, in_vectors, normalize, scale, sub,
+};
 use rayon::prelude::*;
 
-use super::paint::Painter;
+use super::paint::{LANES, Lane, Painter, Pixels, Strengths, whole};
 use super::reduce;
-use super::view::{Strip, View};
+use super::view::{Plane, Strip, View};
 
 /// Samples a side of each pixel.
 const SUPERSAMPLING: usize = 2;
@@ -19,23 +21,6 @@ const CAMERA_MM: f32 = 1100.0;
 /// Light directions in the frame of the view.
 const KEY: Vec3 = [-0.42, 0.52, 0.74];
 const FILL: Vec3 = [0.68, 0.10, 0.72];
-
-/// One pixel of a view: linear light, and how strongly each map shows there.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Pixel {
-    /// Share of the pixel that the head covers.
-    pub(super) cover: f32,
-    /// Skin in linear sRGB, already lit.
-    pub(super) natural: [f32; 3],
-    /// The relative lightness of the skin against its own median, not lit.
-    pub(super) tone: f32,
-    /// The light that falls here, about 1 in the middle of the face.
-    pub(super) light: f32,
-}
-
-/// For each map the mean strength (0 to 1) over the measured part of a pixel and the share
-/// of the pixel that was measured.
-pub(super) type Strengths = [[f32; 2]; Parameter::ALL.len()];
 
 /// sRGB levels in linear light.
 pub(super) fn linear_table() -> [f32; 256] {
@@ -49,6 +34,7 @@ pub(super) fn linear_table() -> [f32; 256] {
     })
 }
 
+#[inline(always)]
 fn luminance(rgb: [f32; 3]) -> f32 {
     0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2]
 }
@@ -60,21 +46,27 @@ fn median_luminance(base: &BaseTexture, maps: &[ParameterMap], linear: &[f32; 25
         let rgb = [0, 1, 2].map(|c| linear[usize::from(base.rgb[3 * i + c])]);
         bins[((luminance(rgb).sqrt() * 1023.0) as usize).min(1023)] += 1;
     };
-    let measured = |x: usize, y: usize| {
-        maps.iter().any(|m| {
-            let (mx, my) = (x * m.width / base.width, y * m.height / base.height);
-            m.strength[my * m.width + mx] > 0
-        })
-    };
     let step = (base.width.max(base.height) / 512).max(1);
+    let columns = || (0..base.width).step_by(step);
+    // Where the columns lie in each map.
+    let across: Vec<Vec<usize>> = maps
+        .iter()
+        .map(|m| columns().map(|x| x * m.width / base.width).collect())
+        .collect();
     let mut any = false;
+    let mut is_measured = vec![false; columns().len()];
     for pass in 0..2 {
         for y in (0..base.height).step_by(step) {
-            for x in (0..base.width).step_by(step) {
-                if pass == 1 || measured(x, y) {
-                    count(y * base.width + x);
-                    any = true;
+            is_measured.fill(pass == 1);
+            for (m, across) in maps.iter().zip(&across) {
+                let row = &m.strength[y * m.height / base.height * m.width..][..m.width];
+                for (is, &x) in is_measured.iter_mut().zip(across) {
+                    *is |= row[x] > 0;
                 }
+            }
+            for (x, _) in columns().zip(&is_measured).filter(|(_, is)| **is) {
+                count(y * base.width + x);
+                any = true;
             }
         }
         if any {
@@ -93,61 +85,96 @@ fn median_luminance(base: &BaseTexture, maps: &[ParameterMap], linear: &[f32; 25
     0.3
 }
 
-/// Bilinear taps of a raster of `width` x `height` at (`x`, `y`) in pixels.
-fn taps(x: f32, y: f32, width: usize, height: usize) -> [(usize, f32); 4] {
-    let (x, y) = (
-        (x - 0.5).clamp(0.0, width as f32 - 1.0),
-        (y - 0.5).clamp(0.0, height as f32 - 1.0),
-    );
-    let (x0, y0) = (x as usize, y as usize);
-    let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
-    let (fx, fy) = (x - x0 as f32, y - y0 as f32);
-    [
-        (y0 * width + x0, (1.0 - fx) * (1.0 - fy)),
-        (y0 * width + x1, fx * (1.0 - fy)),
-        (y1 * width + x0, (1.0 - fx) * fy),
-        (y1 * width + x1, fx * fy),
-    ]
+/// Where a raster is read for places in the atlas, with the weights: four pixels of each.
+struct Taps {
+    at: [[u32; LANES]; 4],
+    weights: [Lane; 4],
 }
 
-fn colour_at(base: &BaseTexture, linear: &[f32; 256], uv: [f32; 2]) -> [f32; 3] {
-    let (x, y) = (
-        uv[0] * base.width as f32,
-        (1.0 - uv[1]) * base.height as f32,
-    );
-    let mut out = [0.0; 3];
-    for (i, weight) in taps(x, y, base.width, base.height) {
+impl Taps {
+    /// In a raster of `width` x `height`.
+    #[inline(always)]
+    fn of(uv: &[Lane; 2], (width, height): (usize, usize)) -> Self {
+        let mut out = Self {
+            at: [[0; LANES]; 4],
+            weights: [[0.0; LANES]; 4],
+        };
+        let (right, bottom) = (width as u32 - 1, height as u32 - 1);
+        for l in 0..LANES {
+            let (x, y) = (uv[0][l] * width as f32, (1.0 - uv[1][l]) * height as f32);
+            let x = (x - 0.5).clamp(0.0, width as f32 - 1.0);
+            let y = (y - 0.5).clamp(0.0, height as f32 - 1.0);
+            let (x0, y0) = (whole(x).min(right), whole(y).min(bottom));
+            let (x1, y1) = ((x0 + 1).min(right), (y0 + 1).min(bottom));
+            let (fx, fy) = (x - x0 as i32 as f32, y - y0 as i32 as f32);
+            let (upper, lower) = (y0 * width as u32, y1 * width as u32);
+            for (tap, at) in [upper + x0, upper + x1, lower + x0, lower + x1]
+                .into_iter()
+                .enumerate()
+            {
+                out.at[tap][l] = at;
+            }
+            out.weights[0][l] = (1.0 - fx) * (1.0 - fy);
+            out.weights[1][l] = fx * (1.0 - fy);
+            out.weights[2][l] = (1.0 - fx) * fy;
+            out.weights[3][l] = fx * fy;
+        }
+        out
+    }
+}
+
+/// The colours at the first `count` places, in linear light.
+#[inline(always)]
+fn colours_at(base: &BaseTexture, linear: &[f32; 256], uv: &[Lane; 2], count: usize) -> [Lane; 3] {
+    let (texels, _) = base.rgb.as_chunks::<3>();
+    let taps = Taps::of(uv, (base.width, base.height));
+    let mut read = [[[0.0; LANES]; 3]; 4];
+    for (read, at) in read.iter_mut().zip(&taps.at) {
+        for l in 0..count.min(LANES) {
+            let texel = texels[at[l] as usize];
+            for c in 0..3 {
+                read[c][l] = linear[usize::from(texel[c])];
+            }
+        }
+    }
+    let mut out = [[0.0; LANES]; 3];
+    for (read, weights) in read.iter().zip(&taps.weights) {
         for c in 0..3 {
-            out[c] += weight * linear[usize::from(base.rgb[3 * i + c])];
+            for l in 0..LANES {
+                out[c][l] += weights[l] * read[c][l];
+            }
         }
     }
     out
 }
 
-/// The strength of each level and whether it was measured.
-fn level_table() -> [[f32; 2]; 256] {
-    std::array::from_fn(|level| match level {
-        0 => [0.0; 2],
-        _ => [(level - 1) as f32 / 254.0, 1.0],
-    })
-}
-
-/// Of each map its strength times its measured share, and that share.
+/// At the first `count` places, of each map its strength times its measured share, and that
+/// share.
 #[inline(always)]
-fn strengths_at(maps: &[ParameterMap], levels: &[[f32; 2]; 256], uv: [f32; 2]) -> Strengths {
+fn strengths_at(maps: &[ParameterMap], uv: &[Lane; 2], count: usize) -> Strengths {
     let mut out = Strengths::default();
-    let (mut size, mut places) = ((0, 0), [(0, 0.0); 4]);
-    for (map, out) in maps.iter().zip(&mut out) {
+    let (mut size, mut taps) = ((0, 0), None);
+    for (map, [strength, measured]) in maps.iter().zip(&mut out) {
         // All maps are of one size as a rule.
         if (map.width, map.height) != size {
             size = (map.width, map.height);
-            let (x, y) = (uv[0] * map.width as f32, (1.0 - uv[1]) * map.height as f32);
-            places = taps(x, y, map.width, map.height);
+            taps = Some(Taps::of(uv, size));
         }
-        for (i, weight) in places {
-            let [strength, measured] = levels[usize::from(map.strength[i])];
-            out[0] += weight * strength;
-            out[1] += weight * measured;
+        let Some(taps) = &taps else {
+            continue;
+        };
+        let mut read = [[0_u8; LANES]; 4];
+        for (read, at) in read.iter_mut().zip(&taps.at) {
+            for l in 0..count.min(LANES) {
+                read[l] = map.strength[at[l] as usize];
+            }
+        }
+        for (read, weights) in read.iter().zip(&taps.weights) {
+            for l in 0..LANES {
+                let level = i32::from(read[l]);
+                strength[l] += weights[l] * ((level - 1).max(0) as f32 / 254.0);
+                measured[l] += if level > 0 { weights[l] } else { 0.0 };
+            }
         }
     }
     out
@@ -164,12 +191,11 @@ pub(super) struct Frame {
 impl Frame {
     /// Frames what was measured, or the whole mesh where nothing was.
     pub(super) fn of(mesh: &Mesh, maps: &[ParameterMap], aspect: f32) -> Option<Self> {
-        let levels = level_table();
         let measured = |t: usize| {
             let uv = mesh.uv_corners(t);
-            let middle = [0, 1].map(|k| (uv[0][k] + uv[1][k] + uv[2][k]) / 3.0);
-            let strengths = strengths_at(maps, &levels, middle);
-            strengths.iter().any(|s| s[1] > 0.5)
+            let middle = [0, 1].map(|k| [(uv[0][k] + uv[1][k] + uv[2][k]) / 3.0; LANES]);
+            let strengths = strengths_at(maps, &middle, 1);
+            strengths.iter().any(|s| s[1][0] > 0.5)
         };
         let bounds = |all: bool| {
             let none = || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
@@ -214,6 +240,7 @@ fn camera(view: super::View) -> [Vec3; 3] {
 }
 
 /// The light on a surface whose normal is given in the frame of the view.
+#[inline(always)]
 fn light_on(normal: Vec3) -> f32 {
     let wrapped = |direction: Vec3, wrap: f32| {
         ((dot(normal, normalize(direction)) + wrap) / (1.0 + wrap)).max(0.0)
@@ -290,13 +317,13 @@ pub(super) fn of_mesh<'a>(
     let (sw, sh) = (width * ss, height * ss);
     let px_per_mm = 0.5 * sh as f32 / frame.half_height_mm;
     let block = texels_per_pixel(mesh, base, frame, px_per_mm / ss as f32);
-    let (linear, levels) = (linear_table(), level_table());
+    let linear = linear_table();
     let reduced = match reduced {
         Some(known) if known.block == block => known,
         other => other.insert(Reduced::of(base, maps, block, &linear)),
     };
-    let (texture, maps, median) = (&*reduced.texture, &*reduced.maps, reduced.median);
-    let [right, up, towards] = camera(side);
+    let camera = camera(side);
+    let [right, up, towards] = camera;
     let view = View::of(mesh, (sw, sh), STRIP_ROWS * ss, |p| {
         let d = sub(p, frame.centre);
         let depth = dot(d, towards);
@@ -311,82 +338,227 @@ pub(super) fn of_mesh<'a>(
             -depth,
         ])
     });
-    let sample = |t: u32, column: usize, row: usize, share: f32, out: &mut (Pixel, Strengths)| {
-        let (pixel, strengths) = out;
-        let corners = mesh.triangles[t as usize];
-        let w = view.weights(corners, column, row);
-        let q = mesh.uv_triangles[t as usize].map(|i| mesh.uvs[i as usize]);
-        let uv = [0, 1].map(|k| w[0] * q[0][k] + w[1] * q[1][k] + w[2] * q[2][k]);
-        let [a, b, c] = corners.map(|i| normals[i as usize]);
-        let n = [0, 1, 2].map(|k| w[0] * a[k] + w[1] * b[k] + w[2] * c[k]);
-        let n = normalize(n);
-        let mut seen = [dot(n, right), dot(n, up), dot(n, towards)];
-        if seen[2] < 0.0 {
-            seen = scale(seen, -1.0);
-        }
-        let light = light_on(seen);
-        let albedo = colour_at(texture, &linear, uv);
-        // The picture brings some of its own light: ours only shapes it.
-        let lit = 0.35 + 0.65 * light;
-        pixel.cover += share;
-        pixel.light += share * light;
-        pixel.tone += share * (luminance(albedo) / median).min(4.0);
-        for c in 0..3 {
-            pixel.natural[c] += share * albedo[c] * lit;
-        }
-        for (sum, [s, m]) in strengths.iter_mut().zip(strengths_at(maps, &levels, uv)) {
-            sum[0] += share * s;
-            sum[1] += share * m;
-        }
+    let plate = Plate {
+        mesh,
+        normals,
+        texture: &reduced.texture,
+        maps: &reduced.maps,
+        median: reduced.median,
+        linear: &linear,
+        camera,
+        view: &view,
+        painter,
     };
     painter.strips(STRIP_ROWS, |number, pictures| {
-        let mut strip = Strip::default();
-        view.draw(mesh, number, &mut strip);
-        for y in number * STRIP_ROWS..((number + 1) * STRIP_ROWS).min(height) {
-            for x in 0..width {
-                let place = |k: usize| (x * ss + k % ss, y * ss + k / ss);
-                let seen: [u32; SUPERSAMPLING * SUPERSAMPLING] = std::array::from_fn(|k| {
-                    let (column, row) = place(k);
-                    strip.triangles[(row - number * STRIP_ROWS * ss) * sw + column]
-                });
-                // Textures are reduced to pixels already: where the head fills the pixel
-                // one sample speaks for all, only its outline needs every one.
-                let full = seen.iter().all(|&t| t != NO_TRIANGLE);
-                let samples = if full { 1 } else { ss * ss };
-                let share = 1.0 / samples as f32;
-                let mut sums = (Pixel::default(), Strengths::default());
-                for (k, &t) in seen.iter().enumerate().take(samples) {
-                    if t != NO_TRIANGLE {
-                        let (column, row) = place(k);
-                        sample(t, column, row, share, &mut sums);
-                    }
-                }
-                let (mut pixel, mut strengths) = sums;
-                finish(&mut pixel, &mut strengths);
-                painter.pixel(
-                    (x, y),
-                    y - number * STRIP_ROWS,
-                    &pixel,
-                    &strengths,
-                    pictures,
-                );
-            }
-        }
+        in_vectors(Drawing {
+            plate: &plate,
+            number,
+            pictures,
+        });
     })
 }
 
-/// Turns sums over the covered samples into means.
-fn finish(pixel: &mut Pixel, strengths: &mut Strengths) {
-    if pixel.cover > 0.0 {
-        let n = 1.0 / pixel.cover;
-        pixel.light *= n;
-        pixel.tone *= n;
-        pixel.natural = pixel.natural.map(|c| c * n);
-        for s in strengths {
-            if s[1] > 0.0 {
-                s[0] /= s[1];
+/// Everything that a view is drawn of.
+struct Plate<'a> {
+    mesh: &'a Mesh,
+    normals: &'a [Vec3],
+    texture: &'a BaseTexture,
+    maps: &'a [ParameterMap],
+    median: f32,
+    linear: &'a [f32; 256],
+    camera: [Vec3; 3],
+    view: &'a View,
+    painter: &'a Painter<'a>,
+}
+
+/// Samples of a view: the triangle, the column and the row of each.
+#[derive(Default)]
+struct Samples {
+    count: usize,
+    triangles: [u32; LANES],
+    places: [Lane; 2],
+}
+
+impl Samples {
+    #[inline(always)]
+    fn push(&mut self, triangle: u32, (column, row): (usize, usize)) {
+        if self.count < LANES {
+            self.triangles[self.count] = triangle;
+            self.places[0][self.count] = column as f32 + 0.5;
+            self.places[1][self.count] = row as f32 + 0.5;
+            self.count += 1;
+        }
+    }
+}
+
+impl Plate<'_> {
+    /// What is seen at samples, each as if it were a whole pixel.
+    #[inline(always)]
+    fn seen(&self, samples: &Samples) -> Pixels {
+        // Of each corner.
+        let (mut places, mut uvs, mut normals) = (
+            [[[0.0; LANES]; 2]; 3],
+            [[[0.0; LANES]; 2]; 3],
+            [[[0.0; LANES]; 3]; 3],
+        );
+        for (l, &t) in samples.triangles.iter().enumerate().take(samples.count) {
+            let corners = self.mesh.triangles[t as usize];
+            let uv = self.mesh.uv_triangles[t as usize];
+            for k in 0..3 {
+                let place = self.view.places[corners[k] as usize];
+                let normal = self.normals[corners[k] as usize];
+                let uv = self.mesh.uvs[uv[k] as usize];
+                for i in 0..2 {
+                    places[k][i][l] = place[i];
+                    uvs[k][i][l] = uv[i];
+                }
+                for i in 0..3 {
+                    normals[k][i][l] = normal[i];
+                }
             }
-            s[1] *= n;
+        }
+        let (mut uv, mut light) = ([[0.0; LANES]; 2], [0.0; LANES]);
+        let [right, up, towards] = self.camera;
+        for l in 0..LANES {
+            let corner = |k: usize| [places[k][0][l], places[k][1][l], 0.0];
+            let [a, b, c] = [corner(0), corner(1), corner(2)];
+            let (dx, dy) = (samples.places[0][l] - a[0], samples.places[1][l] - a[1]);
+            let [v, w] = Plane::of(a, b, c).weights(dx, dy);
+            let u = 1.0 - v - w;
+            for i in 0..2 {
+                uv[i][l] = u * uvs[0][i][l] + v * uvs[1][i][l] + w * uvs[2][i][l];
+            }
+            let along =
+                |i: usize| u * normals[0][i][l] + v * normals[1][i][l] + w * normals[2][i][l];
+            let n = normalize([along(0), along(1), along(2)]);
+            let seen = [dot(n, right), dot(n, up), dot(n, towards)];
+            let side = if seen[2] < 0.0 { -1.0 } else { 1.0 };
+            light[l] = light_on(scale(seen, side));
+        }
+        let albedo = colours_at(self.texture, self.linear, &uv, samples.count);
+        let mut out = Pixels {
+            count: samples.count,
+            cover: [1.0; LANES],
+            light,
+            strengths: strengths_at(self.maps, &uv, samples.count),
+            ..Pixels::default()
+        };
+        for l in 0..LANES {
+            // The picture brings some of its own light: ours only shapes it.
+            let lit = 0.35 + 0.65 * light[l];
+            let rgb = [albedo[0][l], albedo[1][l], albedo[2][l]];
+            out.tone[l] = (luminance(rgb) / self.median).min(4.0);
+            for c in 0..3 {
+                out.natural[c][l] = rgb[c] * lit;
+            }
+        }
+        out
+    }
+}
+
+/// The drawing of one strip.
+struct Drawing<'a, 'b, 'c> {
+    plate: &'a Plate<'a>,
+    number: usize,
+    pictures: &'b mut [&'c mut [u8]],
+}
+
+impl Work for Drawing<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            plate,
+            number,
+            pictures,
+        } = self;
+        let painter = plate.painter;
+        let ss = SUPERSAMPLING;
+        let mut strip = Strip::default();
+        plate.view.draw(plate.mesh, number, &mut strip);
+        let mut room = vec![];
+        for y in number * STRIP_ROWS..((number + 1) * STRIP_ROWS).min(painter.height) {
+            let strip_row = y - number * STRIP_ROWS;
+            painter.behind(y, strip_row, &mut room, pictures);
+            let rows: [&[u32]; SUPERSAMPLING] = std::array::from_fn(|k| {
+                &strip.triangles[(strip_row * ss + k) * strip.stride..][..painter.width * ss]
+            });
+            let place = |x: usize, k: usize| (x * ss + k % ss, y * ss + k / ss);
+            let (mut full, mut columns) = (Samples::default(), [0; LANES]);
+            let mut edge = Pixels::default();
+            // The place after the last column ends what is left.
+            for x in 0..=painter.width {
+                let is_end = x == painter.width;
+                let seen: [u32; SUPERSAMPLING * SUPERSAMPLING] = std::array::from_fn(|k| {
+                    let triangle = rows[k / ss].get(x * ss + k % ss);
+                    triangle.copied().unwrap_or(NO_TRIANGLE)
+                });
+                let nothing = seen.iter().filter(|&&t| t == NO_TRIANGLE).count();
+                if nothing == 0 {
+                    // Textures are reduced to pixels already: where the head fills the pixel
+                    // one sample speaks for all, only its outline needs every one.
+                    columns[full.count] = x;
+                    full.push(seen[0], place(x, 0));
+                } else if nothing < ss * ss {
+                    let mut samples = Samples::default();
+                    for (k, &t) in seen.iter().enumerate().filter(|s| *s.1 != NO_TRIANGLE) {
+                        samples.push(t, place(x, k));
+                    }
+                    edge.columns[edge.count] = x;
+                    add_samples(&mut edge, &plate.seen(&samples));
+                    edge.count += 1;
+                }
+                if full.count == LANES || (is_end && full.count > 0) {
+                    let mut pixels = plate.seen(&full);
+                    pixels.columns = columns;
+                    finish(&mut pixels);
+                    painter.pixels(y, strip_row, &pixels, pictures);
+                    full.count = 0;
+                }
+                if edge.count == LANES || (is_end && edge.count > 0) {
+                    finish(&mut edge);
+                    painter.pixels(y, strip_row, &edge, pictures);
+                    edge = Pixels::default();
+                }
+            }
+        }
+    }
+}
+
+/// Adds up samples of one pixel behind those that there are.
+#[inline(always)]
+fn add_samples(pixels: &mut Pixels, samples: &Pixels) {
+    const SHARE: f32 = 1.0 / (SUPERSAMPLING * SUPERSAMPLING) as f32;
+    let at = pixels.count;
+    for l in 0..samples.count {
+        pixels.cover[at] += SHARE;
+        pixels.light[at] += SHARE * samples.light[l];
+        pixels.tone[at] += SHARE * samples.tone[l];
+        for (sum, of) in pixels.natural.iter_mut().zip(&samples.natural) {
+            sum[at] += SHARE * of[l];
+        }
+        let sums = pixels.strengths.iter_mut().flatten();
+        for (sum, of) in sums.zip(samples.strengths.iter().flatten()) {
+            sum[at] += SHARE * of[l];
+        }
+    }
+}
+
+/// Turns sums over the covered samples into means.
+#[inline(always)]
+fn finish(pixels: &mut Pixels) {
+    for l in 0..LANES {
+        let n = 1.0 / pixels.cover[l];
+        pixels.light[l] *= n;
+        pixels.tone[l] *= n;
+        for c in 0..3 {
+            pixels.natural[c][l] *= n;
+        }
+        for [strength, measured] in &mut pixels.strengths {
+            let mean = strength[l] / measured[l];
+            strength[l] = if measured[l] > 0.0 { mean } else { 0.0 };
+            measured[l] *= n;
         }
     }
 }
@@ -467,36 +639,70 @@ impl<'a> Photo<'a> {
 
     /// Draws it as it is.
     pub(super) fn draw(&self, painter: &Painter<'_>) -> Vec<Vec<u8>> {
-        let (linear, levels) = (linear_table(), level_table());
-        let (base, [left, top, ..]) = (self.base, self.part);
-        let maps = reduce::maps(self.maps, self.block, base.width);
-        let median = median_luminance(base, self.maps, &linear);
-        let place = |at: usize, from: usize, side: usize| {
-            (from as f32 + (at as f32 + 0.5) * self.block as f32) / side as f32
-        };
+        let linear = linear_table();
+        let maps = reduce::maps(self.maps, self.block, self.base.width);
+        let median = median_luminance(self.base, self.maps, &linear);
         painter.strips(STRIP_ROWS, |number, pictures| {
-            for y in number * STRIP_ROWS..((number + 1) * STRIP_ROWS).min(self.height) {
-                for x in 0..self.width {
-                    let rgb = &self.small.rgb[3 * (y * self.width + x)..][..3];
-                    let natural = [0, 1, 2].map(|c| linear[usize::from(rgb[c])]);
-                    let mut pixel = Pixel {
-                        cover: 1.0,
-                        natural,
-                        tone: (luminance(natural) / median).min(4.0),
-                        light: 1.0,
-                    };
-                    let uv = [place(x, left, base.width), 1.0 - place(y, top, base.height)];
-                    let mut strengths = strengths_at(&maps, &levels, uv);
-                    finish(&mut pixel, &mut strengths);
-                    painter.pixel(
-                        (x, y),
-                        y - number * STRIP_ROWS,
-                        &pixel,
-                        &strengths,
-                        pictures,
-                    );
-                }
-            }
+            in_vectors(Printing {
+                photo: self,
+                painter,
+                maps: &maps,
+                linear: &linear,
+                median,
+                number,
+                pictures,
+            });
         })
+    }
+}
+
+/// The drawing of one strip of a photograph.
+struct Printing<'a, 'b, 'c> {
+    photo: &'a Photo<'a>,
+    painter: &'a Painter<'a>,
+    maps: &'a [ParameterMap],
+    linear: &'a [f32; 256],
+    median: f32,
+    number: usize,
+    pictures: &'b mut [&'c mut [u8]],
+}
+
+impl Work for Printing<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (photo, [left, top, ..]) = (self.photo, self.photo.part);
+        let place = |at: usize, from: usize, side: usize| {
+            (from as f32 + (at as f32 + 0.5) * photo.block as f32) / side as f32
+        };
+        let (texels, _) = photo.small.rgb.as_chunks::<3>();
+        let rows = self.number * STRIP_ROWS..((self.number + 1) * STRIP_ROWS).min(photo.height);
+        for y in rows {
+            for from in (0..photo.width).step_by(LANES) {
+                let mut pixels = Pixels {
+                    count: LANES.min(photo.width - from),
+                    cover: [1.0; LANES],
+                    light: [1.0; LANES],
+                    ..Pixels::default()
+                };
+                let mut uv = [[0.0; LANES]; 2];
+                for l in 0..pixels.count {
+                    let x = from + l;
+                    pixels.columns[l] = x;
+                    let rgb = texels[y * photo.width + x].map(|c| self.linear[usize::from(c)]);
+                    for c in 0..3 {
+                        pixels.natural[c][l] = rgb[c];
+                    }
+                    pixels.tone[l] = (luminance(rgb) / self.median).min(4.0);
+                    uv[0][l] = place(x, left, photo.base.width);
+                    uv[1][l] = 1.0 - place(y, top, photo.base.height);
+                }
+                pixels.strengths = strengths_at(self.maps, &uv, pixels.count);
+                finish(&mut pixels);
+                let strip_row = y - self.number * STRIP_ROWS;
+                self.painter.pixels(y, strip_row, &pixels, self.pictures);
+            }
+        }
     }
 }

@@ -6,13 +6,16 @@ use rayon::prelude::*;
 /// Corners may lie this much outside of their triangle, so that none is left between two.
 const SLACK: f32 = 1e-5;
 
+/// Samples of a row that are worked on side by side.
+const LANES: usize = 8;
+
 /// The head as a camera has it in front of it.
 pub(super) struct View {
     /// Columns, in samples, and the rows of a strip.
-    pub(super) columns: usize,
-    pub(super) strip_rows: usize,
+    columns: usize,
+    strip_rows: usize,
     /// Column, row and depth of each point; not a number where it cannot be seen.
-    places: Vec<Vec3>,
+    pub(super) places: Vec<Vec3>,
     /// The triangles that reach into each strip, in the order of the mesh.
     bins: Vec<Vec<u32>>,
 }
@@ -20,8 +23,10 @@ pub(super) struct View {
 /// What is seen in a strip: the nearest triangle at each sample, and its depth.
 #[derive(Default)]
 pub(super) struct Strip {
+    /// Row by row; each has some that are no samples at its end.
     pub(super) triangles: Vec<u32>,
     depths: Vec<f32>,
+    pub(super) stride: usize,
 }
 
 /// The samples along one side whose middles lie between two places.
@@ -66,8 +71,11 @@ impl View {
     }
 
     /// Draws one strip.
+    #[inline(always)]
     pub(super) fn draw(&self, mesh: &Mesh, number: usize, strip: &mut Strip) {
-        let size = self.columns * self.strip_rows;
+        let stride = self.columns + LANES;
+        let size = stride * self.strip_rows;
+        strip.stride = stride;
         strip.triangles.clear();
         strip.triangles.resize(size, NO_TRIANGLE);
         strip.depths.clear();
@@ -75,9 +83,10 @@ impl View {
         let top = number * self.strip_rows;
         for &t in &self.bins[number] {
             let [a, b, c] = mesh.triangles[t as usize].map(|i| self.places[i as usize]);
-            let Some(plane) = Plane::of(a, b, c) else {
+            let plane = Plane::of(a, b, c);
+            if !plane.is_there() {
                 continue;
-            };
+            }
             let (low, high) = (a[1].min(b[1]).min(c[1]), a[1].max(b[1]).max(c[1]));
             let down = span(low - top as f32, high - top as f32, self.strip_rows);
             let across = span(
@@ -85,58 +94,60 @@ impl View {
                 a[0].max(b[0]).max(c[0]),
                 self.columns,
             );
+            let (b_deeper, c_deeper) = (b[2] - a[2], c[2] - a[2]);
             for y in down {
-                let row = y * self.columns;
                 let dy = (top + y) as f32 + 0.5 - a[1];
-                let triangles = &mut strip.triangles[row + across.start..row + across.end];
-                let depths = &mut strip.depths[row + across.start..row + across.end];
-                let samples = triangles.iter_mut().zip(depths).zip(across.clone());
-                for ((triangle, depth), x) in samples {
-                    let [v, w] = plane.weights(x as f32 + 0.5 - a[0], dy);
-                    let here = a[2] + v * (b[2] - a[2]) + w * (c[2] - a[2]);
-                    let inside = (v >= -SLACK) & (w >= -SLACK) & (v + w <= 1.0 + SLACK);
-                    if inside & (here < *depth) {
-                        (*triangle, *depth) = (t, here);
+                for x in across.clone().step_by(LANES) {
+                    let at = y * stride + x;
+                    let triangles = strip.triangles[at..].first_chunk_mut::<LANES>();
+                    let depths = strip.depths[at..].first_chunk_mut::<LANES>();
+                    let (Some(triangles), Some(depths)) = (triangles, depths) else {
+                        continue;
+                    };
+                    let left = (across.end - x) as u32;
+                    for l in 0..LANES {
+                        let dx = x as f32 + l as f32 + 0.5 - a[0];
+                        let [v, w] = plane.weights(dx, dy);
+                        let here = a[2] + v * b_deeper + w * c_deeper;
+                        let inside = (v >= -SLACK) & (w >= -SLACK) & (v + w <= 1.0 + SLACK);
+                        let nearer = inside & (here < depths[l]) & ((l as u32) < left);
+                        triangles[l] = if nearer { t } else { triangles[l] };
+                        depths[l] = if nearer { here } else { depths[l] };
                     }
                 }
             }
         }
     }
-
-    /// The weights of the corners of a triangle in the middle of a sample.
-    #[inline(always)]
-    pub(super) fn weights(&self, corners: [u32; 3], column: usize, row: usize) -> Vec3 {
-        let [a, b, c] = corners.map(|i| self.places[i as usize]);
-        let (dx, dy) = (column as f32 + 0.5 - a[0], row as f32 + 0.5 - a[1]);
-        let [v, w] = Plane::of(a, b, c).map_or([0.0; 2], |plane| plane.weights(dx, dy));
-        [1.0 - v - w, v, w]
-    }
 }
 
 /// The weights of the second and third corner, as they grow away from the first.
-struct Plane {
+pub(super) struct Plane {
     v: [f32; 2],
     w: [f32; 2],
+    area: f32,
 }
 
 impl Plane {
-    /// `None` for a triangle without area.
     #[inline(always)]
-    fn of(a: Vec3, b: Vec3, c: Vec3) -> Option<Self> {
+    pub(super) fn of(a: Vec3, b: Vec3, c: Vec3) -> Self {
         let (ab, ac) = ([b[0] - a[0], b[1] - a[1]], [c[0] - a[0], c[1] - a[1]]);
         let area = ab[0] * ac[1] - ac[0] * ab[1];
-        if area == 0.0 || !area.is_finite() {
-            return None;
-        }
         let each = 1.0 / area;
-        Some(Self {
+        Self {
             v: [ac[1] * each, -ac[0] * each],
             w: [-ab[1] * each, ab[0] * each],
-        })
+            area,
+        }
+    }
+
+    /// Not for a triangle without area.
+    #[inline(always)]
+    fn is_there(&self) -> bool {
+        self.area != 0.0 && self.area.is_finite()
     }
 
     #[inline(always)]
-    fn weights(&self, dx: f32, dy: f32) -> [f32; 2] {
+    pub(super) fn weights(&self, dx: f32, dy: f32) -> [f32; 2] {
         [
             self.v[0] * dx + self.v[1] * dy,
             self.w[0] * dx + self.w[1] * dy,
@@ -162,13 +173,15 @@ mod tests {
         for number in 0..3 {
             view.draw(&mesh, number, &mut strip);
             for (i, &t) in strip.triangles.iter().enumerate() {
-                let (x, y) = (i % 22, number * 8 + i / 22);
+                let (x, y) = (i % strip.stride, number * 8 + i / strip.stride);
                 let inside = (1..21).contains(&x) && (1..21).contains(&y);
                 assert_eq!(t < 2, inside, "{x} {y}");
                 assert!(inside || t == NO_TRIANGLE);
                 if inside {
-                    let weights = view.weights(mesh.triangles[t as usize], x, y);
-                    let p = mesh.point(t as usize, weights);
+                    let [a, b, c] = mesh.triangles[t as usize].map(|i| view.places[i as usize]);
+                    let (dx, dy) = (x as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]);
+                    let [v, w] = Plane::of(a, b, c).weights(dx, dy);
+                    let p = mesh.point(t as usize, [1.0 - v - w, v, w]);
                     assert!((p[0] * 2.0 + 0.5 - x as f32).abs() < 1e-3);
                     assert!((20.5 - p[1] * 2.0 - y as f32).abs() < 1e-3);
                 }
