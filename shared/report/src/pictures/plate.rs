@@ -85,42 +85,62 @@ fn median_luminance(base: &BaseTexture, maps: &[ParameterMap], linear: &[f32; 25
     0.3
 }
 
-/// Where a raster is read for places in the atlas, with the weights: four pixels of each.
+/// Where a raster of `width` x `height` is read for a place in the atlas, with the weights.
+#[inline(always)]
+fn taps([u, v]: [f32; 2], (width, height): (usize, usize)) -> [(u32, f32); 4] {
+    let (right, bottom) = (width as u32 - 1, height as u32 - 1);
+    let (x, y) = (u * width as f32, (1.0 - v) * height as f32);
+    let x = (x - 0.5).clamp(0.0, width as f32 - 1.0);
+    let y = (y - 0.5).clamp(0.0, height as f32 - 1.0);
+    let (x0, y0) = (whole(x).min(right), whole(y).min(bottom));
+    let (x1, y1) = ((x0 + 1).min(right), (y0 + 1).min(bottom));
+    let (fx, fy) = (x - x0 as i32 as f32, y - y0 as i32 as f32);
+    let (upper, lower) = (y0 * width as u32, y1 * width as u32);
+    [
+        (upper + x0, (1.0 - fx) * (1.0 - fy)),
+        (upper + x1, fx * (1.0 - fy)),
+        (lower + x0, (1.0 - fx) * fy),
+        (lower + x1, fx * fy),
+    ]
+}
+
+/// The same for places side by side.
 struct Taps {
     at: [[u32; LANES]; 4],
     weights: [Lane; 4],
 }
 
 impl Taps {
-    /// In a raster of `width` x `height`.
     #[inline(always)]
-    fn of(uv: &[Lane; 2], (width, height): (usize, usize)) -> Self {
+    fn of(uv: &[Lane; 2], size: (usize, usize)) -> Self {
         let mut out = Self {
             at: [[0; LANES]; 4],
             weights: [[0.0; LANES]; 4],
         };
-        let (right, bottom) = (width as u32 - 1, height as u32 - 1);
         for l in 0..LANES {
-            let (x, y) = (uv[0][l] * width as f32, (1.0 - uv[1][l]) * height as f32);
-            let x = (x - 0.5).clamp(0.0, width as f32 - 1.0);
-            let y = (y - 0.5).clamp(0.0, height as f32 - 1.0);
-            let (x0, y0) = (whole(x).min(right), whole(y).min(bottom));
-            let (x1, y1) = ((x0 + 1).min(right), (y0 + 1).min(bottom));
-            let (fx, fy) = (x - x0 as i32 as f32, y - y0 as i32 as f32);
-            let (upper, lower) = (y0 * width as u32, y1 * width as u32);
-            for (tap, at) in [upper + x0, upper + x1, lower + x0, lower + x1]
-                .into_iter()
-                .enumerate()
-            {
-                out.at[tap][l] = at;
+            let taps = taps([uv[0][l], uv[1][l]], size);
+            for k in 0..4 {
+                (out.at[k][l], out.weights[k][l]) = taps[k];
             }
-            out.weights[0][l] = (1.0 - fx) * (1.0 - fy);
-            out.weights[1][l] = fx * (1.0 - fy);
-            out.weights[2][l] = (1.0 - fx) * fy;
-            out.weights[3][l] = fx * fy;
         }
         out
     }
+}
+
+/// Whether more than half of a place was measured in one of the maps.
+fn is_measured(maps: &[ParameterMap], uv: [f32; 2]) -> bool {
+    let (mut size, mut places) = ((0, 0), [(0, 0.0); 4]);
+    maps.iter().any(|map| {
+        if (map.width, map.height) != size {
+            size = (map.width, map.height);
+            places = taps(uv, size);
+        }
+        let of = |(at, weight): (u32, f32)| match map.strength[at as usize] {
+            0 => 0.0,
+            _ => weight,
+        };
+        places.into_iter().map(of).fold(0.0, |a, b| a + b) > 0.5
+    })
 }
 
 /// The colours at the first `count` places, in linear light.
@@ -193,9 +213,8 @@ impl Frame {
     pub(super) fn of(mesh: &Mesh, maps: &[ParameterMap], aspect: f32) -> Option<Self> {
         let measured = |t: usize| {
             let uv = mesh.uv_corners(t);
-            let middle = [0, 1].map(|k| [(uv[0][k] + uv[1][k] + uv[2][k]) / 3.0; LANES]);
-            let strengths = strengths_at(maps, &middle, 1);
-            strengths.iter().any(|s| s[1][0] > 0.5)
+            let middle = [0, 1].map(|k| (uv[0][k] + uv[1][k] + uv[2][k]) / 3.0);
+            is_measured(maps, middle)
         };
         let bounds = |all: bool| {
             let none = || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);

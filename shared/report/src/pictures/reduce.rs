@@ -97,54 +97,21 @@ pub(super) fn texture(base: &BaseTexture, block: usize) -> Cow<'_, BaseTexture> 
     Cow::Owned(BaseTexture { width, height, rgb })
 }
 
-const ROUNDING: f32 = (1 << 23) as f32;
-
-/// The level whose cube is nearest to the mean of `n` cubes with this sum; without a branch,
-/// so that many are found side by side. All products are whole and below 2^53: exact.
+/// The level whose cube is nearest to a mean of cubes, from eight times that mean in single
+/// precision: exactly, where `is_less` and `is_more` say on which side of a level's edges the
+/// mean lies. A level begins half a level below its cube; they are given twice that edge.
+/// Without a branch, so that many are found side by side.
 #[inline(always)]
-fn level_of(sum: f64, n: f64) -> i32 {
-    // The cube root of eight times the mean: about a third of the exponent, and one step
-    // (Halley), which leaves a hundredth of a level.
-    let eight = (8.0 * sum) as f32 / n as f32;
+fn level_of(eight: f32, is_less: impl Fn(i32) -> bool) -> i32 {
+    const WHOLE: f32 = (1 << 23) as f32;
+    // The cube root: about a third of the exponent, and one step (Halley), which leaves a
+    // hundredth of a level.
     let root = f32::from_bits(eight.to_bits() / 3 + 0x2a51_4067);
     let cube = root * root * root;
     let root = root * (cube + 2.0 * eight) / (2.0 * cube + eight);
-    // Rounded by what a number of 24 bits cannot hold: a cast would ask what no level is.
-    let near = (0.5 * root + ROUNDING)
-        .to_bits()
-        .wrapping_sub(ROUNDING.to_bits()) as i32;
-    // A level begins half a level below its cube.
-    let begins = |level: i32| {
-        let edge = f64::from(2 * level - 1);
-        edge * edge * edge * n
-    };
-    near - i32::from(begins(near) > 8.0 * sum) + i32::from(begins(near + 1) <= 8.0 * sum)
-}
-
-/// Of each block of a row of blocks the sum of the cubes, and how many were measured.
-#[derive(Default)]
-struct Cubes {
-    sums: Vec<f64>,
-    counts: Vec<u32>,
-}
-
-/// Adds the blocks of a row, and what is left of it to the next one.
-#[inline(always)]
-fn add_cubes<const B: usize>(
-    (blocks, rest): (&[[u8; B]], &[u8]),
-    sums: &mut [f64],
-    counts: &mut [u32],
-) {
-    let cube = |level: u8| i32::from(level) * i32::from(level) * i32::from(level);
-    let (of_blocks, of_rest) = (sums.iter_mut().zip(counts.iter_mut()), blocks.len());
-    for ((sum, count), block) in of_blocks.zip(blocks) {
-        *sum += f64::from(block.iter().map(|&l| cube(l)).sum::<i32>());
-        *count += block.iter().map(|&l| u32::from(l > 0)).sum::<u32>();
-    }
-    for &level in rest {
-        sums[of_rest] += f64::from(cube(level));
-        counts[of_rest] += u32::from(level > 0);
-    }
+    // Rounded; a cast would ask for numbers that cannot be, one by one.
+    let near = (0.5 * root + WHOLE).to_bits().wrapping_sub(WHOLE.to_bits()) as i32;
+    near - i32::from(is_less(2 * near - 1)) + i32::from(!is_less(2 * near + 1))
 }
 
 /// The making of a row of a smaller map.
@@ -152,56 +119,80 @@ struct MapRow<'a> {
     rows: &'a [u8],
     columns: usize,
     block: usize,
-    cubes: &'a mut Cubes,
+    /// Room for sums.
+    room: &'a mut Vec<u32>,
     out: &'a mut [u8],
+}
+
+/// In one number the sum of at most nine cubes, and above it how many were measured.
+const COUNT_BIT: u32 = 28;
+
+impl MapRow<'_> {
+    /// Whole blocks of two or three a side; those at the right edge that are narrower stay.
+    #[inline(always)]
+    fn small<const B: usize>(self) {
+        self.room.clear();
+        self.room.resize(self.columns, 0);
+        for row in self.rows.chunks_exact(self.columns) {
+            for (sum, &level) in self.room.iter_mut().zip(row) {
+                let l = u32::from(level);
+                *sum += l * l * l + (u32::from(level > 0) << COUNT_BIT);
+            }
+        }
+        let (blocks, _) = self.room.as_chunks::<B>();
+        for (out, block) in self.out.iter_mut().zip(blocks) {
+            let sum: u32 = block.iter().sum();
+            let n = (sum >> COUNT_BIT) as i32;
+            let sum = (sum & ((1 << COUNT_BIT) - 1)) as i32;
+            let is_less = |edge: i32| 8 * sum < edge * edge * edge * n;
+            let level = level_of(8.0 * sum as f32 / n.max(1) as f32, is_less);
+            *out = if 2 * n >= (B * B) as i32 {
+                level as u8
+            } else {
+                0
+            };
+        }
+    }
+
+    /// Blocks of any size from a column of the blocks on.
+    fn any(&mut self, from: usize) {
+        let rows = self.rows.chunks_exact(self.columns);
+        for (x, out) in self.out.iter_mut().enumerate().skip(from) {
+            let columns = x * self.block..self.columns.min((x + 1) * self.block);
+            let area = rows.len() * columns.len();
+            let (mut sum, mut n) = (0_u64, 0_u64);
+            for &level in rows.clone().flat_map(|row| &row[columns.clone()]) {
+                sum += u64::from(level).pow(3);
+                n += u64::from(level > 0);
+            }
+            let is_less = |edge: i32| 8 * sum < (edge.max(0) as u64).pow(3) * n;
+            let level = level_of(8.0 * sum as f32 / n.max(1) as f32, is_less);
+            *out = if n > 0 && 2 * n >= area as u64 {
+                level as u8
+            } else {
+                0
+            };
+        }
+    }
 }
 
 impl Work for MapRow<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let Cubes { sums, counts } = self.cubes;
-        let columns = self.out.len();
-        sums.clear();
-        sums.resize(columns, 0.0);
-        counts.clear();
-        counts.resize(columns, 0);
-        let rows = self.rows.chunks_exact(self.columns);
-        let height = rows.len();
-        for row in rows {
-            // The usual ones by themselves, so that the processor's vectors fill.
-            match self.block {
-                2 => add_cubes(row.as_chunks::<2>(), sums, counts),
-                3 => add_cubes(row.as_chunks::<3>(), sums, counts),
-                4 => add_cubes(row.as_chunks::<4>(), sums, counts),
-                block => {
-                    for (x, part) in row.chunks(block).enumerate() {
-                        let part: (&[[u8; 1]], _) = (&[], part);
-                        add_cubes(part, &mut sums[x..=x], &mut counts[x..=x]);
-                    }
+    fn call(mut self) {
+        let is_whole = self.rows.len() == self.block * self.columns;
+        match self.block {
+            2 | 3 if is_whole => {
+                self.any(self.columns / self.block);
+                if self.block == 2 {
+                    self.small::<2>();
+                } else {
+                    self.small::<3>();
                 }
             }
+            _ => self.any(0),
         }
-        // Only the last block can be narrower.
-        let full = height * self.block;
-        let last = height * (self.columns - (columns - 1) * self.block);
-        let (out_last, out) = match self.out.split_last_mut() {
-            Some(split) => split,
-            None => return,
-        };
-        let level = |sum: f64, n: u32, area: usize| {
-            let is_measured = (n > 0) & (2 * n as usize >= area);
-            if is_measured {
-                level_of(sum, f64::from(n as i32)) as u8
-            } else {
-                0
-            }
-        };
-        for ((out, &sum), &n) in out.iter_mut().zip(&*sums).zip(&*counts) {
-            *out = level(sum, n, full);
-        }
-        *out_last = level(sums[columns - 1], counts[columns - 1], last);
     }
 }
 
@@ -216,12 +207,12 @@ pub(super) fn map(map: &ParameterMap, block: usize) -> Cow<'_, ParameterMap> {
     strength
         .par_chunks_mut(width.max(1))
         .zip(map.strength.par_chunks((map.width * block).max(1)))
-        .for_each_init(Cubes::default, |cubes, (out, rows)| {
+        .for_each_init(Vec::new, |room, (out, rows)| {
             in_vectors(MapRow {
                 rows,
                 columns: map.width,
                 block,
-                cubes,
+                room,
                 out,
             });
         });
@@ -276,18 +267,43 @@ mod tests {
 
     #[test]
     fn the_level_is_that_of_the_nearest_cube() {
-        let level_of = |sum: u64, n: u32| level_of(sum as f64, f64::from(n)) as u8;
-        for n in [1_u32, 2, 3, 4, 25, 256] {
-            for step in 0..4000_u64 {
-                let sum = step * step * step % (255_u64.pow(3) * u64::from(n));
-                let sum = sum.max(u64::from(n));
-                let mean = sum as f64 / f64::from(n);
-                let near = |l: u8| (f64::from(l) + 0.5).powi(3) > mean;
-                let nearest = (1..=255).find(|&l| near(l)).unwrap();
-                assert_eq!(level_of(sum, n), nearest, "{sum} of {n}");
+        // Blocks of two, three and more a side, of levels of every kind.
+        let mut state = 1_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 16
+        };
+        for block in [2, 3, 4, 7] {
+            let (width, height) = (block * 500 + 1, block * 20 + 1);
+            let strength: Vec<u8> = (0..width * height)
+                .map(|i| match (i / 300) % 4 {
+                    0 => random() as u8,
+                    1 => (random() % 3) as u8,
+                    2 => 255 - (random() % 3) as u8,
+                    _ => (i / 1200 + (random() % 2) as usize) as u8,
+                })
+                .collect();
+            let whole = ParameterMap {
+                parameter: Parameter::Pores,
+                width,
+                height,
+                strength,
+            };
+            let small = map(&whole, block);
+            for (i, level) in small.strength.iter().enumerate() {
+                let (x, y) = (i % small.width * block, i / small.width * block);
+                let (right, bottom) = ((x + block).min(width), (y + block).min(height));
+                let (mut sum, mut n) = (0.0, 0.0);
+                for at in (y..bottom).flat_map(|y| (x..right).map(move |x| y * width + x)) {
+                    let level = f64::from(whole.strength[at]);
+                    sum += level.powi(3);
+                    n += f64::from(u8::from(level > 0.0));
+                }
+                let area = ((right - x) * (bottom - y)) as f64;
+                let near = |l: &i32| (f64::from(*l) + 0.5).powi(3) * n > sum;
+                let nearest = (1..=255).find(near).filter(|_| 2.0 * n >= area);
+                assert_eq!(i32::from(*level), nearest.unwrap_or(0), "{sum} of {n}");
             }
-            assert_eq!(level_of(255_u64.pow(3) * u64::from(n), n), 255);
-            assert_eq!(level_of(u64::from(n), n), 1);
         }
     }
 
