@@ -134,6 +134,17 @@ impl Moved {
     }
 }
 
+/// The least number of a lane; one that is none counts as infinite.
+#[inline(always)]
+fn least(lane: &Lane) -> f32 {
+    let lesser = |a: f32, b: f32| if a < b { a } else { b };
+    let four: [f32; 4] = std::array::from_fn(|l| {
+        let [a, b] = [lane[l], lane[l + 4]].map(|v| lesser(v, f32::INFINITY));
+        lesser(a, b)
+    });
+    lesser(lesser(four[0], four[2]), lesser(four[1], four[3]))
+}
+
 /// The triangles around a point that may go.
 #[derive(Default)]
 pub(super) struct Fan {
@@ -219,12 +230,17 @@ impl Fan {
             let (mut gap2, mut nearest, mut bary) = (f32::INFINITY, usize::MAX, [0.0; 2]);
             for (group, moved) in moved.iter().flatten().enumerate() {
                 let [distance2, v, w] = moved.nearest(ap);
-                for l in 0..LANES {
-                    if distance2[l] < gap2 {
-                        gap2 = distance2[l];
-                        nearest = group * LANES + l;
-                        bary = [v[l], w[l]];
+                let least = least(&distance2);
+                if least < gap2 {
+                    // The first of those that are as near.
+                    let mut is_least = 0_u32;
+                    for l in 0..LANES {
+                        is_least |= u32::from(distance2[l] == least) << l;
                     }
+                    let l = is_least.trailing_zeros() as usize % LANES;
+                    gap2 = least;
+                    nearest = group * LANES + l;
+                    bary = [v[l], w[l]];
                 }
             }
             let (lanes, l) = (self.lanes.get(nearest / LANES)?, nearest % LANES);

@@ -105,7 +105,9 @@ pub(super) fn texture(base: &BaseTexture, block: usize) -> Cow<'_, BaseTexture> 
 fn level_of(eight: f32, is_less: impl Fn(i32) -> bool) -> i32 {
     const WHOLE: f32 = (1 << 23) as f32;
     // The cube root: about a third of the exponent, and one step (Halley), which leaves a
-    // hundredth of a level.
+    // hundredth of a level. The cube of the root of nothing would be too small for a fast
+    // product.
+    let eight = eight.max(1.0);
     let root = f32::from_bits(eight.to_bits() / 3 + 0x2a51_4067);
     let cube = root * root * root;
     let root = root * (cube + 2.0 * eight) / (2.0 * cube + eight);
