@@ -107,7 +107,7 @@ pub(super) fn near_together(mesh: &Mesh) -> Mesh {
         .zip(0..)
         .map(|(corners, t)| (cell(corners[0]), t))
         .collect();
-    order.sort_unstable();
+    sort_by_cell(&mut order);
     let sorted = |of: &[[u32; 3]]| -> Vec<[u32; 3]> {
         let all = order.iter().filter_map(|&(_, t)| of.get(t as usize));
         all.copied().collect()
@@ -122,6 +122,29 @@ pub(super) fn near_together(mesh: &Mesh) -> Mesh {
         triangles,
         uv_triangles,
         source_from_mesh: mesh.source_from_mesh,
+    }
+}
+
+/// Sorts by the cell, ten bits after ten from the lowest on; those of one cell stay in their
+/// order.
+fn sort_by_cell(order: &mut Vec<(u32, u32)>) {
+    const BITS: u32 = 10;
+    let mut sorted = vec![(0, 0); order.len()];
+    for digit in 0..3 {
+        let of = |cell: u32| (cell >> (digit * BITS)) as usize % (1 << BITS);
+        let mut starts = [0_usize; (1 << BITS) + 1];
+        for &(cell, _) in order.iter() {
+            starts[of(cell) + 1] += 1;
+        }
+        for i in 0..1 << BITS {
+            starts[i + 1] += starts[i];
+        }
+        for &(cell, t) in order.iter() {
+            let next = &mut starts[of(cell)];
+            sorted[*next] = (cell, t);
+            *next += 1;
+        }
+        std::mem::swap(order, &mut sorted);
     }
 }
 
@@ -225,6 +248,16 @@ mod tests {
             let wanted: u32 = (0..10).map(|bit| ((n >> bit) & 1) << (3 * bit)).sum();
             assert_eq!(spread(n), wanted);
         }
+    }
+
+    #[test]
+    fn cells_are_sorted_and_keep_their_order() {
+        let cell = |t: u32| t.wrapping_mul(2_654_435_761) >> (2 + 18 * (t % 2));
+        let mut order: Vec<(u32, u32)> = (0..20_000).map(|t| (cell(t), t)).collect();
+        let mut wanted = order.clone();
+        wanted.sort_unstable();
+        sort_by_cell(&mut order);
+        assert_eq!(order, wanted);
     }
 
     /// A flat square of `n` by `n` cells whose triangles and points are shuffled.

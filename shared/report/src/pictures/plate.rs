@@ -226,10 +226,15 @@ impl Frame {
             };
             let (lo, hi) = (0..mesh.triangles.len())
                 .into_par_iter()
-                .filter(|&t| all || measured(t))
-                .map(|t| {
+                .fold(none, |b, t| {
                     let corners = mesh.corners(t);
-                    corners.into_iter().fold(none(), |b, p| wider(b, (p, p)))
+                    let wide = corners.into_iter().fold(b, |b, p| wider(b, (p, p)));
+                    // Most change nothing, whether they were measured or not.
+                    if wide != b && (all || measured(t)) {
+                        wide
+                    } else {
+                        b
+                    }
                 })
                 .reduce(none, wider);
             (lo[1] < hi[1] && lo[0] < hi[0]).then_some((lo, hi))

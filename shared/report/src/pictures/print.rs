@@ -3,6 +3,8 @@
 
 use jpeg_encoder::{ColorType, Encoder};
 
+use super::reduce::halve;
+
 /// Printed at 250 dots an inch or more, finer steps are not seen.
 const QUALITY: u8 = 86;
 
@@ -15,8 +17,15 @@ pub fn print(pixels: &[u8], channels: usize, columns: usize, rows: usize) -> Opt
     }
     let (width, height) = (columns / 2, rows / 2);
     let mut rgb = Vec::with_capacity(width * height * 3);
+    let mut room = vec![];
     for pair in pixels.chunks_exact((2 * columns * channels).max(1)) {
         let (upper, lower) = pair.split_at(columns * channels);
+        if channels == 3 {
+            let from = rgb.len();
+            rgb.resize(from + 3 * width, 0);
+            halve([upper, lower], &mut room, &mut rgb[from..]);
+            continue;
+        }
         let squares = upper
             .chunks_exact(2 * channels)
             .zip(lower.chunks_exact(2 * channels));

@@ -3,6 +3,8 @@
 use dermalia_surface::{Mesh, NO_TRIANGLE, Vec3};
 use rayon::prelude::*;
 
+use super::paint::whole;
+
 /// Corners may lie this much outside of their triangle, so that none is left between two.
 const SLACK: f32 = 1e-5;
 
@@ -32,8 +34,9 @@ pub(super) struct Strip {
 /// The samples along one side whose middles lie between two places.
 #[inline(always)]
 fn span(low: f32, high: f32, most: usize) -> std::ops::Range<usize> {
-    // A negative number becomes 0.
-    (low + 0.5) as usize..((high + 0.5) as usize).min(most)
+    // What is no number becomes 0.
+    let at = |place: f32| whole((place + 0.5).max(0.0).min(most as f32)) as usize;
+    at(low)..at(high).min(most)
 }
 
 impl View {
