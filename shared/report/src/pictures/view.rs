@@ -39,6 +39,11 @@ fn span(low: f32, high: f32, most: usize) -> std::ops::Range<usize> {
     at(low)..at(high).min(most)
 }
 
+#[inline(always)]
+fn lesser(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
 impl View {
     pub(super) fn of(
         mesh: &Mesh,
@@ -107,16 +112,23 @@ impl View {
                     let (Some(triangles), Some(depths)) = (triangles, depths) else {
                         continue;
                     };
-                    let left = (across.end - x) as u32;
+                    // Without a branch, so that vectors fill: what lies outside is farther
+                    // away than everything, behind the end of the row, too.
+                    let first = x as u32 as f32 + 0.5 - a[0];
+                    let mut here = [0.0; LANES];
                     for l in 0..LANES {
-                        let dx = x as f32 + l as f32 + 0.5 - a[0];
-                        let [v, w] = plane.weights(dx, dy);
-                        let here = a[2] + v * b_deeper + w * c_deeper;
-                        let inside = (v >= -SLACK) & (w >= -SLACK) & (v + w <= 1.0 + SLACK);
-                        let nearer = inside & (here < depths[l]) & ((l as u32) < left);
-                        triangles[l] = if nearer { t } else { triangles[l] };
-                        depths[l] = if nearer { here } else { depths[l] };
+                        let [v, w] = plane.weights(first + l as f32, dy);
+                        let within = lesser(lesser(v, w) + SLACK, (1.0 + SLACK) - (v + w));
+                        let depth = a[2] + v * b_deeper + w * c_deeper;
+                        here[l] = if within >= 0.0 { depth } else { f32::INFINITY };
                     }
+                    let (mut held, mut nearest) = (*triangles, *depths);
+                    for l in 0..LANES {
+                        let is_nearer = 0_u32.wrapping_sub(u32::from(here[l] < nearest[l]));
+                        held[l] = (t & is_nearer) | (held[l] & !is_nearer);
+                        nearest[l] = lesser(here[l], nearest[l]);
+                    }
+                    (*triangles, *depths) = (held, nearest);
                 }
             }
         }
