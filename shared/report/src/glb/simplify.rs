@@ -76,7 +76,9 @@ struct Collapse {
 /// Removals that were measured.
 struct Measured {
     collapses: Vec<Collapse>,
-    /// On which triangle of the fan each removed point comes to lie, of those that may be.
+    /// The points removed here before, of those that may be, and on which triangle of the
+    /// fan each comes to lie.
+    lost: Vec<u32>,
     slots: Vec<u8>,
 }
 
@@ -92,7 +94,13 @@ struct Scratch {
 struct Room {
     fan: Vec<u32>,
     moved: Vec<u32>,
-    lost: Vec<u32>,
+    /// The points around it.
+    ring: Vec<u32>,
+    /// Those that were removed here before, and the triangle of the fan of each.
+    lost: Vec<(u32, u8)>,
+    /// Of each point the last removal at whose end it lay, counted in removals.
+    near_end: Vec<u32>,
+    removals: u32,
 }
 
 /// A mesh that loses points.
@@ -122,7 +130,10 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
     let mut limit_mm = FIRST_LIMIT * budget.bound_mm;
     let (mut stale, mut chosen) = (live.clone(), vec![]);
     let mut costs: Vec<f32> = vec![];
-    let mut room = Room::default();
+    let mut room = Room {
+        near_end: vec![0; points],
+        ..Room::default()
+    };
     for round in 1..=MOST_ROUNDS as u32 {
         if left < budget.triangles + 2 {
             break;
@@ -156,7 +167,8 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
         for &p in &live {
             let way = &ways[p as usize];
             if way.cost_mm2 <= most_mm2 && may(p) && touched[p as usize] != round {
-                surface.around(p, |c| touched[c as usize] = round);
+                touched[p as usize] = round;
+                surface.ring(p, |c| touched[c as usize] = round);
                 chosen.push(p);
             }
         }
@@ -182,27 +194,27 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
             .collect();
         let mut removed = 0;
         for part in &measured {
-            let mut slots = part.slots.as_slice();
+            let mut known = part.lost.iter().copied().zip(part.slots.iter().copied());
             for collapse in &part.collapses {
                 let from = &mut ways[collapse.from as usize];
                 if collapse.to == NOBODY {
                     from.refused_mm = collapse.departs_mm;
                     continue;
                 }
-                let (own, rest) = slots.split_at(collapse.slots);
-                slots = rest;
+                room.lost.clear();
+                room.lost.extend(known.by_ref().take(collapse.slots));
                 if surface.fans.at(collapse.to).len() > MOST_AT_END
-                    || !surface.closes(collapse.from, collapse.to)
+                    || !surface.closes(&mut room, collapse)
                 {
                     from.refused_mm = f32::INFINITY;
                     continue;
                 }
                 from.refused_mm = REMOVED;
-                surface.around(collapse.from, |c| {
+                for &c in &room.ring {
                     let refused_mm = &mut ways[c as usize].refused_mm;
                     *refused_mm = refused_mm.min(STALE);
-                });
-                surface.remove(&mut room, collapse, own);
+                }
+                surface.remove(&mut room, collapse);
                 removed += 1;
             }
         }
@@ -296,13 +308,12 @@ impl Shrinking {
         (surface, live)
     }
 
-    /// Calls with the point and, some twice, those around it.
+    /// Calls with the points around an inner one: each is the second corner once.
     #[inline(always)]
-    fn around(&self, point: u32, mut each: impl FnMut(u32)) {
+    fn ring(&self, point: u32, mut each: impl FnMut(u32)) {
         for &t in self.fans.at(point) {
-            self.mesh.triangles[t as usize]
-                .iter()
-                .for_each(|&c| each(c));
+            let (_, [_, other, _]) = turned(self.mesh.triangles[t as usize], point);
+            each(other);
         }
     }
 
@@ -363,6 +374,7 @@ impl Shrinking {
     ) -> Measured {
         let mut out = Measured {
             collapses: Vec::with_capacity(points.len()),
+            lost: Vec::with_capacity(8 * points.len()),
             slots: Vec::with_capacity(8 * points.len()),
         };
         for &from in points {
@@ -377,6 +389,7 @@ impl Shrinking {
                 fan.read(&self.mesh, triangles, from);
                 lost.clear();
                 let mut add = |p: u32| {
+                    out.lost.push(p);
                     lost.push(Lost {
                         place: self.mesh.positions[p as usize],
                         uv: self.uvs[p as usize],
@@ -396,30 +409,34 @@ impl Shrinking {
                     }
                     out.slots.truncate(before);
                 }
+                if collapse.to == NOBODY {
+                    out.lost.truncate(out.slots.len());
+                }
             }
             out.collapses.push(collapse);
         }
         out
     }
 
-    /// Whether only the two triangles of the edge are shared by its ends.
-    fn closes(&self, from: u32, to: u32) -> bool {
-        let joined = |c: u32| {
-            let mut fan = self.fans.at(to).iter();
-            fan.any(|&t| self.mesh.triangles[t as usize].contains(&c))
-        };
-        let ring = self.fans.at(from).iter().filter(|&&t| {
-            let (_, [_, c, _]) = turned(self.mesh.triangles[t as usize], from);
-            c != to && joined(c)
-        });
-        ring.count() == 2
+    /// Whether only the two triangles of the edge are shared by its ends; finds the ring.
+    fn closes(&self, room: &mut Room, &Collapse { from, to, .. }: &Collapse) -> bool {
+        let Room { ring, near_end, .. } = room;
+        room.removals += 1;
+        for &t in self.fans.at(to) {
+            for c in self.mesh.triangles[t as usize] {
+                near_end[c as usize] = room.removals;
+            }
+        }
+        ring.clear();
+        self.ring(from, |c| ring.push(c));
+        let is_near = |c: &&u32| **c != to && near_end[**c as usize] == room.removals;
+        ring.iter().filter(is_near).count() == 2
     }
 
-    fn remove(&mut self, room: &mut Room, &Collapse { from, to, .. }: &Collapse, slots: &[u8]) {
-        let Room { fan, moved, lost } = room;
-        lost.clear();
-        lost.push(from);
-        self.removed_around(from, |p| lost.push(p));
+    fn remove(&mut self, room: &mut Room, &Collapse { from, to, .. }: &Collapse) {
+        let Room {
+            fan, moved, lost, ..
+        } = room;
         fan.clear();
         fan.extend_from_slice(self.fans.at(from));
         moved.clear();
@@ -433,12 +450,12 @@ impl Shrinking {
             };
             let uv = self.mesh.uv_triangles.get(t as usize).map(|uv| uv[k]);
             uv_to = uv_to.or(uv);
-            for c in corners {
+            for c in corners.into_iter().filter(|&c| c != from) {
                 self.fans.remove(c, t);
             }
             self.mesh.triangles[t as usize] = GONE;
         }
-        for (&p, &slot) in lost.iter().zip(slots) {
+        for &(p, slot) in lost.iter() {
             let first = &mut self.first[fan[usize::from(slot)] as usize];
             self.next[p as usize] = *first;
             *first = p;
