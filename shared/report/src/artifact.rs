@@ -115,15 +115,21 @@ pub fn render_artifacts(
     base: &BaseTexture,
     mesh: Option<&Mesh>,
 ) -> Result<Vec<Artifact>, ArtifactError> {
+    // Heat maps and the largest stills are of the same size as a rule.
+    let smaller = maps
+        .par_iter()
+        .map(pictures::heat_levels)
+        .collect::<Result<Vec<_>, PictureError>>()?;
     let (heats, (stills, model)) = rayon::join(
         || {
-            maps.par_iter()
-                .map(|m| Ok((m.parameter, pictures::heat_map(m)?)))
-                .collect::<Result<Vec<_>, PictureError>>()
+            smaller
+                .par_iter()
+                .map(|m| (m.parameter, pictures::heat_map_of(m)))
+                .collect::<Vec<_>>()
         },
         || {
             rayon::join(
-                || pictures::stills(mesh, base, maps),
+                || pictures::stills_of(mesh, base, maps, &smaller),
                 || {
                     mesh.filter(|m| !m.triangles.is_empty())
                         .map(|m| write_glb(m, base, &findings.features))
@@ -137,7 +143,7 @@ pub fn render_artifacts(
         content_type: "application/json",
         bytes: findings_json(findings)?,
     }];
-    for (parameter, bytes) in heats? {
+    for (parameter, bytes) in heats {
         out.push(Artifact {
             name: format!("heat_{}.webp", parameter.as_str()),
             content_type: "image/webp",

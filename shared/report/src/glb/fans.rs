@@ -74,18 +74,22 @@ pub(super) fn inner_uv(mesh: &Mesh, fan: &[u32], point: u32) -> Option<[f32; 2]>
     if !(3..=MOST_TRIANGLES).contains(&fan.len()) {
         return None;
     }
-    let corners = |t: u32| turned(mesh.triangles[t as usize], point).1;
-    let [_, start, mut end] = corners(fan[0]);
+    // The second and third corners.
+    let (mut seconds, mut thirds) = ([0; MOST_TRIANGLES], [0; MOST_TRIANGLES]);
+    for (k, &t) in fan.iter().enumerate() {
+        let (_, [_, b, c]) = turned(mesh.triangles[t as usize], point);
+        if b == point || c == point {
+            return None;
+        }
+        (seconds[k], thirds[k]) = (b, c);
+    }
+    let (start, mut end) = (seconds[0], thirds[0]);
     // From triangle to triangle, back to the first only after all of them.
     for left in (1..fan.len()).rev() {
         let (here, mut beside) = (end, 0);
-        for &t in fan {
-            let [_, b, c] = corners(t);
+        for (&b, &c) in seconds.iter().zip(&thirds).take(fan.len()) {
             if b == here {
                 (end, beside) = (c, beside + 1);
-            }
-            if b == point || c == point {
-                return None;
             }
         }
         if beside != 1 || (end == start) != (left == 1) {

@@ -167,8 +167,11 @@ pub(super) fn simplify(mesh: Mesh, budget: Budget) -> Mesh {
         for &p in &live {
             let way = &ways[p as usize];
             if way.cost_mm2 <= most_mm2 && may(p) && touched[p as usize] != round {
-                touched[p as usize] = round;
-                surface.ring(p, |c| touched[c as usize] = round);
+                for &t in surface.fans.at(p) {
+                    for c in surface.mesh.triangles[t as usize] {
+                        touched[c as usize] = round;
+                    }
+                }
                 chosen.push(p);
             }
         }

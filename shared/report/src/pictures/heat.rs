@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use dermalia_findings::{BaseTexture, ParameterMap};
 
 use super::{PictureError, check_base, check_map, encode_webp, indexed, palette, reduce};
@@ -17,16 +19,30 @@ const BASE_MAX_BYTES: usize = 700_000;
 /// # Errors
 /// A map whose pixels do not fill its size, or that the format cannot hold.
 pub fn heat_map(map: &ParameterMap) -> Result<Vec<u8>, PictureError> {
+    let small = heat_levels(map)?;
+    Ok(heat_map_of(&small))
+}
+
+/// The side of the blocks that a heat map is made of.
+pub(super) fn block(map: &ParameterMap) -> usize {
+    reduce::block_for(map.width.max(map.height), HEAT_MAP_MAX_PX)
+}
+
+/// A map in the size of its heat map.
+pub(crate) fn heat_levels(map: &ParameterMap) -> Result<Cow<'_, ParameterMap>, PictureError> {
     check_map(map)?;
-    let block = reduce::block_for(map.width.max(map.height), HEAT_MAP_MAX_PX);
-    let small = reduce::map(map, block);
+    Ok(reduce::map(map, block(map)))
+}
+
+/// The heat map of what is of its size.
+pub(crate) fn heat_map_of(small: &ParameterMap) -> Vec<u8> {
     let colours: [[u8; 4]; 256] = std::array::from_fn(|level| {
         palette::strength(level as u8).map_or([0; 4], |t| {
             let [r, g, b] = palette::colour(t).map(|c| (c + 0.5) as u8);
             [r, g, b, (palette::opacity(t) * 255.0 + 0.5) as u8]
         })
     });
-    Ok(indexed::webp(&small.strength, small.width, &colours))
+    indexed::webp(&small.strength, small.width, &colours)
 }
 
 /// The skin's own colours as WebP, for the model: as fine as the model's size allows.

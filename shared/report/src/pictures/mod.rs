@@ -11,13 +11,13 @@ mod reduce;
 mod stills;
 mod view;
 
-pub(crate) use heat::base_webp;
 pub use heat::{HEAT_MAP_MAX_PX, heat_map};
+pub(crate) use heat::{base_webp, heat_levels, heat_map_of};
 pub use logo::{LOGO_MAX_BYTES, LogoError, logo, logo_size};
 pub use print::print;
 pub(crate) use print::{apart, together};
 pub use stills::{Still, stills};
-pub(crate) use stills::{print_name, still_name};
+pub(crate) use stills::{print_name, still_name, stills_of};
 
 use dermalia_findings::{BaseTexture, Parameter, ParameterMap};
 

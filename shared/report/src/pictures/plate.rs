@@ -309,11 +309,12 @@ impl<'a> Reduced<'a> {
     fn of(
         base: &'a BaseTexture,
         maps: &'a [ParameterMap],
+        heats: &[Cow<'_, ParameterMap>],
         block: usize,
         linear: &[f32; 256],
     ) -> Self {
         let texture = reduce::texture(base, block);
-        let maps = reduce::maps(maps, block, base.width);
+        let maps = reduce::maps(maps, heats, block, base.width);
         let median = median_luminance(&texture, &maps, linear);
         Self {
             block,
@@ -331,6 +332,7 @@ pub(super) fn of_mesh<'a>(
     normals: &[Vec3],
     base: &'a BaseTexture,
     maps: &'a [ParameterMap],
+    heats: &[Cow<'_, ParameterMap>],
     frame: &Frame,
     side: super::View,
     painter: &Painter<'_>,
@@ -344,7 +346,7 @@ pub(super) fn of_mesh<'a>(
     let linear = linear_table();
     let reduced = match reduced {
         Some(known) if known.block == block => known,
-        other => other.insert(Reduced::of(base, maps, block, &linear)),
+        other => other.insert(Reduced::of(base, maps, heats, block, &linear)),
     };
     let camera = camera(side);
     let [right, up, towards] = camera;
@@ -664,7 +666,7 @@ impl<'a> Photo<'a> {
     /// Draws it as it is.
     pub(super) fn draw(&self, painter: &Painter<'_>) -> Vec<Vec<u8>> {
         let linear = linear_table();
-        let maps = reduce::maps(self.maps, self.block, self.base.width);
+        let maps = reduce::maps(self.maps, &[], self.block, self.base.width);
         let median = median_luminance(self.base, self.maps, &linear);
         painter.strips(STRIP_ROWS, |number, pictures| {
             in_vectors(Printing {

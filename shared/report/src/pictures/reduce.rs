@@ -6,6 +6,8 @@ use dermalia_findings::{BaseTexture, ParameterMap};
 use dermalia_surface::{Work, in_vectors};
 use rayon::prelude::*;
 
+use super::heat;
+
 /// The side of a block that brings `size` to at most `most`.
 pub(super) fn block_for(size: usize, most: usize) -> usize {
     size.div_ceil(most.max(1)).max(1)
@@ -226,17 +228,22 @@ pub(super) fn map(map: &ParameterMap, block: usize) -> Cow<'_, ParameterMap> {
     })
 }
 
-/// Maps in texels of about `block` pixels of a picture of so many columns.
-pub(super) fn maps(
-    maps: &[ParameterMap],
+/// Maps in texels of about `block` pixels of a picture of so many columns; `heats` holds them
+/// in the size of their heat maps where that is known.
+pub(super) fn maps<'a>(
+    maps: &'a [ParameterMap],
+    heats: &[Cow<'_, ParameterMap>],
     block: usize,
     picture_columns: usize,
-) -> Cow<'_, [ParameterMap]> {
+) -> Cow<'a, [ParameterMap]> {
     let of = |m: &ParameterMap| (block * m.width / picture_columns).max(1);
     if maps.iter().all(|m| of(m) == 1) {
         return Cow::Borrowed(maps);
     }
-    let small = maps.iter().map(|m| map(m, of(m)).into_owned());
+    let small = maps.iter().enumerate().map(|(i, m)| {
+        let known = heats.get(i).filter(|_| heat::block(m) == of(m));
+        known.map_or_else(|| map(m, of(m)).into_owned(), |s| (**s).clone())
+    });
     Cow::Owned(small.collect())
 }
 

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use dermalia_findings::{BaseTexture, Parameter, ParameterMap};
 use dermalia_surface::Mesh;
 use rayon::prelude::*;
@@ -64,6 +66,16 @@ pub fn stills(
     base: &BaseTexture,
     maps: &[ParameterMap],
 ) -> Result<Vec<Still>, PictureError> {
+    stills_of(mesh, base, maps, &[])
+}
+
+/// The same where the maps are known in the size of their heat maps, too.
+pub(crate) fn stills_of(
+    mesh: Option<&Mesh>,
+    base: &BaseTexture,
+    maps: &[ParameterMap],
+    heats: &[Cow<'_, ParameterMap>],
+) -> Result<Vec<Still>, PictureError> {
     check_base(base)?;
     for map in maps {
         check_map(map)?;
@@ -100,6 +112,7 @@ pub fn stills(
                     &normals,
                     base,
                     maps,
+                    heats,
                     &frame,
                     view,
                     &painter,
