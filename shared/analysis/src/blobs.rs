@@ -1,6 +1,6 @@
 //! Round dark spots in scale space, and their profiles.
 
-use dermalia_surface::in_vectors;
+use dermalia_surface::loop_in_vectors;
 
 use crate::Atlas;
 use crate::chart::Chart;
@@ -165,7 +165,7 @@ pub(crate) fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
     let (near, far, own) = (-4.0 * scale / 6.0, -scale / 6.0, 20.0 * scale / 6.0);
     for y in 1..h - 1 {
         let line = &mut out.data[y * w..(y + 1) * w];
-        in_vectors(
+        loop_in_vectors(
             #[inline(always)]
             || {
                 let (up, here, down) =
@@ -234,7 +234,7 @@ fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
     if w < 3 {
         return;
     }
-    in_vectors(
+    loop_in_vectors(
         #[inline(always)]
         || {
             let (up, here, down) = (

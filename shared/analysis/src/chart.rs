@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use dermalia_surface::in_vectors;
+use dermalia_surface::loop_in_vectors;
 use rayon::prelude::*;
 
 use crate::Atlas;
@@ -158,7 +158,7 @@ impl Chart {
         let mut ahead = Ahead::of(self, atlas);
         for (cy, row) in plane.data.chunks_exact_mut(self.width).enumerate() {
             ahead.touch(self, atlas, source, cy);
-            any_missing |= in_vectors(
+            any_missing |= loop_in_vectors(
                 #[inline(always)]
                 || self.sample_row(atlas, source, cy, row),
             );
@@ -331,11 +331,11 @@ fn fill(plane: &mut Plane, pool: &mut Pool) {
         } else {
             &[]
         };
-        let four = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-        let done = four.len();
-        in_vectors(
+        let done = upper.len().min(lower.len()) / 2;
+        loop_in_vectors(
             #[inline(always)]
             || {
+                let four = upper.chunks_exact(2).zip(lower.chunks_exact(2));
                 for ((sum, weight), (a, b)) in sums.iter_mut().zip(&mut *weights).zip(four) {
                     let (mut value, mut count) = (0.0, 0.0);
                     for v in [a[0], a[1], b[0], b[1]] {

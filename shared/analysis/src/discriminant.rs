@@ -1,6 +1,6 @@
 //! The linear form of density that tells an increment from the skin around it.
 
-use dermalia_surface::in_vectors;
+use dermalia_surface::loop_in_vectors;
 
 use crate::linear::solve;
 
@@ -163,20 +163,23 @@ impl Discriminant {
     pub(crate) fn plane(&self, planes: &[Vec<f32>; 3], w: usize) -> Vec<f32> {
         let mut out = vec![0.0; planes[0].len()];
         let columns: Vec<f64> = (0..w).map(|x| x as f64).collect();
-        in_vectors(|| {
-            for (y, out) in out.chunks_exact_mut(w).enumerate() {
-                let row = |k: usize| &planes[k][y * w..(y + 1) * w];
-                let channels = row(0).iter().zip(row(1)).zip(row(2));
-                for ((o, x), ((r, g), b)) in out.iter_mut().zip(&columns).zip(channels) {
-                    let mut v = 0.0;
-                    for (k, d) in [*r, *g, *b].into_iter().enumerate() {
-                        let ground = self.ground[k].value_at(*x, y as f64);
-                        v += self.form[k] * (f64::from(d) - ground);
+        loop_in_vectors(
+            #[inline(always)]
+            || {
+                for (y, out) in out.chunks_exact_mut(w).enumerate() {
+                    let row = |k: usize| &planes[k][y * w..(y + 1) * w];
+                    let channels = row(0).iter().zip(row(1)).zip(row(2));
+                    for ((o, x), ((r, g), b)) in out.iter_mut().zip(&columns).zip(channels) {
+                        let mut v = 0.0;
+                        for (k, d) in [*r, *g, *b].into_iter().enumerate() {
+                            let ground = self.ground[k].value_at(*x, y as f64);
+                            v += self.form[k] * (f64::from(d) - ground);
+                        }
+                        *o = v as f32;
                     }
-                    *o = v as f32;
                 }
-            }
-        });
+            },
+        );
         out
     }
 }

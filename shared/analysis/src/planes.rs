@@ -1,6 +1,6 @@
 //! Planes of numbers and their filters.
 
-use dermalia_surface::in_vectors;
+use dermalia_surface::loop_in_vectors;
 
 /// A raster of numbers, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,7 +136,7 @@ pub(crate) fn along_rows(src: &Plane, half: &[f32], out: &mut Plane) {
     let (w, r) = (src.width, half.len() - 1);
     // Room for one whole block even where the plane is narrower.
     let mut padded = vec![0.0_f32; w.max(BLOCK) + 2 * r];
-    in_vectors(
+    loop_in_vectors(
         #[inline(always)]
         || {
             for (row, dst) in src.data.chunks_exact(w).zip(out.data.chunks_exact_mut(w)) {
@@ -162,7 +162,7 @@ pub(crate) fn along_rows(src: &Plane, half: &[f32], out: &mut Plane) {
 /// Filters each column with a symmetric kernel, borders repeated.
 pub(crate) fn along_columns(src: &Plane, half: &[f32], out: &mut Plane) {
     let w = src.width;
-    in_vectors(
+    loop_in_vectors(
         #[inline(always)]
         || {
             for (y, dst) in out.data.chunks_exact_mut(w).enumerate() {

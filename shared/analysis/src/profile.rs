@@ -4,7 +4,7 @@
 //! steeper walls) or a raised cosine: at `R` each is half as deep. It is fitted to the
 //! unfiltered samples, so that neither a filter nor the raster widens it.
 
-use dermalia_surface::in_vectors;
+use dermalia_surface::loop_in_vectors;
 
 /// Half-width, shape and depth of a fitted profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -413,7 +413,7 @@ impl Columns {
 
     /// The products of a model, the upper triangle row by row.
     fn products(&self, shape: Shape, p: &[f64; UNKNOWNS]) -> [f64; PRODUCTS] {
-        let sums = in_vectors(
+        let sums = loop_in_vectors(
             #[inline(always)]
             || match shape {
                 Shape::Cosine => products::<Cosine>(&self.blocks, p),

@@ -4,7 +4,7 @@
 //! gamma-normalised derivatives, sub-pixel centre points (Steger 1998,
 //! doi 10.1109/34.659930), and a mean along the line that tells lines from grain.
 
-use dermalia_surface::in_vectors;
+use dermalia_surface::loop_in_vectors;
 
 use crate::Atlas;
 use crate::chart::Chart;
@@ -63,7 +63,7 @@ pub(crate) fn respond(plane: &Plane, sigmas_px: &[f32], pool: &mut Pool) -> Resp
         );
         variance = aim;
         for y in 1..h.saturating_sub(1) {
-            in_vectors(
+            loop_in_vectors(
                 #[inline(always)]
                 || out.keep_stronger(&next, y, sigma * sigma),
             );
@@ -180,7 +180,7 @@ impl Response {
                     points.push(ChartPoint {
                         at: [cx, cy],
                         along: [ux, uy],
-                        strength: in_vectors(
+                        strength: loop_in_vectors(
                             #[inline(always)]
                             || directed.run([cx, cy], double, half_px),
                         ),

@@ -19,4 +19,4 @@ pub use raster::{
     Claims, Fragment, NO_TRIANGLE, UvRaster, UvStrips, ViewRaster, rasterize_uv, rasterize_view,
 };
 pub use vector::{Vec3, add, cross, dot, norm, normalize, scale, sub};
-pub use vectors::{Work, in_vectors};
+pub use vectors::{Work, in_vectors, loop_in_vectors};

@@ -1,8 +1,8 @@
 //! The widest vectors of the processor that the program meets.
 
 /// Work to be done [`in_vectors`]: a closure, or a type whose `call` is `#[inline(always)]`.
-/// A closure cannot say that of itself, and the compiler leaves a long one outside, compiled
-/// for any processor: long loops need a type.
+/// A closure that is called by value is called by a function around it, which the compiler
+/// leaves outside, compiled for any processor: long loops need a type or [`loop_in_vectors`].
 pub use pulp::NullaryFnOnce as Work;
 
 /// Does `work` compiled for the widest vectors that this processor has.
@@ -13,6 +13,24 @@ pub use pulp::NullaryFnOnce as Work;
 #[inline(always)]
 pub fn in_vectors<W: Work>(work: W) -> W::Output {
     pulp::Arch::new().dispatch(work)
+}
+
+/// A closure as work, called through a reference: so its own mark gets it inlined.
+struct Called<F>(F);
+
+impl<R, F: FnMut() -> R> Work for Called<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn call(mut self) -> R {
+        (self.0)()
+    }
+}
+
+/// As [`in_vectors`], for a closure that is marked `#[inline(always)]`.
+#[inline(always)]
+pub fn loop_in_vectors<R, F: FnMut() -> R>(work: F) -> R {
+    in_vectors(Called(work))
 }
 
 #[cfg(test)]
@@ -32,6 +50,16 @@ mod tests {
                 *o = polynomial(*v);
             }
         });
+        let mut once_more = vec![0.0_f32; values.len()];
+        loop_in_vectors(
+            #[inline(always)]
+            || {
+                for (o, v) in once_more.iter_mut().zip(&values) {
+                    *o = polynomial(*v);
+                }
+            },
+        );
+        assert!(once_more == side_by_side);
         for (o, v) in side_by_side.iter().zip(&values) {
             let alone = polynomial(std::hint::black_box(*v));
             assert_eq!(o.to_bits(), alone.to_bits(), "{v}");
