@@ -5,6 +5,7 @@ use dermalia_scan::Scan;
 use dermalia_scan::manifest::Space;
 use dermalia_surface::{Mesh, Vec3};
 
+use crate::chart::Blocks;
 use crate::preparation::{self, Prepared};
 use crate::structure::{DensityTable, structure};
 use crate::{
@@ -150,11 +151,14 @@ fn form(ctx: &Context<'_>, clock: &mut Clock<'_>) -> (Outcome, Outcome, Outcome)
     let mut structure = structure(ctx, &table);
     clock.lap("structure");
     let size = ctx.atlas.median_mm_per_px();
-    let pits = pores::find(ctx, structure.as_ref(), &table, size);
+    let blocks = Blocks::of(ctx.atlas);
+    let pits = pores::find(ctx, &blocks, structure.as_ref(), &table, size);
     clock.lap("pores");
-    let lines = wrinkles::find(ctx, structure.as_mut(), &table, &pits, size);
-    let wrinkles = wrinkles::measure(ctx, structure.as_ref(), &lines, size);
-    let pores = pores::measure(ctx, structure.as_ref(), pits, &lines, size);
+    let lines = wrinkles::find(ctx, &blocks, structure.as_mut(), &table, &pits, size);
+    let (wrinkles, pores) = rayon::join(
+        || wrinkles::measure(ctx, structure.as_ref(), &lines, size),
+        || pores::measure(ctx, structure.as_ref(), pits, &lines, size),
+    );
     drop(structure);
     clock.lap("wrinkles");
     let texture = texture::measure(ctx, size);

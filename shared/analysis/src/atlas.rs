@@ -330,14 +330,16 @@ impl Atlas {
         }
     }
 
-    /// The surface steps that one pixel to the right and one down make at a point, in
-    /// millimetres, in the frame of [`Atlas::mesh`].
-    pub(crate) fn steps_mm(&self, x: f64, y: f64) -> Option<[[f64; 3]; 2]> {
+    /// The point of the surface as [`Atlas::surface_point`], and the steps on it that one
+    /// pixel to the right and one down make there, in millimetres, in the same frame.
+    pub(crate) fn point_and_steps_mm(&self, x: f64, y: f64) -> Option<([f64; 3], [[f64; 3]; 2])> {
         let t = self.triangle[self.pixel(x, y)?];
         if t == NO_TRIANGLE {
             return None;
         }
         let f = self.frame(t)?;
-        Some([f.right, f.down])
+        let (dx, dy) = (x - f.at[0], y - f.at[1]);
+        let point = [0, 1, 2].map(|k| f.origin[k] + f.right[k] * dx + f.down[k] * dy);
+        Some((point, [f.right, f.down]))
     }
 }

@@ -1,10 +1,14 @@
 //! Round dark spots in scale space, and their profiles.
 
+use std::ops::Range;
+
 use dermalia_surface::loop_in_vectors;
 
 use crate::Atlas;
-use crate::chart::Chart;
-use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, derivatives, median, smooth_into};
+use crate::chart::{Chart, Spans};
+use crate::planes::{
+    DIFFERENCE_VARIANCE, Plane, Pool, derivatives, median, reach_of, smooth_within,
+};
 
 /// A maximum of the scale-normalised Laplacian.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +51,9 @@ pub(crate) fn candidates(
     least: f32,
     pool: &mut Pool,
 ) -> (Vec<Candidate>, Vec<f32>) {
-    let levels = levels(chart, sampled, atlas, sigmas_mm, pool);
+    let spans = chart.spans();
+    let levels = levels(chart, sampled, atlas, sigmas_mm, &spans, pool);
+    let own = spans.grown([0, 0]);
     let mut found = vec![];
     let mut marks = vec![];
     for (k, level) in levels.iter().enumerate() {
@@ -55,7 +61,9 @@ pub(crate) fn candidates(
         let floor = least * level.noise;
         for y in 1..h.saturating_sub(1) {
             marks.clear();
-            mark_peaks(&level.response, y, floor, &mut marks);
+            let columns = &own[y * stride];
+            let span = columns.start / stride..columns.end.div_ceil(stride);
+            mark_peaks(&level.response, y, span, floor, &mut marks);
             for &x in &marks {
                 let x = x as usize;
                 let v = level.response.data[y * w + x];
@@ -96,39 +104,89 @@ pub(crate) fn candidates(
     (found, noise)
 }
 
-/// Minus the scale-normalised Laplacian at each scale, the smallest first; each smoothing
-/// goes on from the one before, on every second pixel once that is enough.
+/// How a level comes from the one before.
+struct Step {
+    stride: usize,
+    /// Whether it lies on every second pixel of the one before.
+    thins: bool,
+    /// Of the filter, in pixels of the level.
+    sigma: f32,
+    /// What is smoothed more, in square pixels of the level.
+    more: f32,
+    /// How far beside the measured pixels the response is asked for, in pixels of the level.
+    beside: usize,
+    /// And the smooth plane.
+    near: usize,
+}
+
+/// The steps to the scales, the smallest first: each smoothing goes on from the one before,
+/// on every second pixel once that is enough.
+fn steps(step_mm: f32, sigmas_mm: &[f32]) -> Vec<Step> {
+    let mut steps: Vec<Step> = vec![];
+    let mut stride = 1_usize;
+    // What is smoothed already, in pixels of the level.
+    let mut variance = 0.0_f32;
+    for s in sigmas_mm {
+        let thins = stride as f32 * COARSE_PX * step_mm < *s && variance > COARSE_VARIANCE;
+        if thins {
+            stride *= 2;
+            variance *= 0.25;
+        }
+        let sigma = s / (step_mm * stride as f32);
+        let aim = (sigma * sigma - DIFFERENCE_VARIANCE).max(variance + 0.04);
+        steps.push(Step {
+            stride,
+            thins,
+            sigma,
+            more: aim - variance,
+            beside: 0,
+            near: 0,
+        });
+        variance = aim;
+    }
+    // A peak is compared with what lies beside it at its own and at the neighbouring
+    // scales, in pixels of the coarser.
+    for step in &mut steps {
+        step.beside = 2 * stride / step.stride;
+        step.near = step.beside + 1;
+    }
+    for k in (1..steps.len()).rev() {
+        let scale = steps[k].stride / steps[k - 1].stride;
+        let wanted = scale * (steps[k].near + reach_of(steps[k].more));
+        steps[k - 1].near = steps[k - 1].near.max(wanted);
+    }
+    steps
+}
+
+/// Minus the scale-normalised Laplacian at each scale, the smallest first, where the spans
+/// lie and beside them; elsewhere anything may stand.
 fn levels(
     chart: &Chart,
     sampled: &Plane,
     atlas: &Atlas,
     sigmas_mm: &[f32],
+    spans: &Spans,
     pool: &mut Pool,
 ) -> Vec<Level> {
     let mut levels: Vec<Level> = vec![];
-    let probes = inside(chart, atlas);
-    let mut stride = 1_usize;
-    // What is smoothed already, in pixels of the level.
-    let mut variance = 0.0_f32;
-    for s in sigmas_mm {
+    let probes = inside(chart, atlas, spans);
+    for step in steps(chart.step_mm, sigmas_mm) {
+        let stride = step.stride;
         let mut from = levels.last().map_or(sampled, |l| &l.smooth);
-        let mut thinned = None;
-        if stride as f32 * COARSE_PX * chart.step_mm < *s && variance > COARSE_VARIANCE {
-            from = thinned.insert(every_second(from, pool));
-            stride *= 2;
-            variance *= 0.25;
+        let mut thin = None;
+        if step.thins {
+            from = thin.insert(every_second(from, pool));
         }
-        let sigma = s / (chart.step_mm * stride as f32);
-        let aim = (sigma * sigma - DIFFERENCE_VARIANCE).max(variance + 0.04);
         let mut rows = pool.take(from.width, from.height);
         let mut smooth = pool.take(from.width, from.height);
-        smooth_into(from, aim - variance, &mut rows, &mut smooth);
-        variance = aim;
-        if let Some(plane) = thinned {
+        let spans = spans.thinned(stride, from.width, from.height);
+        smooth_within(from, step.more, (&spans, step.near), &mut rows, &mut smooth);
+        if let Some(plane) = thin {
             pool.give(plane);
         }
         let mut response = rows;
-        laplacian(&smooth, sigma * sigma, &mut response);
+        let asked = spans.grown([step.beside; 2]);
+        laplacian_within(&smooth, step.sigma * step.sigma, &asked, &mut response);
         let noise = spread(&probes, &response, stride).max(1e-7);
         levels.push(Level {
             response,
@@ -153,8 +211,8 @@ fn every_second(plane: &Plane, pool: &mut Pool) -> Plane {
 }
 
 /// Minus the Laplacian times `scale`, by the nine-point formula whose error has no
-/// direction; 0 on the border.
-pub(crate) fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
+/// direction: some columns of each row; 0 on the border.
+fn laplacian_within(smooth: &Plane, scale: f32, spans: &[Range<usize>], out: &mut Plane) {
     let (w, h) = (smooth.width, smooth.height);
     if w < 3 || h < 3 {
         out.data.fill(0.0);
@@ -163,33 +221,44 @@ pub(crate) fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
     out.data[..w].fill(0.0);
     out.data[(h - 1) * w..].fill(0.0);
     let (near, far, own) = (-4.0 * scale / 6.0, -scale / 6.0, 20.0 * scale / 6.0);
-    for y in 1..h - 1 {
-        let line = &mut out.data[y * w..(y + 1) * w];
-        loop_in_vectors(
-            #[inline(always)]
-            || {
-                let (up, here, down) =
-                    (smooth.beside(y - 1), smooth.beside(y), smooth.beside(y + 1));
-                for (x, out) in line[1..w - 1].iter_mut().enumerate() {
+    loop_in_vectors(
+        #[inline(always)]
+        || {
+            for (y, span) in spans.iter().enumerate().take(h - 1).skip(1) {
+                let line = &mut out.data[y * w..(y + 1) * w];
+                (line[0], line[w - 1]) = (0.0, 0.0);
+                let inner = span.start.max(1)..span.end.min(w - 1);
+                let n = inner.len();
+                let beside = |y: usize| {
+                    let row = &smooth.data[y * w + inner.start - 1..][..n + 2];
+                    [&row[..n], &row[1..][..n], &row[2..][..n]]
+                };
+                let (up, here, down) = (beside(y - 1), beside(y), beside(y + 1));
+                for (x, out) in line[inner.start..][..n].iter_mut().enumerate() {
                     let beside = here[0][x] + here[2][x] + (up[1][x] + down[1][x]);
                     let corners = (up[0][x] + up[2][x]) + (down[0][x] + down[2][x]);
                     *out = own * here[1][x] + near * beside + far * corners;
                 }
-            },
-        );
-        line[0] = 0.0;
-        line[w - 1] = 0.0;
-    }
+            }
+        },
+    );
+}
+
+/// The same everywhere.
+#[cfg(test)]
+pub(crate) fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
+    let spans = Spans::whole(smooth.width, smooth.height).grown([0, 0]);
+    laplacian_within(smooth, scale, &spans, out);
 }
 
 /// One pixel of so many in either direction tells the noise: a multiple of every stride.
 const PROBED: usize = 4;
 
 /// Columns and rows of some pixels, those that a chart answers for and that are measured.
-fn inside(chart: &Chart, atlas: &Atlas) -> Vec<[u32; 2]> {
+fn inside(chart: &Chart, atlas: &Atlas, spans: &Spans) -> Vec<[u32; 2]> {
     let mut inside = vec![];
-    for y in (0..chart.height).step_by(PROBED) {
-        for x in (0..chart.width).step_by(PROBED) {
+    for (y, span) in spans.grown([0, 0]).into_iter().enumerate().step_by(PROBED) {
+        for x in (span.start.next_multiple_of(PROBED)..span.end).step_by(PROBED) {
             if chart.is_inside(atlas, x, y) {
                 inside.push([x as u32, y as u32]);
             }
@@ -227,13 +296,15 @@ fn part([left, own, right]: [&[f32]; 3], from: usize) -> Option<[&[f32; PART]; 3
     }
 }
 
-/// The columns of a row where a response of at least `floor` is larger than all around
-/// it; of equal neighbours the first in reading order wins.
-fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
+/// The columns among some of a row where a response of at least `floor` is larger than all
+/// around it; of equal neighbours the first in reading order wins.
+fn mark_peaks(response: &Plane, y: usize, columns: Range<usize>, floor: f32, marks: &mut Vec<u32>) {
     let w = response.width;
     if w < 3 {
         return;
     }
+    // As the inner columns count.
+    let (first, end) = (columns.start.max(1) - 1, columns.end.clamp(1, w - 1) - 1);
     loop_in_vectors(
         #[inline(always)]
         || {
@@ -242,7 +313,7 @@ fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
                 response.beside(y),
                 response.beside(y + 1),
             );
-            for from in (0..w - 2).step_by(PART) {
+            for from in (first..end).step_by(PART) {
                 // Few parts of a row have a peak.
                 if let (Some([a, b, c]), Some([d, e, f]), Some([g, h, i])) =
                     (part(up, from), part(here, from), part(down, from))
@@ -257,7 +328,7 @@ fn mark_peaks(response: &Plane, y: usize, floor: f32, marks: &mut Vec<u32>) {
                     }
                 }
                 let ([a, b, c], [d, e, f], [g, h, i]) = (up, here, down);
-                for x in from..(from + PART).min(w - 2) {
+                for x in from..(from + PART).min(end) {
                     let around = [a[x], b[x], c[x], d[x], f[x], g[x], h[x], i[x]];
                     if is_peak(e[x], around, floor) {
                         marks.push((x + 1) as u32);
@@ -343,7 +414,14 @@ mod tests {
                 0.2 * (-r2 / (2.0 * 0.175 * 0.175)).exp()
             })
             .collect();
-        let chart = &crate::chart::charts(&atlas, 0.06, 0.06, 12.0, 1.0)[0];
+        let chart = &crate::chart::charts(
+            &atlas,
+            &crate::chart::Blocks::of(&atlas),
+            0.06,
+            0.06,
+            12.0,
+            1.0,
+        )[0];
         let (found, _) = candidates(
             chart,
             &chart.sample(&atlas, &source, &mut Pool::default()),

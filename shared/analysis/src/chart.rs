@@ -4,6 +4,7 @@
 //! direction. Filters therefore run in charts: small rasters of square millimetre
 //! steps, each the linear image of one tile of the atlas under its mean metric.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use dermalia_surface::loop_in_vectors;
@@ -30,7 +31,7 @@ pub(crate) struct Chart {
 
 /// What there is in the blocks of the atlas.
 #[derive(Debug)]
-struct Blocks {
+pub(crate) struct Blocks {
     columns: usize,
     each: Vec<Block>,
 }
@@ -41,6 +42,8 @@ struct Block {
     gap: bool,
     /// Some place is measured.
     measured: bool,
+    /// Every place is.
+    full: bool,
 }
 
 /// Pixels along the side of a block.
@@ -49,29 +52,53 @@ const BLOCK: usize = 32;
 const UNUSABLE: u8 = label::EXCLUDED | label::NO_SURFACE;
 
 impl Blocks {
-    fn of(atlas: &Atlas) -> Self {
+    pub(crate) fn of(atlas: &Atlas) -> Arc<Self> {
         let w = atlas.width.max(1);
         let columns = w.div_ceil(BLOCK);
         let each = atlas
             .labels
             .par_chunks(BLOCK * w)
             .flat_map_iter(|rows| {
-                let mut bits = vec![[0_u8; 2]; columns];
+                let mut bits = vec![[0, 0, 1_u8]; columns];
                 for row in rows.chunks(w) {
                     for (bits, part) in bits.iter_mut().zip(row.chunks(BLOCK)) {
                         for l in part {
                             bits[0] |= l;
-                            bits[1] |= u8::from(is_measured(*l));
+                            let measured = u8::from(is_measured(*l));
+                            bits[1] |= measured;
+                            bits[2] &= measured;
                         }
                     }
                 }
-                bits.into_iter().map(|[labels, measured]| Block {
+                bits.into_iter().map(|[labels, some, all]| Block {
                     gap: labels & UNUSABLE != 0,
-                    measured: measured != 0,
+                    measured: some != 0,
+                    full: all != 0,
                 })
             })
             .collect();
-        Self { columns, each }
+        Arc::new(Self { columns, each })
+    }
+
+    /// The first and the last measured place of a row of labels that begins in a column,
+    /// and whether all between them are; blocks that are full are not looked at.
+    fn measured(&self, labels: &[u8], y: usize, left: usize) -> Option<(usize, usize, bool)> {
+        let from = left / BLOCK;
+        let right = left + labels.len();
+        let row = y / BLOCK * self.columns;
+        let row = &self.each[row + from..row + right.div_ceil(BLOCK)];
+        let first = row.iter().position(|b| b.measured)?;
+        let last = row.iter().rposition(|b| b.measured)?;
+        let whole = row[first..=last].iter().all(|b| b.full);
+        let start = ((from + first) * BLOCK).max(left) - left;
+        let end = ((from + last + 1) * BLOCK).min(right) - left;
+        if whole {
+            return Some((start, end - 1, true));
+        }
+        let measured = |l: &u8| is_measured(*l);
+        let first = start + labels[start..end].iter().position(measured)?;
+        let last = first + labels[first..end].iter().rposition(measured)?;
+        Some((first, last, false))
     }
 
     /// Whether a block is one that is looked for, of those that hold a rectangle (first
@@ -241,10 +268,117 @@ impl Chart {
     }
 }
 
+/// Pixels along the side of the cells by which a chart's part is told.
+const CELL: usize = 8;
+
+/// The columns of the rows of a chart that hold all measured pixels that it answers for,
+/// by bands of [`CELL`] rows.
+pub(crate) struct Spans {
+    width: usize,
+    height: usize,
+    bands: Vec<Range<usize>>,
+}
+
+impl Spans {
+    /// All of a plane.
+    pub(crate) fn whole(width: usize, height: usize) -> Self {
+        Self {
+            width,
+            height,
+            bands: vec![0..width; height.div_ceil(CELL)],
+        }
+    }
+
+    /// The same on every `stride`th pixel, of a plane of so many.
+    pub(crate) fn thinned(&self, stride: usize, width: usize, height: usize) -> Self {
+        let bands = (0..height.div_ceil(CELL))
+            .map(|band| {
+                let end = ((band + 1) * stride).min(self.bands.len());
+                let span = joined(&self.bands[(band * stride).min(end)..end]);
+                span.start / stride..span.end.div_ceil(stride).min(width)
+            })
+            .collect();
+        Self {
+            width,
+            height,
+            bands,
+        }
+    }
+
+    /// The columns of each row within so many columns and rows of these.
+    pub(crate) fn grown(&self, [dx, dy]: [usize; 2]) -> Vec<Range<usize>> {
+        (0..self.height)
+            .map(|y| {
+                let bands = y.saturating_sub(dy) / CELL..=(y + dy).min(self.height - 1) / CELL;
+                let span = joined(&self.bands[bands]);
+                if span.is_empty() {
+                    return 0..0;
+                }
+                span.start.saturating_sub(dx)..(span.end + dx).min(self.width)
+            })
+            .collect()
+    }
+}
+
+/// The columns that hold some.
+fn joined(bands: &[Range<usize>]) -> Range<usize> {
+    bands
+        .iter()
+        .filter(|b| !b.is_empty())
+        .cloned()
+        .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+        .unwrap_or_default()
+}
+
+impl Chart {
+    /// Where the measured pixels are that this chart answers for.
+    pub(crate) fn spans(&self) -> Spans {
+        let columns = self.width.div_ceil(CELL);
+        let bands = (0..self.height.div_ceil(CELL))
+            .map(|band| {
+                let holds = |column: &usize| self.cell_holds([*column, band].map(|c| c * CELL));
+                match ((0..columns).find(holds), (0..columns).rev().find(holds)) {
+                    (Some(first), Some(last)) => first * CELL..((last + 1) * CELL).min(self.width),
+                    _ => 0..0,
+                }
+            })
+            .collect();
+        Spans {
+            width: self.width,
+            height: self.height,
+            bands,
+        }
+    }
+
+    /// Whether a cell may hold measured pixels of the tile.
+    fn cell_holds(&self, [x, y]: [usize; 2]) -> bool {
+        let (x, y, side) = (x as f32, y as f32, CELL as f32);
+        let corners = [[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]
+            .map(|[dx, dy]| self.to_atlas(x + dx, y + dy));
+        let [left, top, right, bottom] = self.tile;
+        let within = |k: usize, from: usize, to: usize| {
+            let low = corners.iter().fold(f32::INFINITY, |m, c| m.min(c[k]));
+            let high = corners.iter().fold(f32::NEG_INFINITY, |m, c| m.max(c[k]));
+            // Ends that lie beyond the tile are those of the tile.
+            let (first, last) = (
+                (low.max(0.0) as usize).max(from),
+                (high as usize).min(to - 1),
+            );
+            (high >= 0.0 && first <= last).then_some((first, last))
+        };
+        match (within(0, left, right), within(1, top, bottom)) {
+            (Some((x0, x1)), Some((y0, y1))) => {
+                self.blocks.any([x0, y0], [x1, y1], |block| block.measured)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Reads the rows of the atlas that a chart will need soon, a value of each line of the
 /// cache: asked for all at once they come sooner than one after the other.
 struct Ahead {
-    columns: std::ops::Range<usize>,
+    columns: Range<usize>,
     next: usize,
 }
 
@@ -381,13 +515,14 @@ fn fill(plane: &mut Plane, pool: &mut Pool) {
     }
     let mut coarse: Option<Plane> = None;
     while let Some((mut sum, weight)) = levels.pop() {
-        for y in 0..sum.height {
-            for x in 0..sum.width {
-                let i = y * sum.width + x;
-                if weight.data[i] < 1.0 {
+        let width = sum.width;
+        let rows = sum.data.chunks_exact_mut(width);
+        for (y, (row, weight)) in rows.zip(weight.data.chunks_exact(width)).enumerate() {
+            let above = coarse.as_ref().map(|c| Above::of(c, y));
+            for (x, (v, weight)) in row.iter_mut().zip(weight).enumerate() {
+                if *weight < 1.0 {
                     // What is known of the cell, and the rest from the level above.
-                    let above = coarse.as_ref().map_or(0.0, |c| above(c, x, y));
-                    sum.data[i] += (1.0 - weight.data[i]) * above;
+                    *v += (1.0 - weight) * above.as_ref().map_or(0.0, |a| a.at(x));
                 }
             }
         }
@@ -398,8 +533,15 @@ fn fill(plane: &mut Plane, pool: &mut Pool) {
     }
     if let Some(coarse) = coarse {
         for (y, row) in plane.data.chunks_exact_mut(w).enumerate() {
-            for (x, v) in row.iter_mut().enumerate().filter(|(_, v)| v.is_nan()) {
-                *v = above(&coarse, x, y);
+            let above = Above::of(&coarse, y);
+            for (k, part) in row.chunks_mut(PART).enumerate() {
+                // Most parts of a row are known, or none of a part is.
+                if !part.iter().fold(false, |any, v| any | v.is_nan()) {
+                    continue;
+                }
+                for (x, v) in part.iter_mut().enumerate().filter(|(_, v)| v.is_nan()) {
+                    *v = above.at(k * PART + x);
+                }
             }
         }
         pool.give(coarse);
@@ -413,9 +555,39 @@ fn cell(sum: f32, count: f32) -> (f32, f32) {
     (sum * share, f32::min(count, 1.0))
 }
 
-/// The value of the level above at a pixel.
-fn above(coarse: &Plane, x: usize, y: usize) -> f32 {
-    coarse.sample((x as f32 + 0.5) / 2.0, (y as f32 + 0.5) / 2.0)
+/// The level above a row: its values at the pixels of the row, bilinear.
+struct Above<'a> {
+    top: &'a [f32],
+    bottom: &'a [f32],
+    share: f32,
+}
+
+impl<'a> Above<'a> {
+    fn of(coarse: &'a Plane, y: usize) -> Self {
+        let fy = Self::place(y, coarse.height);
+        let first = fy as usize;
+        let row = |y: usize| &coarse.data[y * coarse.width..][..coarse.width];
+        Self {
+            top: row(first),
+            bottom: row((first + 1).min(coarse.height - 1)),
+            share: fy - first as f32,
+        }
+    }
+
+    /// Where a pixel lies between the middles of the level above, of so many.
+    fn place(n: usize, size: usize) -> f32 {
+        ((n as f32 + 0.5) / 2.0 - 0.5).clamp(0.0, (size - 1) as f32)
+    }
+
+    fn at(&self, x: usize) -> f32 {
+        let fx = Self::place(x, self.top.len());
+        let first = fx as usize;
+        let second = (first + 1).min(self.top.len() - 1);
+        let t = fx - first as f32;
+        let between = |row: &[f32]| row[first] + t * (row[second] - row[first]);
+        let (top, bottom) = (between(self.top), between(self.bottom));
+        top + self.share * (bottom - top)
+    }
 }
 
 /// The charts that cover every measured pixel, of steps of `step_mm`, tiles of about
@@ -423,12 +595,12 @@ fn above(coarse: &Plane, x: usize, y: usize) -> f32 {
 /// size of the atlas's pixels.
 pub(crate) fn charts(
     atlas: &Atlas,
+    blocks: &Arc<Blocks>,
     mm_per_px: f64,
     step_mm: f32,
     tile_mm: f32,
     margin_mm: f32,
 ) -> Vec<Chart> {
-    let blocks = Arc::new(Blocks::of(atlas));
     let tile = ((tile_mm / mm_per_px as f32) as usize).clamp(16, 1024);
     let tiles: Vec<[usize; 4]> = (0..atlas.height)
         .step_by(tile)
@@ -440,7 +612,7 @@ pub(crate) fn charts(
         .collect();
     tiles
         .into_par_iter()
-        .filter_map(|tile| chart_of(atlas, tile, step_mm, margin_mm, &blocks))
+        .filter_map(|tile| chart_of(atlas, tile, step_mm, margin_mm, blocks))
         .collect()
 }
 
@@ -463,11 +635,7 @@ fn chart_of(
     for y in top..bottom {
         let row = y * atlas.width + left..y * atlas.width + right;
         let labels = &atlas.labels[row.clone()];
-        let measured = |l: &u8| is_measured(*l);
-        let (Some(first), Some(last)) = (
-            labels.iter().position(measured),
-            labels.iter().rposition(measured),
-        ) else {
+        let Some((first, last, whole)) = blocks.measured(labels, y, left) else {
             continue;
         };
         lo = [lo[0].min(left + first), lo[1].min(y)];
@@ -481,11 +649,19 @@ fn chart_of(
         let mut from = first;
         while from <= last {
             let t = triangles[from];
-            let mut count = 0.0;
-            while from <= last && triangles[from] == t {
-                count += f64::from(u8::from(is_measured(labels[from])));
-                from += 1;
-            }
+            let end = triangles[from..=last]
+                .iter()
+                .position(|other| *other != t)
+                .map_or(last + 1, |run| from + run);
+            let count = if whole {
+                (end - from) as f64
+            } else {
+                labels[from..end]
+                    .iter()
+                    .filter(|l| is_measured(**l))
+                    .count() as f64
+            };
+            from = end;
             if let Some(m) = atlas.metrics.get(t as usize) {
                 n += count;
                 e += count * f64::from(m.e);
@@ -557,7 +733,7 @@ mod tests {
     #[test]
     fn steps_are_square_on_the_skin_and_go_both_ways() {
         let atlas = stretched();
-        let charts = charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0);
+        let charts = charts(&atlas, &Blocks::of(&atlas), SIZE_MM, 0.1, 10.0, 1.0);
         assert!(charts.len() > 4);
         for chart in &charts {
             let a = chart.to_atlas(30.0, 40.0);
@@ -574,7 +750,7 @@ mod tests {
     fn every_pixel_has_one_chart() {
         let atlas = stretched();
         let mut owners = vec![0; atlas.len()];
-        for chart in charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0) {
+        for chart in charts(&atlas, &Blocks::of(&atlas), SIZE_MM, 0.1, 10.0, 1.0) {
             for (i, _) in chart.pixels(&atlas) {
                 owners[i] += 1;
             }
@@ -589,7 +765,7 @@ mod tests {
         let source: Vec<f32> = (0..atlas.len())
             .map(|i| ((i % 200) as f32 * 0.31).sin() + ((i / 200) as f32 * 0.17).cos())
             .collect();
-        for chart in charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0) {
+        for chart in charts(&atlas, &Blocks::of(&atlas), SIZE_MM, 0.1, 10.0, 1.0) {
             let mut each = chart.blocks.each.clone();
             assert!(!each[0].gap);
             each.iter_mut().for_each(|b| b.gap = true);
@@ -619,7 +795,7 @@ mod tests {
                 atlas.labels[y * 200 + x] |= label::COLOUR_MASK;
             }
         }
-        for chart in charts(&atlas, SIZE_MM, 0.1, 10.0, 1.0) {
+        for chart in charts(&atlas, &Blocks::of(&atlas), SIZE_MM, 0.1, 10.0, 1.0) {
             let plane = chart.sample(&atlas, &source, &mut Pool::default());
             assert!(plane.data.iter().all(|v| (v - 1.0).abs() < 1e-3));
         }

@@ -8,7 +8,7 @@ use dermalia_surface::{Vec3, cross, dot, norm, normalize, sub};
 use rayon::prelude::*;
 
 use crate::Atlas;
-use crate::chart::{Chart, charts};
+use crate::chart::{Blocks, Chart, charts};
 use crate::planes::{Plane, Pool, gaussian, median};
 use crate::relief::Relief;
 
@@ -28,7 +28,7 @@ pub(crate) fn relief(atlas: &Atlas) -> Option<Relief> {
         return None;
     }
     let size = atlas.median_mm_per_px()?;
-    let charts = charts(atlas, size, STEP_MM, TILE_MM, MARGIN_MM);
+    let charts = charts(atlas, &Blocks::of(atlas), size, STEP_MM, TILE_MM, MARGIN_MM);
     let mut height = vec![f32::NAN; atlas.len()];
     let parts: Vec<Vec<(usize, f32)>> = charts
         .par_iter()

@@ -1,6 +1,10 @@
 //! Planes of numbers and their filters.
 
+use std::ops::Range;
+
 use dermalia_surface::loop_in_vectors;
+
+use crate::chart::Spans;
 
 /// A raster of numbers, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,10 +121,13 @@ fn block<'a>(half: &[f32], tap: impl Fn(isize) -> &'a [f32; BLOCK]) -> [f32; BLO
     sums
 }
 
-/// The first columns of the blocks that cover a row; the last one overlaps.
+/// The first columns of the blocks that cover some columns of a row; the last one of a row
+/// overlaps.
 #[inline(always)]
-fn block_starts(width: usize) -> impl Iterator<Item = usize> {
-    (0..width.div_ceil(BLOCK)).map(move |k| (k * BLOCK).min(width.saturating_sub(BLOCK)))
+fn block_starts(width: usize, columns: &Range<usize>) -> impl Iterator<Item = usize> {
+    let from = columns.start;
+    (0..columns.len().div_ceil(BLOCK))
+        .map(move |k| (from + k * BLOCK).min(width.saturating_sub(BLOCK)))
 }
 
 #[inline(always)]
@@ -131,19 +138,24 @@ fn at(values: &[f32], from: usize) -> &[f32; BLOCK] {
         .unwrap_or(&[0.0; BLOCK])
 }
 
-/// Filters each row with a symmetric kernel, borders repeated.
-pub(crate) fn along_rows(src: &Plane, half: &[f32], out: &mut Plane) {
+/// Filters each row with a symmetric kernel, borders repeated: some columns of each, and
+/// some beside them.
+pub(crate) fn along_rows(src: &Plane, half: &[f32], spans: &[Range<usize>], out: &mut Plane) {
     let (w, r) = (src.width, half.len() - 1);
     // Room for one whole block even where the plane is narrower.
     let mut padded = vec![0.0_f32; w.max(BLOCK) + 2 * r];
     loop_in_vectors(
         #[inline(always)]
         || {
-            for (row, dst) in src.data.chunks_exact(w).zip(out.data.chunks_exact_mut(w)) {
+            let rows = src.data.chunks_exact(w).zip(out.data.chunks_exact_mut(w));
+            for ((row, dst), span) in rows.zip(spans) {
+                if span.is_empty() {
+                    continue;
+                }
                 padded[..r].fill(row[0]);
                 padded[r..r + w].copy_from_slice(row);
                 padded[r + w..].fill(row[w - 1]);
-                for x in block_starts(w) {
+                for x in block_starts(w, span) {
                     let sums = block(
                         half,
                         #[inline(always)]
@@ -159,13 +171,14 @@ pub(crate) fn along_rows(src: &Plane, half: &[f32], out: &mut Plane) {
     );
 }
 
-/// Filters each column with a symmetric kernel, borders repeated.
-pub(crate) fn along_columns(src: &Plane, half: &[f32], out: &mut Plane) {
+/// Filters each column with a symmetric kernel, borders repeated: where the spans of the
+/// rows are, and some beside them.
+pub(crate) fn along_columns(src: &Plane, half: &[f32], spans: &[Range<usize>], out: &mut Plane) {
     let w = src.width;
     loop_in_vectors(
         #[inline(always)]
         || {
-            for (y, dst) in out.data.chunks_exact_mut(w).enumerate() {
+            for (y, (dst, span)) in out.data.chunks_exact_mut(w).zip(spans).enumerate() {
                 if w < BLOCK {
                     for (x, d) in dst.iter_mut().enumerate() {
                         *d = half[0] * src.nearest_row(y as isize)[x];
@@ -176,7 +189,7 @@ pub(crate) fn along_columns(src: &Plane, half: &[f32], out: &mut Plane) {
                     }
                     continue;
                 }
-                for x in block_starts(w) {
+                for x in block_starts(w, span) {
                     let sums = block(
                         half,
                         #[inline(always)]
@@ -189,12 +202,30 @@ pub(crate) fn along_columns(src: &Plane, half: &[f32], out: &mut Plane) {
     );
 }
 
+/// How far the kernel of a variance reaches.
+pub(crate) fn reach_of(variance_px: f32) -> usize {
+    half_gaussian(variance_px.max(0.04).sqrt()).len() - 1
+}
+
 /// Gaussian low pass, of a standard deviation given by its square, with room for the
-/// half-way result.
-pub(crate) fn smooth_into(src: &Plane, variance_px: f32, rows: &mut Plane, out: &mut Plane) {
+/// half-way result: within so many pixels of the spans. Elsewhere anything may stand.
+pub(crate) fn smooth_within(
+    src: &Plane,
+    variance_px: f32,
+    (spans, near): (&Spans, usize),
+    rows: &mut Plane,
+    out: &mut Plane,
+) {
     let half = half_gaussian(variance_px.max(0.04).sqrt());
-    along_rows(src, &half, rows);
-    along_columns(rows, &half, out);
+    let reach = half.len() - 1;
+    along_rows(src, &half, &spans.grown([near, near + reach]), rows);
+    along_columns(rows, &half, &spans.grown([near, near]), out);
+}
+
+/// The same everywhere.
+pub(crate) fn smooth_into(src: &Plane, variance_px: f32, rows: &mut Plane, out: &mut Plane) {
+    let whole = Spans::whole(src.width, src.height);
+    smooth_within(src, variance_px, (&whole, 0), rows, out);
 }
 
 /// Gaussian low pass.

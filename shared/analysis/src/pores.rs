@@ -5,6 +5,7 @@
 //! round, neutral in colour, deep against its own noise, and not part of a wrinkle.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use dermalia_findings::{
     Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
@@ -13,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::atlas::is_measured;
 use crate::blobs::{Candidate, candidates};
-use crate::chart::charts;
+use crate::chart::{Blocks, charts};
 use crate::places::Places;
 use crate::planes::{Pool, median};
 use crate::profile::{Columns, PitFit, Sample, Shapes};
@@ -84,6 +85,7 @@ fn picture_mm_per_px(raster_mm: f64, structure: &Structure) -> f64 {
 /// of the atlas's pixels.
 pub(crate) fn find(
     ctx: &Context<'_>,
+    blocks: &Arc<Blocks>,
     structure: Option<&Structure>,
     table: &DensityTable,
     mm_per_px: Option<f64>,
@@ -96,7 +98,7 @@ pub(crate) fn find(
         return Pits::default();
     }
     Pits {
-        pits: pits(ctx, structure, table, raster, size as f32),
+        pits: pits(ctx, blocks, structure, table, raster, size as f32),
     }
 }
 
@@ -202,6 +204,7 @@ pub(crate) fn measure(
 
 fn pits(
     ctx: &Context<'_>,
+    blocks: &Arc<Blocks>,
     structure: &Structure,
     table: &DensityTable,
     raster_mm: f64,
@@ -210,7 +213,7 @@ fn pits(
     let atlas = ctx.atlas;
     let step = size.clamp(STEPS_MM[0], STEPS_MM[1]);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
-    let charts = charts(atlas, raster_mm, step, 22.0, 1.8);
+    let charts = charts(atlas, blocks, raster_mm, step, 22.0, 1.8);
     let (parts, noises): (Vec<Vec<Candidate>>, Vec<Vec<f32>>) = charts
         .par_iter()
         .map_init(Pool::default, |pool, chart| {
@@ -344,25 +347,37 @@ fn accept(
     }));
     samples.clear();
     pixels.clear();
-    let span = |k: usize, size: usize| {
-        let lo = (c.px[k] - reach[k]).max(0.0) as usize;
-        let hi = ((c.px[k] + reach[k]) as usize).min(size - 1);
-        lo..=hi
+    let span = |from: f32, to: f32, size: usize| {
+        let hi = (to as usize).min(size - 1);
+        from.max(0.0) as usize..hi + 1
     };
-    for y in span(1, atlas.height) {
-        for x in span(0, atlas.width) {
-            let i = y * atlas.width + x;
-            let [u, v] = to_mm(x as f32 + 0.5 - c.px[0], y as f32 + 0.5 - c.px[1]);
+    let within = window * window;
+    for y in span(c.px[1] - reach[1], c.px[1] + reach[1], atlas.height) {
+        let dy = y as f32 + 0.5 - c.px[1];
+        // Where the row may lie in the round window, and a pixel more.
+        let middle = c.px[0] - 0.5 - m.f / m.e * dy;
+        let rest = (within - (det / m.e) * det * dy * dy).max(0.0);
+        let half = (rest / m.e).sqrt() + 1.5;
+        let columns = span(
+            (middle - half).max(c.px[0] - reach[0]),
+            (middle + half).min(c.px[0] + reach[0]),
+            atlas.width,
+        );
+        let row = y * atlas.width;
+        let labels = &atlas.labels[row..row + atlas.width];
+        let density = &structure.density[row..row + atlas.width];
+        for x in columns {
+            let [u, v] = to_mm(x as f32 + 0.5 - c.px[0], dy);
             let r2 = u * u + v * v;
-            if r2 > window * window || !atlas.is_measured(i) {
+            if r2 > within || !is_measured(labels[x]) {
                 continue;
             }
             let nearer = |d: &[f32; 2]| (u - d[0]) * (u - d[0]) + (v - d[1]) * (v - d[1]) < r2;
             if rivals.iter().any(nearer) {
                 continue;
             }
-            samples.push([u, v, structure.density[i]]);
-            pixels.push(i);
+            samples.push([u, v, density[x]]);
+            pixels.push(row + x);
         }
     }
     let fit = shapes.fit_pit(

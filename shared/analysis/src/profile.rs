@@ -4,7 +4,7 @@
 //! steeper walls) or a raised cosine: at `R` each is half as deep. It is fitted to the
 //! unfiltered samples, so that neither a filter nor the raster widens it.
 
-use dermalia_surface::loop_in_vectors;
+use dermalia_surface::{Work, in_vectors};
 
 /// Half-width, shape and depth of a fitted profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -147,6 +147,8 @@ struct Block {
 #[derive(Default)]
 pub(crate) struct Columns {
     blocks: Vec<Block>,
+    /// What the last model made of them.
+    rows: Vec<Row>,
     n: f64,
     /// Products of level and slopes among themselves: they stay in all rounds.
     plane: [f64; PLANE],
@@ -312,6 +314,14 @@ fn add(sums: &mut Lanes, a: &Lanes, b: &Lanes) {
     }
 }
 
+/// Adds a row to its sums.
+#[inline(always)]
+fn plus(sums: &mut Lanes, a: &Lanes) {
+    for k in 0..LANES {
+        sums[k] += a[k];
+    }
+}
+
 fn total(lanes: &Lanes) -> f64 {
     lanes.iter().map(|v| f64::from(*v)).sum()
 }
@@ -321,22 +331,22 @@ const fn row_of(a: usize) -> usize {
     a * (UNKNOWNS + 1) - a * a.saturating_sub(1) / 2
 }
 
-/// The sums over samples of the products of the derivatives and the residual of a model,
-/// the upper triangle row by row; those of the plane are left out.
+/// What a model makes of some samples: its derivatives by depth, radius and centre, and
+/// what it leaves.
+#[derive(Clone, Copy, Default)]
+struct Row {
+    depth: Lanes,
+    radius: Lanes,
+    centre: [Lanes; 2],
+    rest: Lanes,
+}
+
+/// Reckons a model at samples.
 #[inline(always)]
-fn products<P: Profile>(blocks: &[Block], p: &[f64; UNKNOWNS]) -> [Lanes; PRODUCTS] {
-    let [depth, level, sx, sy, radius, cx, cy] = [
-        p[0] as f32,
-        p[1] as f32,
-        p[2] as f32,
-        p[3] as f32,
-        p[4] as f32,
-        p[5] as f32,
-        p[6] as f32,
-    ];
+fn model<P: Profile>(blocks: &[Block], p: &[f64; UNKNOWNS], rows: &mut [Row]) {
+    let [depth, level, sx, sy, radius, cx, cy] = p.map(|v| v as f32);
     let inverse = 1.0 / (radius * radius);
-    let mut sums = [[0.0_f32; LANES]; PRODUCTS];
-    for Block { x, y, z, counts } in blocks {
+    for (Block { x, y, z, counts }, row) in blocks.iter().zip(rows) {
         let (mut dx, mut dy, mut q) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
         for k in 0..LANES {
             dx[k] = x[k] - cx;
@@ -344,34 +354,150 @@ fn products<P: Profile>(blocks: &[Block], p: &[f64; UNKNOWNS]) -> [Lanes; PRODUC
             q[k] = (dx[k] * dx[k] + dy[k] * dy[k]) * inverse;
         }
         let (f, slope) = P::lanes(&q);
-        let mut row = [[0.0_f32; LANES]; UNKNOWNS + 1];
         for k in 0..LANES {
             let fall = -2.0 * depth * slope[k] * inverse * counts[k];
-            row[0][k] = f[k] * counts[k];
-            row[1][k] = counts[k];
-            row[2][k] = x[k];
-            row[3][k] = y[k];
-            row[4][k] = fall * radius * q[k];
-            row[5][k] = fall * dx[k];
-            row[6][k] = fall * dy[k];
-            let model = depth * row[0][k] + level * counts[k] + sx * x[k] + sy * y[k];
-            row[7][k] = z[k] - model;
-        }
-        for b in 0..=UNKNOWNS {
-            add(&mut sums[b], &row[0], &row[b]);
-        }
-        for a in 1..4 {
-            for b in 4..=UNKNOWNS {
-                add(&mut sums[row_of(a) + b - a], &row[a], &row[b]);
-            }
-        }
-        for a in 4..=UNKNOWNS {
-            for b in a..=UNKNOWNS {
-                add(&mut sums[row_of(a) + b - a], &row[a], &row[b]);
-            }
+            let f = f[k] * counts[k];
+            row.depth[k] = f;
+            row.radius[k] = fall * radius * q[k];
+            row.centre[0][k] = fall * dx[k];
+            row.centre[1][k] = fall * dy[k];
+            let model = depth * f + level * counts[k] + sx * x[k] + sy * y[k];
+            row.rest[k] = z[k] - model;
         }
     }
+}
+
+/// The same for a model without depth and plane, which leaves the values themselves.
+#[inline(always)]
+fn nothing<P: Profile>(blocks: &[Block], p: &[f64; UNKNOWNS], rows: &mut [Row]) {
+    let [radius, cx, cy] = [p[4], p[5], p[6]].map(|v| v as f32);
+    let inverse = 1.0 / (radius * radius);
+    for (Block { x, y, z, counts }, row) in blocks.iter().zip(rows) {
+        let mut q = [0.0; LANES];
+        for k in 0..LANES {
+            let (dx, dy) = (x[k] - cx, y[k] - cy);
+            q[k] = (dx * dx + dy * dy) * inverse;
+        }
+        let (f, _) = P::lanes(&q);
+        for k in 0..LANES {
+            row.depth[k] = f[k] * counts[k];
+        }
+        row.rest = *z;
+    }
+}
+
+/// The sums over samples of the products of the derivatives and the residual of a model,
+/// the upper triangle row by row; those of the plane are left out. What fills up the last
+/// lanes is 0 in all rows. Few sums at a time stay in registers.
+#[inline(always)]
+fn sums(blocks: &[Block], rows: &[Row]) -> [Lanes; PRODUCTS] {
+    let mut sums = [[0.0_f32; LANES]; PRODUCTS];
+    let mut own = [[0.0_f32; LANES]; 8];
+    for (Block { x, y, .. }, row) in blocks.iter().zip(rows) {
+        add(&mut own[0], &row.depth, &row.depth);
+        plus(&mut own[1], &row.depth);
+        add(&mut own[2], &row.depth, x);
+        add(&mut own[3], &row.depth, y);
+        add(&mut own[4], &row.depth, &row.radius);
+        add(&mut own[5], &row.depth, &row.centre[0]);
+        add(&mut own[6], &row.depth, &row.centre[1]);
+        add(&mut own[7], &row.depth, &row.rest);
+    }
+    sums[..8].copy_from_slice(&own);
+    let mut plane = [[0.0_f32; LANES]; 12];
+    for (Block { x, y, .. }, row) in blocks.iter().zip(rows) {
+        plus(&mut plane[0], &row.radius);
+        plus(&mut plane[1], &row.centre[0]);
+        plus(&mut plane[2], &row.centre[1]);
+        plus(&mut plane[3], &row.rest);
+        add(&mut plane[4], x, &row.radius);
+        add(&mut plane[5], x, &row.centre[0]);
+        add(&mut plane[6], x, &row.centre[1]);
+        add(&mut plane[7], x, &row.rest);
+        add(&mut plane[8], y, &row.radius);
+        add(&mut plane[9], y, &row.centre[0]);
+        add(&mut plane[10], y, &row.centre[1]);
+        add(&mut plane[11], y, &row.rest);
+    }
+    for a in 1..4 {
+        let from = row_of(a) + 4 - a;
+        sums[from..from + 4].copy_from_slice(&plane[4 * (a - 1)..4 * a]);
+    }
+    let mut form = [[0.0_f32; LANES]; 10];
+    for row in rows {
+        add(&mut form[0], &row.radius, &row.radius);
+        add(&mut form[1], &row.radius, &row.centre[0]);
+        add(&mut form[2], &row.radius, &row.centre[1]);
+        add(&mut form[3], &row.radius, &row.rest);
+        add(&mut form[4], &row.centre[0], &row.centre[0]);
+        add(&mut form[5], &row.centre[0], &row.centre[1]);
+        add(&mut form[6], &row.centre[0], &row.rest);
+        add(&mut form[7], &row.centre[1], &row.centre[1]);
+        add(&mut form[8], &row.centre[1], &row.rest);
+        add(&mut form[9], &row.rest, &row.rest);
+    }
+    sums[row_of(4)..].copy_from_slice(&form);
     sums
+}
+
+/// The same for a model without depth: the derivatives by radius and centre are 0.
+#[inline(always)]
+fn sums_of_nothing(blocks: &[Block], rows: &[Row]) -> [Lanes; PRODUCTS] {
+    let mut own = [[0.0_f32; LANES]; 9];
+    for (Block { x, y, .. }, row) in blocks.iter().zip(rows) {
+        add(&mut own[0], &row.depth, &row.depth);
+        plus(&mut own[1], &row.depth);
+        add(&mut own[2], &row.depth, x);
+        add(&mut own[3], &row.depth, y);
+        add(&mut own[4], &row.depth, &row.rest);
+        plus(&mut own[5], &row.rest);
+        add(&mut own[6], x, &row.rest);
+        add(&mut own[7], y, &row.rest);
+        add(&mut own[8], &row.rest, &row.rest);
+    }
+    let mut sums = [[0.0_f32; LANES]; PRODUCTS];
+    sums[..4].copy_from_slice(&own[..4]);
+    for a in 0..4 {
+        sums[row_of(a) + UNKNOWNS - a] = own[4 + a];
+    }
+    sums[PRODUCTS - 1] = own[8];
+    sums
+}
+
+/// The products of a model of one shape.
+struct Products<'a> {
+    blocks: &'a [Block],
+    rows: &'a mut [Row],
+    p: &'a [f64; UNKNOWNS],
+    shape: Shape,
+}
+
+impl Products<'_> {
+    #[inline(always)]
+    fn of<P: Profile>(self) -> [Lanes; PRODUCTS] {
+        if self.p[..4] == [0.0; 4] {
+            nothing::<P>(self.blocks, self.p, self.rows);
+            sums_of_nothing(self.blocks, self.rows)
+        } else {
+            model::<P>(self.blocks, self.p, self.rows);
+            sums(self.blocks, self.rows)
+        }
+    }
+}
+
+impl Work for Products<'_> {
+    type Output = [Lanes; PRODUCTS];
+
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        match self.shape {
+            Shape::Cosine => self.of::<Cosine>(),
+            Shape::Power(2.0) => self.of::<Power<4>>(),
+            Shape::Power(1.5) => self.of::<Power<3>>(),
+            Shape::Power(3.0) => self.of::<Power<6>>(),
+            Shape::Power(_) => self.of::<Power<10>>(),
+        }
+    }
 }
 
 impl Columns {
@@ -408,21 +534,18 @@ impl Columns {
         for (sum, lanes) in self.plane.iter_mut().zip(&plane) {
             *sum = total(lanes);
         }
+        self.rows.resize(self.blocks.len(), Row::default());
         Some(())
     }
 
     /// The products of a model, the upper triangle row by row.
-    fn products(&self, shape: Shape, p: &[f64; UNKNOWNS]) -> [f64; PRODUCTS] {
-        let sums = loop_in_vectors(
-            #[inline(always)]
-            || match shape {
-                Shape::Cosine => products::<Cosine>(&self.blocks, p),
-                Shape::Power(2.0) => products::<Power<4>>(&self.blocks, p),
-                Shape::Power(1.5) => products::<Power<3>>(&self.blocks, p),
-                Shape::Power(3.0) => products::<Power<6>>(&self.blocks, p),
-                Shape::Power(_) => products::<Power<10>>(&self.blocks, p),
-            },
-        );
+    fn products(&mut self, shape: Shape, p: &[f64; UNKNOWNS]) -> [f64; PRODUCTS] {
+        let sums = in_vectors(Products {
+            blocks: &self.blocks,
+            rows: &mut self.rows,
+            p,
+            shape,
+        });
         let mut out = [0.0; PRODUCTS];
         for (sum, lanes) in out.iter_mut().zip(&sums) {
             *sum = total(lanes);
@@ -438,7 +561,7 @@ impl Columns {
 
     /// Gauss-Newton (with Marquardt's damping) over all unknowns together; from a guess
     /// the first round finds depth and plane.
-    fn fit(&self, shape: Shape, start: Start<'_>, worth: f32) -> Option<Fit> {
+    fn fit(&mut self, shape: Shape, start: Start<'_>, worth: f32) -> Option<Fit> {
         let (mut p, first, aim) = match start {
             Start::Guess => ([0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0], 0, f64::INFINITY),
             Start::Beat(fit, sum) => (fit.unknowns, 1, sum),

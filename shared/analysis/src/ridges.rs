@@ -4,11 +4,13 @@
 //! gamma-normalised derivatives, sub-pixel centre points (Steger 1998,
 //! doi 10.1109/34.659930), and a mean along the line that tells lines from grain.
 
+use std::ops::Range;
+
 use dermalia_surface::loop_in_vectors;
 
 use crate::Atlas;
-use crate::chart::Chart;
-use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, smooth_into};
+use crate::chart::{Chart, Spans};
+use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, reach_of, smooth_within};
 
 /// A point on the centre of a ridge.
 #[derive(Debug, Clone, Copy)]
@@ -30,43 +32,58 @@ pub(crate) struct Response {
     double: [Plane; 2],
     /// Offset to the centre line across the ridge, in pixels; NaN where none is near.
     offset: Plane,
+    /// The columns of each row where all this is known.
+    spans: Vec<Range<usize>>,
 }
 
 /// Half the length over which a ridge is averaged.
 const HALF_RUN_MM: f32 = 1.2;
 
+/// How far beside the measured pixels of a chart the response has to be known.
+pub(crate) fn reach_px(step_mm: f32) -> usize {
+    // A centre point lies within a pixel of its own.
+    (HALF_RUN_MM / step_mm).ceil().min(1e3) as usize + 3
+}
+
 /// Filters a plane (positive is deep) at each scale, in pixels, the smallest first, and
-/// keeps the strongest.
-pub(crate) fn respond(plane: &Plane, sigmas_px: &[f32], pool: &mut Pool) -> Response {
+/// keeps the strongest: within so many pixels of the spans. Elsewhere anything may stand.
+pub(crate) fn respond(
+    plane: &Plane,
+    sigmas_px: &[f32],
+    spans: &Spans,
+    near: usize,
+    pool: &mut Pool,
+) -> Response {
     let (w, h) = (plane.width, plane.height);
-    let mut filled = |value: f32| {
-        let mut plane = pool.take(w, h);
-        plane.data.fill(value);
-        plane
-    };
     let mut out = Response {
-        strength: filled(0.0),
-        double: [filled(0.0), filled(0.0)],
-        offset: filled(f32::NAN),
+        strength: pool.take(w, h),
+        double: [pool.take(w, h), pool.take(w, h)],
+        offset: pool.take(w, h),
+        spans: spans.grown([near, near]),
     };
+    // What each scale smooths beyond the one before, and how far beside the spans it is
+    // asked for.
+    let mut variance = 0.0;
+    let mut steps: Vec<(f32, f32, usize)> = vec![];
+    for sigma in sigmas_px {
+        let aim = (sigma * sigma - DIFFERENCE_VARIANCE).max(variance + 0.04);
+        steps.push((sigma * sigma, aim - variance, near + 1));
+        variance = aim;
+    }
+    for k in (1..steps.len()).rev() {
+        let wanted = steps[k].2 + reach_of(steps[k].1);
+        steps[k - 1].2 = steps[k - 1].2.max(wanted);
+    }
     let mut smooth: Option<Plane> = None;
     let mut rows = pool.take(w, h);
-    let mut variance = 0.0;
-    for sigma in sigmas_px {
+    for (k, (scale, more, near)) in steps.into_iter().enumerate() {
         let mut next = pool.take(w, h);
-        let aim = (sigma * sigma - DIFFERENCE_VARIANCE).max(variance + 0.04);
-        smooth_into(
-            smooth.as_ref().unwrap_or(plane),
-            aim - variance,
-            &mut rows,
-            &mut next,
-        );
-        variance = aim;
-        for y in 1..h.saturating_sub(1) {
-            loop_in_vectors(
-                #[inline(always)]
-                || out.keep_stronger(&next, y, sigma * sigma),
-            );
+        let from = smooth.as_ref().unwrap_or(plane);
+        smooth_within(from, more, (spans, near), &mut rows, &mut next);
+        if k == 0 {
+            out.keep::<true>(&next, scale);
+        } else {
+            out.keep::<false>(&next, scale);
         }
         if let Some(plane) = smooth.replace(next) {
             pool.give(plane);
@@ -99,17 +116,59 @@ fn half_angle(c2: f32, s2: f32) -> [f32; 2] {
 }
 
 impl Response {
-    /// Takes over a row of the response at one scale, squared in `scale`, where it is
-    /// stronger than what there is.
+    /// Takes over the response at one scale, squared in `scale`, where it is stronger than
+    /// what there is; as the first scale everywhere. On the border there is none.
+    fn keep<const FIRST: bool>(&mut self, smooth: &Plane, scale: f32) {
+        let (w, h) = (smooth.width, smooth.height);
+        let spans = std::mem::take(&mut self.spans);
+        loop_in_vectors(
+            #[inline(always)]
+            || {
+                for (y, span) in spans.iter().enumerate() {
+                    let inner = span.start.max(1)..span.end.min(w.saturating_sub(1));
+                    if y == 0 || y + 1 >= h || inner.is_empty() {
+                        if FIRST {
+                            self.keep_nothing(y * w + span.start..y * w + span.end);
+                        }
+                        continue;
+                    }
+                    if FIRST {
+                        self.keep_nothing(y * w + span.start..y * w + inner.start);
+                        self.keep_nothing(y * w + inner.end..y * w + span.end);
+                    }
+                    self.keep_stronger::<FIRST>(smooth, y, inner, scale);
+                }
+            },
+        );
+        self.spans = spans;
+    }
+
+    /// No response at pixels.
     #[inline(always)]
-    fn keep_stronger(&mut self, smooth: &Plane, y: usize, scale: f32) {
-        let w = smooth.width;
-        if w < 3 {
-            return;
+    fn keep_nothing(&mut self, pixels: Range<usize>) {
+        let [cos, sin] = &mut self.double;
+        for plane in [&mut self.strength, cos, sin] {
+            plane.data[pixels.clone()].fill(0.0);
         }
-        let n = w - 2;
-        let (up, here, down) = (smooth.beside(y - 1), smooth.beside(y), smooth.beside(y + 1));
-        let inner = y * w + 1..(y + 1) * w - 1;
+        self.offset.data[pixels].fill(f32::NAN);
+    }
+
+    /// The same for some inner pixels of an inner row.
+    #[inline(always)]
+    fn keep_stronger<const FIRST: bool>(
+        &mut self,
+        smooth: &Plane,
+        y: usize,
+        inner: Range<usize>,
+        scale: f32,
+    ) {
+        let n = inner.len();
+        let beside = |y: usize| {
+            let row = &smooth.data[y * smooth.width + inner.start - 1..][..n + 2];
+            [&row[..n], &row[1..][..n], &row[2..][..n]]
+        };
+        let (up, here, down) = (beside(y - 1), beside(y), beside(y + 1));
+        let inner = y * smooth.width + inner.start..y * smooth.width + inner.end;
         let [cos, sin] = &mut self.double;
         let strengths = &mut self.strength.data[inner.clone()][..n];
         let cos = &mut cos.data[inner.clone()][..n];
@@ -122,7 +181,7 @@ impl Response {
             let yy = down[1][x] - 2.0 * here[1][x] + up[1][x];
             let xy = 0.25 * ((down[2][x] - down[0][x]) - (up[2][x] - up[0][x]));
             let strength = ridge(xx, xy, yy) * scale;
-            let wins = strength > strengths[x];
+            let wins = strength > if FIRST { 0.0 } else { strengths[x] };
             let a = 0.5 * (xx - yy);
             let r = (a * a + xy * xy).sqrt();
             let across = 0.5 * (xx + yy) - r;
@@ -134,10 +193,15 @@ impl Response {
             let t = -(gx * -uy + gy * ux) / across;
             let near = ((t * uy).abs() <= 0.6) & ((t * ux).abs() <= 0.6);
             let t = if near { t } else { f32::NAN };
-            strengths[x] = if wins { strength } else { strengths[x] };
-            cos[x] = if wins { c2 } else { cos[x] };
-            sin[x] = if wins { s2 } else { sin[x] };
-            offsets[x] = if wins { t } else { offsets[x] };
+            let [s, c, d, o] = if FIRST {
+                [0.0, 0.0, 0.0, f32::NAN]
+            } else {
+                [strengths[x], cos[x], sin[x], offsets[x]]
+            };
+            strengths[x] = if wins { strength } else { s };
+            cos[x] = if wins { c2 } else { c };
+            sin[x] = if wins { s2 } else { d };
+            offsets[x] = if wins { t } else { o };
         }
     }
 
@@ -151,27 +215,42 @@ impl Response {
     /// The response as a vector along the ridge, by the doubled angle.
     fn directed(&self, pool: &mut Pool) -> Directed {
         let [cos, sin] = &self.double;
-        let mut pairs = pool.take(2 * self.strength.width, self.strength.height);
-        let values = self
-            .strength
-            .data
-            .iter()
-            .zip(cos.data.iter().zip(&sin.data));
-        for (pair, (s, (c2, s2))) in pairs.data.chunks_exact_mut(2).zip(values) {
-            pair[0] = s * c2;
-            pair[1] = s * s2;
-        }
+        let w = self.strength.width;
+        let mut pairs = pool.take(2 * w, self.strength.height);
+        loop_in_vectors(
+            #[inline(always)]
+            || {
+                for (y, span) in self.spans.iter().enumerate() {
+                    let row = y * w + span.start..y * w + span.end;
+                    let pairs = pairs.data[2 * row.start..2 * row.end].chunks_exact_mut(2);
+                    let directions = cos.data[row.clone()].iter().zip(&sin.data[row.clone()]);
+                    let values = self.strength.data[row].iter().zip(directions);
+                    for (pair, (s, (c2, s2))) in pairs.zip(values) {
+                        pair[0] = s * c2;
+                        pair[1] = s * s2;
+                    }
+                }
+            },
+        );
         Directed { pairs }
     }
 
-    /// The centre points in the tile of a chart.
-    pub(crate) fn points(&self, chart: &Chart, atlas: &Atlas, pool: &mut Pool) -> Vec<ChartPoint> {
+    /// The centre points in the tile of a chart, whose measured pixels the spans hold.
+    pub(crate) fn points(
+        &self,
+        chart: &Chart,
+        atlas: &Atlas,
+        spans: &Spans,
+        pool: &mut Pool,
+    ) -> Vec<ChartPoint> {
         let mut points = vec![];
         let half_px = HALF_RUN_MM / chart.step_mm;
         let w = self.strength.width;
         let directed = self.directed(pool);
-        for (y, row) in self.offset.data.chunks_exact(w).enumerate() {
+        for (y, span) in spans.grown([0, 0]).into_iter().enumerate() {
+            let row = &self.offset.data[y * w + span.start..y * w + span.end];
             for (x, &t) in row.iter().enumerate().filter(|(_, t)| !t.is_nan()) {
+                let x = span.start + x;
                 let i = y * w + x;
                 let double = [self.double[0].data[i], self.double[1].data[i]];
                 let [ux, uy] = half_angle(double[0], double[1]);
@@ -221,10 +300,16 @@ impl Directed {
             *at = py * width as i32 + px;
         }
         let count = 2 * n + 1;
+        let (pairs, _) = self.pairs.data.as_chunks::<2>();
+        let (mut c, mut s) = ([0.0_f32; MOST], [0.0_f32; MOST]);
+        for ((c, s), at) in c.iter_mut().zip(&mut s).zip(&at[..count]) {
+            if let Some(pair) = pairs.get(*at as usize) {
+                [*c, *s] = *pair;
+            }
+        }
         let mut agree = [0.0_f32; MOST];
-        for (agree, at) in agree.iter_mut().zip(&at[..count]) {
-            let pair = &self.pairs.data[2 * *at as usize..][..2];
-            *agree = (pair[0] * c2 + pair[1] * s2).max(0.0);
+        for k in 0..MOST {
+            agree[k] = (c[k] * c2 + s[k] * s2).max(0.0);
         }
         let mut sums = [0.0_f32; 8];
         for part in agree.chunks_exact(8) {
@@ -255,8 +340,7 @@ impl ChartPoint {
         }
         let ahead = chart.to_atlas(cx + self.along[0], cy + self.along[1]);
         let (ax, ay) = (f64::from(ahead[0] - px[0]), f64::from(ahead[1] - px[1]));
-        let mm = atlas.surface_point(x64, y64)?;
-        let [r, d] = atlas.steps_mm(x64, y64)?;
+        let (mm, [r, d]) = atlas.point_and_steps_mm(x64, y64)?;
         let along = [0, 1, 2].map(|k| (r[k] * ax + d[k] * ay) as f32);
         Some(RidgePoint {
             px,
@@ -285,7 +369,13 @@ mod tests {
             plane.data[i] = depth * (-0.5 * q * q).exp();
         }
         let sigma = sigma_line * 2.0_f32.sqrt();
-        let response = respond(&plane, &[sigma], &mut Pool::default());
+        let response = respond(
+            &plane,
+            &[sigma],
+            &Spans::whole(w, h),
+            0,
+            &mut Pool::default(),
+        );
         let (mut n, mut worst, mut strongest) = (0, 0.0_f32, 0.0_f32);
         for y in 20..80 {
             for x in 20..100 {
@@ -314,7 +404,13 @@ mod tests {
             let (x, y) = ((i % 80) as f32 - 39.5, (i / 80) as f32 - 39.5);
             plane.data[i] = 0.2 * (-(x * x + y * y) / 18.0).exp();
         }
-        let response = respond(&plane, &[4.2], &mut Pool::default());
+        let response = respond(
+            &plane,
+            &[4.2],
+            &Spans::whole(80, 80),
+            0,
+            &mut Pool::default(),
+        );
         let run = response
             .directed(&mut Pool::default())
             .run([40.0, 40.0], [1.0, 0.0], 12.0);

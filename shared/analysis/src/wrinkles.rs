@@ -1,12 +1,14 @@
 //! Wrinkles: lines of depth on the relief, or of shadow where there is none.
 
+use std::sync::Arc;
+
 use dermalia_findings::{
     Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
 };
 use rayon::prelude::*;
 
 use crate::atlas::is_measured;
-use crate::chart::charts;
+use crate::chart::{Blocks, charts};
 use crate::curves::{Linking, link};
 use crate::groove::{Groove, Signal};
 use crate::places::Places;
@@ -14,7 +16,7 @@ use crate::planes::{Pool, median, quantile};
 use crate::pores::Pits;
 use crate::profile::Shapes;
 use crate::removal::take_out;
-use crate::ridges::{ChartPoint, RidgePoint, respond};
+use crate::ridges::{ChartPoint, RidgePoint, reach_px, respond};
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
 use crate::{Context, Outcome};
 
@@ -79,6 +81,7 @@ const COPIED: usize = 1 << 16;
 /// Finds the wrinkles on the relief, or on the structure of the pictures.
 pub(crate) fn find(
     ctx: &Context<'_>,
+    blocks: &Arc<Blocks>,
     structure: Option<&mut Structure>,
     table: &DensityTable,
     pits: &Pits,
@@ -100,12 +103,12 @@ pub(crate) fn find(
                 .zip(r.height_mm.par_chunks(COPIED))
                 .for_each(|(to, from)| to.copy_from_slice(from));
             take_out(ctx, pits, &mut smooth);
-            let lines = traced(ctx, Signal::new(&smooth, -1.0), size, true);
+            let lines = traced(ctx, blocks, Signal::new(&smooth, -1.0), size, true);
             (Signal::new(&r.height_mm, -1.0), true, lines)
         }
         (None, Some(s)) => {
             let removed = take_out(ctx, pits, &mut s.density);
-            let lines = traced(ctx, Signal::new(&s.density, 1.0), size, false);
+            let lines = traced(ctx, blocks, Signal::new(&s.density, 1.0), size, false);
             removed.put_back(ctx, &mut s.density);
             (Signal::new(&s.density, 1.0), false, lines)
         }
@@ -130,11 +133,17 @@ pub(crate) fn find(
 }
 
 /// Centre lines of ridges, in pixels.
-fn traced(ctx: &Context<'_>, signal: Signal<'_>, size: f32, relief: bool) -> Vec<Vec<[f32; 2]>> {
+fn traced(
+    ctx: &Context<'_>,
+    blocks: &Arc<Blocks>,
+    signal: Signal<'_>,
+    size: f32,
+    relief: bool,
+) -> Vec<Vec<[f32; 2]>> {
     let atlas = ctx.atlas;
     let step = size.max(FINEST_STEP_MM);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().map(|s| (s / step).max(1.0)).collect();
-    let charts = charts(atlas, f64::from(size), step, 30.0, 2.8);
+    let charts = charts(atlas, blocks, f64::from(size), step, 30.0, 2.8);
     let found: Vec<Vec<ChartPoint>> = charts
         .par_iter()
         .map_init(Pool::default, |pool, chart| {
@@ -144,8 +153,10 @@ fn traced(ctx: &Context<'_>, signal: Signal<'_>, size: f32, relief: bool) -> Vec
                     *v = -*v;
                 }
             }
-            let response = respond(&sampled, &sigmas, pool);
-            let points = response.points(chart, atlas, pool);
+            let spans = chart.spans();
+            let reach = reach_px(chart.step_mm);
+            let response = respond(&sampled, &sigmas, &spans, reach, pool);
+            let points = response.points(chart, atlas, &spans, pool);
             pool.give(sampled);
             response.give_back(pool);
             points
