@@ -353,17 +353,34 @@ fn model<P: Profile>(blocks: &[Block], p: &[f64; UNKNOWNS], rows: &mut [Row]) {
             dy[k] = y[k] - cy;
             q[k] = (dx[k] * dx[k] + dy[k] * dy[k]) * inverse;
         }
-        let (f, slope) = P::lanes(&q);
+        let (mut f, slope) = P::lanes(&q);
+        let (mut fall, mut by_radius, mut rest) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        // A loop for each quantity: together they would be reckoned one by one.
         for k in 0..LANES {
-            let fall = -2.0 * depth * slope[k] * inverse * counts[k];
-            let f = f[k] * counts[k];
-            row.depth[k] = f;
-            row.radius[k] = fall * radius * q[k];
-            row.centre[0][k] = fall * dx[k];
-            row.centre[1][k] = fall * dy[k];
-            let model = depth * f + level * counts[k] + sx * x[k] + sy * y[k];
-            row.rest[k] = z[k] - model;
+            f[k] *= counts[k];
         }
+        for k in 0..LANES {
+            fall[k] = -2.0 * depth * slope[k] * inverse * counts[k];
+        }
+        for k in 0..LANES {
+            by_radius[k] = fall[k] * radius * q[k];
+        }
+        for k in 0..LANES {
+            dx[k] *= fall[k];
+        }
+        for k in 0..LANES {
+            dy[k] *= fall[k];
+        }
+        for k in 0..LANES {
+            let model = depth * f[k] + level * counts[k] + sx * x[k] + sy * y[k];
+            rest[k] = z[k] - model;
+        }
+        *row = Row {
+            depth: f,
+            radius: by_radius,
+            centre: [dx, dy],
+            rest,
+        };
     }
 }
 
@@ -378,10 +395,11 @@ fn nothing<P: Profile>(blocks: &[Block], p: &[f64; UNKNOWNS], rows: &mut [Row]) 
             let (dx, dy) = (x[k] - cx, y[k] - cy);
             q[k] = (dx * dx + dy * dy) * inverse;
         }
-        let (f, _) = P::lanes(&q);
+        let (mut f, _) = P::lanes(&q);
         for k in 0..LANES {
-            row.depth[k] = f[k] * counts[k];
+            f[k] *= counts[k];
         }
+        row.depth = f;
         row.rest = *z;
     }
 }
