@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::Atlas;
 use crate::atlas::{is_measured, label};
-use crate::planes::{Plane, Pool};
+use crate::planes::{Plane, Pool, whole_part};
 
 /// One tile of the atlas as a raster of square steps on the skin.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ struct Block {
     measured: bool,
     /// Every place is.
     full: bool,
+    /// Every place is masked or without surface.
+    void: bool,
 }
 
 /// Pixels along the side of a block.
@@ -59,7 +61,7 @@ impl Blocks {
             .labels
             .par_chunks(BLOCK * w)
             .flat_map_iter(|rows| {
-                let mut bits = vec![[0, 0, 1_u8]; columns];
+                let mut bits = vec![[0, 0, 1, 1_u8]; columns];
                 for row in rows.chunks(w) {
                     for (bits, part) in bits.iter_mut().zip(row.chunks(BLOCK)) {
                         for l in part {
@@ -67,13 +69,15 @@ impl Blocks {
                             let measured = u8::from(is_measured(*l));
                             bits[1] |= measured;
                             bits[2] &= measured;
+                            bits[3] &= u8::from(l & UNUSABLE != 0);
                         }
                     }
                 }
-                bits.into_iter().map(|[labels, some, all]| Block {
+                bits.into_iter().map(|[labels, some, all, void]| Block {
                     gap: labels & UNUSABLE != 0,
                     measured: some != 0,
                     full: all != 0,
+                    void: void != 0,
                 })
             })
             .collect();
@@ -221,13 +225,7 @@ impl Chart {
                 && low[1] >= 0.0
                 && high[0] < (w - 1) as f32
                 && high[1] < (atlas.height - 1) as f32;
-            let clean = within
-                && !self.blocks.any(
-                    [low[0] as usize, low[1] as usize],
-                    [high[0] as usize + 1, high[1] as usize + 1],
-                    |b| b.gap,
-                );
-            if !clean {
+            if !within {
                 for (x, v) in part.iter_mut().enumerate() {
                     let p = self.to_atlas((first + x) as u32 as f32 + 0.5, middle);
                     *v = usable(atlas, source, p);
@@ -235,20 +233,30 @@ impl Chart {
                 }
                 continue;
             }
+            let corners = [
+                [low[0] as usize, low[1] as usize],
+                [high[0] as usize + 1, high[1] as usize + 1],
+            ];
+            let clean = !self.blocks.any(corners[0], corners[1], |b| b.gap);
+            if !clean && !self.blocks.any(corners[0], corners[1], |b| !b.void) {
+                part.fill(f32::NAN);
+                missing = true;
+                continue;
+            }
             // Values beyond the end of a short last part are not used.
             for x in 0..PART {
                 let at = ((first + x) as u32 as f32 + 0.5).min((self.width as f32) - 0.5);
                 let [px, py] = self.to_atlas(at, middle);
                 let (fx, fy) = (px - 0.5, py - 0.5);
-                let (x0, y0) = (fx as i32, fy as i32);
-                taps.at[x] = (y0 as u32).wrapping_mul(w as u32).wrapping_add(x0 as u32);
-                taps.x[x] = fx - x0 as f32;
-                taps.y[x] = fy - y0 as f32;
+                let ((x0, left), (y0, top)) = (whole_part(fx), whole_part(fy));
+                taps.at[x] = y0.wrapping_mul(w as u32).wrapping_add(x0);
+                taps.x[x] = fx - left;
+                taps.y[x] = fy - top;
             }
             let mut corners = [[0.0_f32; PART]; 4];
             for x in 0..PART {
                 let i = taps.at[x] as usize;
-                let (top, bottom) = (pair(source, i), pair(source, i + w));
+                let [top, bottom] = [i, i + w].map(|i| pair(source, i).unwrap_or([f32::NAN; 2]));
                 corners[0][x] = top[0];
                 corners[1][x] = top[1];
                 corners[2][x] = bottom[0];
@@ -262,6 +270,15 @@ impl Chart {
                 values[x] = if value.is_finite() { value } else { f32::NAN };
             }
             part.copy_from_slice(&values[..part.len()]);
+            if !clean {
+                for (v, at) in part.iter_mut().zip(&taps.at) {
+                    let [upper, lower] = [*at as usize, *at as usize + w]
+                        .map(|i| pair(&atlas.labels, i).map_or(UNUSABLE, |[a, b]| a | b));
+                    if (upper | lower) & UNUSABLE != 0 {
+                        *v = f32::NAN;
+                    }
+                }
+            }
             missing |= part.iter().fold(false, |any, v| any | v.is_nan());
         }
         missing
@@ -420,11 +437,8 @@ impl Ahead {
 
 /// Two neighbours of a row.
 #[inline(always)]
-fn pair(source: &[f32], i: usize) -> [f32; 2] {
-    match source.get(i..).and_then(<[f32]>::first_chunk) {
-        Some(two) => *two,
-        None => [f32::NAN; 2],
-    }
+fn pair<T: Copy>(source: &[T], i: usize) -> Option<[T; 2]> {
+    source.get(i..).and_then(<[T]>::first_chunk).copied()
 }
 
 /// The bilinear value at a point of the atlas; NaN where a neighbour is not usable.

@@ -83,6 +83,11 @@ const SEARCH: usize = (0.35 / ACROSS_MM) as usize;
 /// … each averaged with so many on either side of it.
 const BESIDE: usize = 2;
 
+/// How far to either side a profile of this half-width is fitted.
+fn window_mm(radius: f32) -> f32 {
+    (2.6 * radius + 0.15).min(REACH_MM)
+}
+
 /// The steps of a groove, in order.
 struct Course<'a> {
     atlas: &'a Atlas,
@@ -109,13 +114,20 @@ pub(crate) fn measure(
         normal: vec![],
         profiles: vec![],
     };
+    let n = course.px.len();
     for _ in 0..2 {
-        course.cut(SEARCH + BESIDE)?;
+        course.turn();
+        course.cut(SEARCH + BESIDE, 0..n);
         course.centre();
     }
-    course.cut(HALF)?;
+    course.turn();
     let core = core_range(&course, traced)?;
+    course.cut(HALF, core.clone());
     let (radius, shape) = course.cross_profile(shapes, core.clone())?;
+    // Beyond what was traced no more is asked for than the depth needs.
+    let half = ((window_mm(radius) / ACROSS_MM) as usize + 1).min(HALF);
+    course.cut(half, 0..core.start);
+    course.cut(half, core.end..n);
     let raw = course.depths(shapes, radius, shape);
     let depth = smooth(&raw, smoothing_mm / STEP_MM);
     let (from, to) = half_depth_ends(&depth, core)?;
@@ -259,9 +271,8 @@ fn core_range(course: &Course<'_>, traced: &[[f32; 2]]) -> Option<std::ops::Rang
 }
 
 impl Course<'_> {
-    /// Cross profiles of the unfiltered signal at every step, so many samples to either
-    /// side; NaN beyond.
-    fn cut(&mut self, half: usize) -> Option<()> {
+    /// Finds what lies across each step.
+    fn turn(&mut self) {
         let n = self.px.len();
         self.normal = (0..n)
             .map(|i| {
@@ -282,12 +293,15 @@ impl Course<'_> {
                 }
             })
             .collect();
-        self.profiles.resize(n, [f32::NAN; SAMPLES]);
-        for ((p, u), profile) in self.px.iter().zip(&self.normal).zip(&mut self.profiles) {
-            for (k, v) in profile.iter_mut().enumerate() {
-                if k.abs_diff(HALF) > half {
-                    continue;
-                }
+    }
+
+    /// Cross profiles of the unfiltered signal at some steps, so many samples to either
+    /// side; what no cut has reached is NaN.
+    fn cut(&mut self, half: usize, steps: std::ops::Range<usize>) {
+        self.profiles.resize(self.px.len(), [f32::NAN; SAMPLES]);
+        for i in steps {
+            let (p, u, profile) = (self.px[i], self.normal[i], &mut self.profiles[i]);
+            for (k, v) in (HALF - half..).zip(&mut profile[HALF - half..=HALF + half]) {
                 let o = (k as f64 - HALF as f64) * f64::from(ACROSS_MM);
                 *v = self
                     .signal
@@ -295,7 +309,6 @@ impl Course<'_> {
                     .unwrap_or(f32::NAN);
             }
         }
-        (n >= 8).then_some(())
     }
 
     /// Mean of the profiles of a range of steps, so many samples to either side of the
@@ -382,7 +395,7 @@ impl Course<'_> {
                 .unwrap_or(middle as i32) as f32
         };
         let guess = (0.5 * (out(1) + out(-1)) * ACROSS_MM).max(0.1);
-        let window = (2.6 * guess + 0.15).min(REACH_MM);
+        let window = window_mm(guess);
         let samples: Vec<Sample> = offsets(&p)
             .filter(|(o, v)| o.abs() <= window && v.is_finite())
             .map(|(o, v)| [o, 0.0, v])
@@ -393,7 +406,7 @@ impl Course<'_> {
 
     /// The depth at every step: the amplitude of the fitted profile on a sloping base.
     fn depths(&self, shapes: &Shapes, radius: f32, shape: usize) -> Vec<f64> {
-        let window = (2.6 * radius + 0.15).min(REACH_MM);
+        let window = window_mm(radius);
         let rows: Vec<(usize, [f64; 3])> = offsets(&[0.0; SAMPLES])
             .enumerate()
             .filter(|(_, (o, _))| o.abs() <= window)

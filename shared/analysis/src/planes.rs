@@ -90,6 +90,22 @@ pub(crate) fn bilinear(data: &[f32], width: usize, height: usize, x: f32, y: f32
     top + ty * (bottom - top)
 }
 
+/// The whole part of a number of at least 0 and below 2^22, also as a number: without a
+/// cast, which is done for one at a time.
+#[inline(always)]
+pub(crate) fn whole_part(v: f32) -> (u32, f32) {
+    // Adding this rounds to the nearest whole number, which stands in the last bits.
+    const ROUNDING: f32 = 8_388_608.0;
+    let sum = v + ROUNDING;
+    let nearest = sum - ROUNDING;
+    let above = nearest > v;
+    let whole = sum.to_bits().wrapping_sub(ROUNDING.to_bits());
+    (
+        whole.wrapping_sub(u32::from(above)),
+        nearest - if above { 1.0 } else { 0.0 },
+    )
+}
+
 /// Half of a sampled Gaussian, from its middle outwards, of sum 1.
 pub(crate) fn half_gaussian(sigma_px: f32) -> Vec<f32> {
     let sigma = f64::from(sigma_px);
@@ -354,6 +370,15 @@ mod tests {
         }
         assert!((p.sample(2.25, 1.75) - (1.75 + 12.5)).abs() < 1e-5);
         assert_eq!(p.sample(-3.0, 9.0), 30.0);
+    }
+
+    #[test]
+    fn whole_parts_are_those_of_casts() {
+        let numbers = (0..40_000).map(|i| i as f32 * 0.37 + 1e-3);
+        for v in numbers.chain([0.0, 0.5, 0.999_999_94, 1.0, 1.5, 2.5, 4_194_303.5]) {
+            let v = std::hint::black_box(v);
+            assert_eq!(whole_part(v), (v as u32, v.floor()));
+        }
     }
 
     #[test]

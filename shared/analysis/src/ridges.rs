@@ -10,7 +10,7 @@ use dermalia_surface::loop_in_vectors;
 
 use crate::Atlas;
 use crate::chart::{Chart, Spans};
-use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, reach_of, smooth_within};
+use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, reach_of, smooth_within, whole_part};
 
 /// A point on the centre of a ridge.
 #[derive(Debug, Clone, Copy)]
@@ -292,12 +292,12 @@ impl Directed {
         let (dx, dy) = (ux * step, uy * step);
         let width = self.pairs.width / 2;
         let (right, bottom) = ((width - 1) as f32, (self.pairs.height - 1) as f32);
-        let mut at = [0_i32; MOST];
+        let mut at = [0_u32; MOST];
         for (k, at) in at.iter_mut().enumerate() {
             let k = (k as i32 - n as i32) as f32;
-            let px = (x + dx * k).max(0.0).min(right) as i32;
-            let py = (y + dy * k).max(0.0).min(bottom) as i32;
-            *at = py * width as i32 + px;
+            let (px, _) = whole_part((x + dx * k).max(0.0).min(right));
+            let (py, _) = whole_part((y + dy * k).max(0.0).min(bottom));
+            *at = py.wrapping_mul(width as u32).wrapping_add(px);
         }
         let count = 2 * n + 1;
         let (pairs, _) = self.pairs.data.as_chunks::<2>();
