@@ -148,10 +148,10 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
 /// Wrinkles, pores and texture.
 fn form(ctx: &Context<'_>, clock: &mut Clock<'_>) -> (Outcome, Outcome, Outcome) {
     let table = DensityTable::new();
-    let mut structure = structure(ctx, &table);
+    let blocks = Blocks::of(ctx.atlas);
+    let mut structure = structure(ctx, &blocks, &table);
     clock.lap("structure");
     let size = ctx.atlas.median_mm_per_px();
-    let blocks = Blocks::of(ctx.atlas);
     let pits = pores::find(ctx, &blocks, structure.as_ref(), &table, size);
     clock.lap("pores");
     let lines = wrinkles::find(ctx, &blocks, structure.as_mut(), &table, &pits, size);

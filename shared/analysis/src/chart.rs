@@ -46,10 +46,14 @@ struct Block {
     full: bool,
     /// Every place is masked or without surface.
     void: bool,
+    /// Every place is without surface.
+    bare: bool,
 }
 
 /// Pixels along the side of a block.
 const BLOCK: usize = 32;
+/// Blocks beside surface where a window around a place on it may reach.
+const NEAR: usize = 4;
 /// Labels of places whose values say nothing about the skin.
 const UNUSABLE: u8 = label::EXCLUDED | label::NO_SURFACE;
 
@@ -61,7 +65,7 @@ impl Blocks {
             .labels
             .par_chunks(BLOCK * w)
             .flat_map_iter(|rows| {
-                let mut bits = vec![[0, 0, 1, 1_u8]; columns];
+                let mut bits = vec![[0, 0, 1, 1, label::NO_SURFACE]; columns];
                 for row in rows.chunks(w) {
                     for (bits, part) in bits.iter_mut().zip(row.chunks(BLOCK)) {
                         for l in part {
@@ -70,18 +74,46 @@ impl Blocks {
                             bits[1] |= measured;
                             bits[2] &= measured;
                             bits[3] &= u8::from(l & UNUSABLE != 0);
+                            bits[4] &= l;
                         }
                     }
                 }
-                bits.into_iter().map(|[labels, some, all, void]| Block {
-                    gap: labels & UNUSABLE != 0,
-                    measured: some != 0,
-                    full: all != 0,
-                    void: void != 0,
-                })
+                bits.into_iter()
+                    .map(|[labels, some, all, void, bare]| Block {
+                        gap: labels & UNUSABLE != 0,
+                        measured: some != 0,
+                        full: all != 0,
+                        void: void != 0,
+                        bare: bare != 0,
+                    })
             })
             .collect();
         Arc::new(Self { columns, each })
+    }
+
+    /// The columns of each row of pixels that lie near surface, of rows of so many: within
+    /// [`NEAR`] blocks.
+    pub(crate) fn near_surface(&self, width: usize) -> Vec<Range<usize>> {
+        let spans: Vec<Range<usize>> = self
+            .each
+            .chunks(self.columns)
+            .map(|row| {
+                let first = row.iter().position(|b| !b.bare);
+                let last = row.iter().rposition(|b| !b.bare);
+                first.zip(last).map_or(0..0, |(a, b)| a..b + 1)
+            })
+            .collect();
+        (0..spans.len())
+            .map(|y| {
+                let near = y.saturating_sub(NEAR)..(y + NEAR + 1).min(spans.len());
+                let span = joined(&spans[near]);
+                if span.is_empty() {
+                    return 0..0;
+                }
+                span.start.saturating_sub(NEAR) * BLOCK..((span.end + NEAR) * BLOCK).min(width)
+            })
+            .flat_map(|span| std::iter::repeat_n(span, BLOCK))
+            .collect()
     }
 
     /// The first and the last measured place of a row of labels that begins in a column,
@@ -225,6 +257,15 @@ impl Chart {
                 && low[1] >= 0.0
                 && high[0] < (w - 1) as f32
                 && high[1] < (atlas.height - 1) as f32;
+            let beyond = high[0] < 0.0
+                || high[1] < 0.0
+                || low[0] >= (w - 1) as f32
+                || low[1] >= (atlas.height - 1) as f32;
+            if beyond {
+                part.fill(f32::NAN);
+                missing = true;
+                continue;
+            }
             if !within {
                 for (x, v) in part.iter_mut().enumerate() {
                     let p = self.to_atlas((first + x) as u32 as f32 + 0.5, middle);

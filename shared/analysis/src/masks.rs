@@ -78,13 +78,20 @@ fn edges(atlas: &Atlas, field: &Field) -> Vec<bool> {
     let rows = field.step[1] * atlas.width;
     edge.par_chunks_mut(field.width)
         .zip(atlas.labels.par_chunks(rows.max(1)))
-        .for_each(|(edge, rows)| {
-            for labels in rows.chunks(atlas.width) {
-                for (edge, labels) in edge.iter_mut().zip(labels.chunks(field.step[0])) {
-                    *edge |= labels.iter().fold(0, |any, l| any | l) & label::LANDMARK_MASK != 0;
+        .for_each_init(
+            || vec![0_u8; atlas.width],
+            |any, (edge, rows)| {
+                any.fill(0);
+                for labels in rows.chunks(atlas.width) {
+                    for (any, l) in any.iter_mut().zip(labels) {
+                        *any |= l;
+                    }
                 }
-            }
-        });
+                for (edge, labels) in edge.iter_mut().zip(any.chunks(field.step[0])) {
+                    *edge = labels.iter().fold(0, |any, l| any | l) & label::LANDMARK_MASK != 0;
+                }
+            },
+        );
     edge
 }
 

@@ -64,8 +64,11 @@ fn median_edge_mm(atlas: &Atlas) -> Option<f64> {
     let mut edges = vec![];
     let mut last = dermalia_surface::NO_TRIANGLE;
     for i in (0..atlas.len()).step_by(11) {
+        if !atlas.is_measured(i) {
+            continue;
+        }
         let t = atlas.triangle[i];
-        if t == last || !atlas.is_measured(i) {
+        if t == last {
             continue;
         }
         last = t;

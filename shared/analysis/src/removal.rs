@@ -135,12 +135,21 @@ fn remove(
     // Until the depth is known the profile stands in the place of the values.
     let first = changes.len();
     let (mut f1, mut f2, mut fz, mut z1) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
+    let det = window.metric.pixel_area_mm2();
+    let limit = Window::REACH * Window::REACH;
     for y in window.rows.clone() {
-        for x in window.columns.clone() {
+        let dy = y as f32 + 0.5 - y0;
+        // Where the row may lie in the round window, and a pixel more.
+        let middle = x0 - 0.5 - f / e * dy;
+        let rest = (limit / inverse - (det / e) * det * dy * dy).max(0.0);
+        let half = (rest / e).sqrt() + 1.5;
+        let first = ((middle - half).max(0.0) as usize).max(*window.columns.start());
+        let last = ((middle + half).max(0.0) as usize).min(*window.columns.end());
+        for x in first..=last {
             let i = (y - top) * width + x;
-            let (dx, dy) = (x as f32 + 0.5 - x0, y as f32 + 0.5 - y0);
+            let dx = x as f32 + 0.5 - x0;
             let q = (e * dx * dx + 2.0 * f * dx * dy + g * dy * dy) * inverse;
-            if q > Window::REACH * Window::REACH || !signal[i].is_finite() {
+            if q > limit || !signal[i].is_finite() {
                 continue;
             }
             let f = shapes.at(p.shape, q).0;

@@ -6,6 +6,7 @@ use dermalia_scan::Samples;
 use dermalia_scan::manifest::Light;
 use rayon::prelude::*;
 
+use crate::chart::Blocks;
 use crate::{Context, RegisteredPicture};
 
 /// The neutral optical density of the skin, fused over the lights, in step with the
@@ -193,8 +194,12 @@ impl<'a> Weighted<'a> {
     }
 }
 
-/// `None` when no picture carries structure.
-pub(crate) fn structure(ctx: &Context<'_>, table: &DensityTable) -> Option<Structure> {
+/// `None` when no picture carries structure. Far from any surface the density is left 0.
+pub(crate) fn structure(
+    ctx: &Context<'_>,
+    blocks: &Blocks,
+    table: &DensityTable,
+) -> Option<Structure> {
     let pictures = structure_pictures(ctx);
     let total: f32 = pictures.iter().map(|(_, s)| s).sum();
     let magnification = pictures
@@ -213,10 +218,11 @@ pub(crate) fn structure(ctx: &Context<'_>, table: &DensityTable) -> Option<Struc
     let row = ctx.atlas.width.max(1);
     density
         .par_chunks_mut(row)
+        .zip(blocks.near_surface(row))
         .enumerate()
-        .for_each(|(y, out)| {
+        .for_each(|(y, (out, near))| {
             for picture in &tables {
-                picture.add(y * row, out);
+                picture.add(y * row + near.start, &mut out[near.clone()]);
             }
         });
     Some(Structure {
