@@ -65,27 +65,44 @@ impl Blocks {
             .labels
             .par_chunks(BLOCK * w)
             .flat_map_iter(|rows| {
-                let mut bits = vec![[0, 0, 1, 1, label::NO_SURFACE]; columns];
+                // All rows together first, side by side.
+                let mut sums = [0, 0, u8::MAX, u8::MAX, u8::MAX].map(|v| vec![v; w]);
                 for row in rows.chunks(w) {
-                    for (bits, part) in bits.iter_mut().zip(row.chunks(BLOCK)) {
-                        for l in part {
-                            bits[0] |= l;
-                            let measured = u8::from(is_measured(*l));
-                            bits[1] |= measured;
-                            bits[2] &= measured;
-                            bits[3] &= u8::from(l & UNUSABLE != 0);
-                            bits[4] &= l;
-                        }
-                    }
+                    loop_in_vectors(
+                        #[inline(always)]
+                        || {
+                            let [any, some, all, void, bare] = &mut sums;
+                            let n = row.len();
+                            let (any, some) = (&mut any[..n], &mut some[..n]);
+                            let (all, void, bare) = (&mut all[..n], &mut void[..n], &mut bare[..n]);
+                            for (x, l) in row.iter().enumerate() {
+                                let measured = u8::from(is_measured(*l));
+                                any[x] |= l;
+                                some[x] |= measured;
+                                all[x] &= measured;
+                                void[x] &= u8::from(l & UNUSABLE != 0);
+                                bare[x] &= l;
+                            }
+                        },
+                    );
                 }
-                bits.into_iter()
-                    .map(|[labels, some, all, void, bare]| Block {
-                        gap: labels & UNUSABLE != 0,
-                        measured: some != 0,
-                        full: all != 0,
-                        void: void != 0,
-                        bare: bare != 0,
+                let block = |k: usize, column: usize| {
+                    let sums = &sums[k][column * BLOCK..w.min((column + 1) * BLOCK)];
+                    [
+                        sums.iter().fold(0, |any, v| any | v),
+                        sums.iter().fold(u8::MAX, |all, v| all & v),
+                    ]
+                };
+                let blocks: Vec<Block> = (0..columns)
+                    .map(|column| Block {
+                        gap: block(0, column)[0] & UNUSABLE != 0,
+                        measured: block(1, column)[0] != 0,
+                        full: block(2, column)[1] != 0,
+                        void: block(3, column)[1] != 0,
+                        bare: block(4, column)[1] & label::NO_SURFACE != 0,
                     })
+                    .collect();
+                blocks
             })
             .collect();
         Arc::new(Self { columns, each })

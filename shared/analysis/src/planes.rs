@@ -158,24 +158,28 @@ fn at(values: &[f32], from: usize) -> &[f32; BLOCK] {
 /// some beside them.
 pub(crate) fn along_rows(src: &Plane, half: &[f32], spans: &[Range<usize>], out: &mut Plane) {
     let (w, r) = (src.width, half.len() - 1);
-    // Room for one whole block even where the plane is narrower.
-    let mut padded = vec![0.0_f32; w.max(BLOCK) + 2 * r];
+    // Room for a block on a border and what the kernel reaches beside it.
+    let mut padded = vec![0.0_f32; BLOCK + 2 * r];
     loop_in_vectors(
         #[inline(always)]
         || {
             let rows = src.data.chunks_exact(w).zip(out.data.chunks_exact_mut(w));
             for ((row, dst), span) in rows.zip(spans) {
-                if span.is_empty() {
-                    continue;
-                }
-                padded[..r].fill(row[0]);
-                padded[r..r + w].copy_from_slice(row);
-                padded[r + w..].fill(row[w - 1]);
                 for x in block_starts(w, span) {
+                    let beside = x
+                        .checked_sub(r)
+                        .and_then(|from| row.get(from..x + BLOCK + r));
+                    let beside = match beside {
+                        Some(beside) => beside,
+                        None => {
+                            pad(row, x, r, &mut padded);
+                            &padded
+                        }
+                    };
                     let sums = block(
                         half,
                         #[inline(always)]
-                        |k| at(&padded, (x + r).wrapping_add_signed(k)),
+                        |k| at(beside, r.wrapping_add_signed(k)),
                     );
                     match dst.get_mut(x..x + BLOCK) {
                         Some(whole) => whole.copy_from_slice(&sums),
@@ -185,6 +189,15 @@ pub(crate) fn along_rows(src: &Plane, half: &[f32], spans: &[Range<usize>], out:
             }
         },
     );
+}
+
+/// A part of a row from `r` before `x` on, its first or last value beyond its ends.
+fn pad(row: &[f32], x: usize, r: usize, out: &mut [f32]) {
+    let before = r.saturating_sub(x);
+    let known = &row[(x + before - r).min(row.len())..row.len().min(x + out.len() - r)];
+    out[..before].fill(row[0]);
+    out[before..][..known.len()].copy_from_slice(known);
+    out[before + known.len()..].fill(row[row.len() - 1]);
 }
 
 /// Filters each column with a symmetric kernel, borders repeated: where the spans of the

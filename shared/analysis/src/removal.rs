@@ -13,24 +13,38 @@ const STRIP_ROWS: usize = 256;
 /// What a signal was where pits were taken out of it.
 #[derive(Default)]
 pub(crate) struct Removed {
-    /// Places in a strip and values, in the order of their removal.
-    within: Vec<Vec<(u32, f32)>>,
-    over: Vec<(u32, f32)>,
+    /// Strip by strip.
+    within: Vec<Changes>,
+    over: Changes,
+}
+
+/// What pixels were before a change, in the order of the changes.
+#[derive(Default)]
+struct Changes {
+    /// First pixel and length of runs of neighbours.
+    runs: Vec<(u32, u32)>,
+    values: Vec<f32>,
+}
+
+impl Changes {
+    fn undo(&self, signal: &mut [f32]) {
+        let mut values = &self.values[..];
+        for (first, n) in self.runs.iter().rev() {
+            let (rest, run) = values.split_at(values.len() - *n as usize);
+            signal[*first as usize..][..run.len()].copy_from_slice(run);
+            values = rest;
+        }
+    }
 }
 
 impl Removed {
     /// Makes the signal what it was.
     pub(crate) fn put_back(self, ctx: &Context<'_>, signal: &mut [f32]) {
-        fn undo(changes: Vec<(u32, f32)>, signal: &mut [f32]) {
-            for (i, v) in changes.into_iter().rev() {
-                signal[i as usize] = v;
-            }
-        }
-        undo(self.over, signal);
+        self.over.undo(signal);
         signal
             .par_chunks_mut(STRIP_ROWS * ctx.atlas.width)
             .zip(self.within)
-            .for_each(|(signal, changes)| undo(changes, signal));
+            .for_each(|(signal, changes)| changes.undo(signal));
     }
 }
 
@@ -59,7 +73,7 @@ pub(crate) fn take_out(ctx: &Context<'_>, pits: &Pits, signal: &mut [f32]) -> Re
         .zip(within)
         .enumerate()
         .map(|(k, (signal, pits))| {
-            let mut changes = vec![];
+            let mut changes = Changes::default();
             for (p, window) in pits {
                 let top = k * STRIP_ROWS;
                 remove(
@@ -74,7 +88,7 @@ pub(crate) fn take_out(ctx: &Context<'_>, pits: &Pits, signal: &mut [f32]) -> Re
             changes
         })
         .collect();
-    let mut changes = vec![];
+    let mut changes = Changes::default();
     for (p, window) in over {
         remove(&shapes, p, &window, signal, [0, atlas.width], &mut changes);
     }
@@ -127,13 +141,13 @@ fn remove(
     window: &Window,
     signal: &mut [f32],
     [top, width]: [usize; 2],
-    changes: &mut Vec<(u32, f32)>,
+    Changes { runs, values }: &mut Changes,
 ) {
     let Metric { e, f, g, .. } = window.metric;
     let inverse = 1.0 / (window.radius_mm * window.radius_mm);
     let (x0, y0) = (p.px[0] as f32, p.px[1] as f32);
     // Until the depth is known the profile stands in the place of the values.
-    let first = changes.len();
+    let (first_run, first_value) = (runs.len(), values.len());
     let (mut f1, mut f2, mut fz, mut z1) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
     let det = window.metric.pixel_area_mm2();
     let limit = Window::REACH * Window::REACH;
@@ -145,35 +159,60 @@ fn remove(
         let half = (rest / e).sqrt() + 1.5;
         let first = ((middle - half).max(0.0) as usize).max(*window.columns.start());
         let last = ((middle + half).max(0.0) as usize).min(*window.columns.end());
+        let row = (y - top) * width;
+        let mut run = (0, 0);
         for x in first..=last {
-            let i = (y - top) * width + x;
+            let i = row + x;
             let dx = x as f32 + 0.5 - x0;
             let q = (e * dx * dx + 2.0 * f * dx * dy + g * dy * dy) * inverse;
-            if q > limit || !signal[i].is_finite() {
+            let z = signal[i];
+            if q > limit || !z.is_finite() {
                 continue;
             }
             let f = shapes.at(p.shape, q).0;
             f1 += f;
             f2 += f * f;
-            z1 += signal[i];
-            changes.push((i as u32, f));
+            z1 += z;
+            values.push(f);
+            if run.0 + run.1 == i && run.1 > 0 {
+                run.1 += 1;
+                continue;
+            }
+            if run.1 > 0 {
+                runs.push((run.0 as u32, run.1 as u32));
+            }
+            run = (i, 1);
+        }
+        if run.1 > 0 {
+            runs.push((run.0 as u32, run.1 as u32));
         }
     }
-    let n = (changes.len() - first) as f32;
+    let n = (values.len() - first_value) as f32;
     let power = f2 - f1 * f1 / n;
     if n < 5.0 || power <= 1e-3 {
-        changes.truncate(first);
+        runs.truncate(first_run);
+        values.truncate(first_value);
         return;
     }
-    for (i, f) in &changes[first..] {
-        fz += (f - f1 / n) * (signal[*i as usize] - z1 / n);
+    let (mean, level) = (f1 / n, z1 / n);
+    let mut profile = &values[first_value..];
+    for (first, n) in &runs[first_run..] {
+        let own;
+        (own, profile) = profile.split_at(*n as usize);
+        for (f, z) in own.iter().zip(&signal[*first as usize..]) {
+            fz += (f - mean) * (z - level);
+        }
     }
     let depth = fz / power;
-    for (i, f) in &mut changes[first..] {
-        let value = &mut signal[*i as usize];
-        let before = *value;
-        *value -= depth * *f;
-        *f = before;
+    let mut profile = &mut values[first_value..];
+    for (first, n) in &runs[first_run..] {
+        let (own, rest) = profile.split_at_mut(*n as usize);
+        for (f, z) in own.iter_mut().zip(&mut signal[*first as usize..]) {
+            let before = *z;
+            *z -= depth * *f;
+            *f = before;
+        }
+        profile = rest;
     }
 }
 

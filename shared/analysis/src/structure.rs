@@ -179,9 +179,23 @@ impl<'a> Weighted<'a> {
         match self {
             Self::Eight(v, t) => {
                 let [r, g, b] = &**t;
-                for (o, px) in out.iter_mut().zip(v[3 * first..].as_chunks::<3>().0) {
-                    let [x, y, z] = px.map(usize::from);
-                    *o += r[x] + g[y] + b[z];
+                let of =
+                    |x: u8, y: u8, z: u8| r[usize::from(x)] + g[usize::from(y)] + b[usize::from(z)];
+                // Four pixels stand in three words: fewer loads than bytes.
+                let bytes = &v[3 * first..3 * (first + out.len())];
+                let (fours, last) = out.as_chunks_mut::<4>();
+                let (words, rest) = bytes.as_chunks::<12>();
+                for (o, w) in fours.iter_mut().zip(words) {
+                    let [x, y, z] =
+                        [0, 4, 8].map(|k| u32::from_le_bytes([w[k], w[k + 1], w[k + 2], w[k + 3]]));
+                    let byte = |word: u32, k: u32| (word >> (8 * k)) as u8;
+                    o[0] += of(byte(x, 0), byte(x, 1), byte(x, 2));
+                    o[1] += of(byte(x, 3), byte(y, 0), byte(y, 1));
+                    o[2] += of(byte(y, 2), byte(y, 3), byte(z, 0));
+                    o[3] += of(byte(z, 1), byte(z, 2), byte(z, 3));
+                }
+                for (o, px) in last.iter_mut().zip(rest.as_chunks::<3>().0) {
+                    *o += of(px[0], px[1], px[2]);
                 }
             }
             Self::Sixteen(v, [r, g, b]) => {
@@ -207,7 +221,7 @@ pub(crate) fn structure(
         .map(|(p, _)| p.magnification)
         .min_by(f32::total_cmp)?;
     let weighted: Vec<(&RegisteredPicture, [f32; 3])> = pictures
-        .iter()
+        .par_iter()
         .map(|(p, share)| (*p, channel_weights(ctx, p).map(|w| w * share / total)))
         .collect();
     let tables: Vec<Weighted<'_>> = weighted
