@@ -364,6 +364,16 @@ impl Spans {
         }
     }
 
+    /// These columns of bands of [`CELL`] rows.
+    #[cfg(test)]
+    pub(crate) fn of(width: usize, height: usize, bands: Vec<Range<usize>>) -> Self {
+        Self {
+            width,
+            height,
+            bands,
+        }
+    }
+
     /// The same on every `stride`th pixel, of a plane of so many.
     pub(crate) fn thinned(&self, stride: usize, width: usize, height: usize) -> Self {
         let bands = (0..height.div_ceil(CELL))
@@ -828,6 +838,34 @@ mod tests {
             }
         }
         assert!(owners.iter().all(|n| *n == 1));
+    }
+
+    /// The pixels that a chart answers for lie in its spans, thinned ones too.
+    #[test]
+    fn spans_hold_what_a_chart_answers_for() {
+        let mut atlas = stretched();
+        for i in 0..200 * 200 {
+            if (i % 200) + (i / 200) < 130 || i % 200 > 170 {
+                atlas.labels[i] |= label::LANDMARK_MASK;
+            }
+        }
+        let (mut held, mut all) = (0, 0);
+        for chart in charts(&atlas, &Blocks::of(&atlas), SIZE_MM, 0.1, 10.0, 1.0) {
+            let spans = chart.spans();
+            let whole = spans.grown([0, 0]);
+            let (w, h) = (chart.width.div_ceil(4), chart.height.div_ceil(4));
+            let thin = spans.thinned(4, w, h).grown([0, 0]);
+            for y in 0..chart.height {
+                held += whole[y].len();
+                all += chart.width;
+                for x in 0..chart.width {
+                    if chart.is_inside(&atlas, x, y) {
+                        assert!(whole[y].contains(&x) && thin[y / 4].contains(&(x / 4)));
+                    }
+                }
+            }
+        }
+        assert!(held > 0 && 4 * held < 3 * all, "{held} of {all}");
     }
 
     /// Whole parts of rows and single pixels are sampled to the same bits.

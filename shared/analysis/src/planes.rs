@@ -375,6 +375,25 @@ mod tests {
         }
     }
 
+    /// Also over blocks on the border, and from a plane that holds something else before.
+    #[test]
+    fn parts_are_filtered_like_whole_planes() {
+        let source = paraboloid();
+        let whole = gaussian(&source, 1.9);
+        let [mut rows, mut part] = [(); 2].map(|()| Plane {
+            data: vec![f32::NAN; 64 * 48],
+            ..source.clone()
+        });
+        let bands = vec![0..0, 0..5, 40..64, 30..33, 0..0, 2..64];
+        let spans = Spans::of(64, 48, bands.clone());
+        smooth_within(&source, 1.9 * 1.9, (&spans, 1), &mut rows, &mut part);
+        for i in 0..64 * 48 {
+            if bands[i / 64 / 8].contains(&(i % 64)) {
+                assert_eq!(part.data[i].to_bits(), whole.data[i].to_bits(), "{i}");
+            }
+        }
+    }
+
     #[test]
     fn bilinear_is_exact_on_a_plane() {
         let mut p = Plane::new(5, 4);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use dermalia_surface::{Mesh, mean_curvature_per_mm};
 
 use crate::blobs::laplacian;
+use crate::chart::Spans;
 use crate::colour::{Lab, ciede2000, lab_from_srgb8};
 use crate::flood::Flood;
 use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, smooth_into};
@@ -80,7 +81,8 @@ fn ridges_agree_with_scikit_image() {
             let q = 2.0 * blob * blob;
             *w = (-across).max(0.0) / (1.0 + q + 0.5 * q * q);
         }
-        let got = respond(&depth, &[sigma], &mut Pool::default()).strength;
+        let whole = Spans::whole(depth.width, depth.height);
+        let got = respond(&depth, &[sigma], &whole, 0, &mut Pool::default()).strength;
         let [rms, most] = differences(&got, &want, 20);
         eprintln!("ridges, sigma {sigma}: rms {rms:.5}, largest {most:.5}");
         assert!(rms < moments(sigma), "sigma {sigma}: {rms}");
