@@ -50,33 +50,6 @@ impl DensityTable {
             }
         }
     }
-
-    /// Adds the densities of pixels, each with its weight, to the sums of the channels.
-    pub(crate) fn add_weighted(
-        &self,
-        picture: &RegisteredPicture,
-        weights: &[f32],
-        pixels: &[usize],
-        sums: &mut [f32; 3],
-    ) {
-        fn add<T: Copy + Into<usize>>(
-            (levels, table): (&[T], &[f32]),
-            weights: &[f32],
-            pixels: &[usize],
-            sums: &mut [f32; 3],
-        ) {
-            let (levels, _) = levels.as_chunks::<3>();
-            for (w, &i) in weights.iter().zip(pixels) {
-                for (sum, level) in sums.iter_mut().zip(levels[i]) {
-                    *sum += w * table[level.into()];
-                }
-            }
-        }
-        match &picture.samples {
-            Samples::Eight(v) => add((v, &self.eight), weights, pixels, sums),
-            Samples::Sixteen(v) => add((v, self.sixteen()), weights, pixels, sums),
-        }
-    }
 }
 
 /// Optical density of a gamma-encoded level.
