@@ -107,8 +107,9 @@ impl Moved {
             let (d3, d4) = (d1 - self.ab_ab[l], d2 - self.ab_ac[l]);
             let (d5, d6) = (d1 - self.ab_ac[l], d2 - self.ac_ac[l]);
             let (va, vb, vc) = (d3 * d6 - d5 * d4, d5 * d2 - d1 * d6, d1 * d4 - d3 * d2);
-            // The edges; of those that hold, the last one here counts. One quotient for each
-            // weight is enough: what is divided is chosen before.
+            // The edges and corners; of those that hold, the last one counts: edges bc and ac,
+            // corner c, edge ab, corners b and a. One quotient for each weight is enough: what
+            // is divided is chosen before.
             let on_bc = (va <= 0.0) & (d4 - d3 >= 0.0) & (d5 - d6 >= 0.0);
             let on_ac = (vb <= 0.0) & (d2 >= 0.0) & (d6 <= 0.0);
             let on_ab = (vc <= 0.0) & (d1 >= 0.0) & (d3 <= 0.0);
@@ -124,7 +125,6 @@ impl Moved {
             let (mut v, mut w) = (far_v, far_w);
             v = if on_bc { 1.0 - far_w } else { v };
             v = if on_ac { 0.0 } else { v };
-            // A corner comes before the edges that end in it, but for the last edge.
             let on = (d6 >= 0.0) & (d5 <= d6);
             (v, w) = (if on { 0.0 } else { v }, if on { 1.0 } else { w });
             (v, w) = (if on_ab { far_v } else { v }, if on_ab { 0.0 } else { w });
