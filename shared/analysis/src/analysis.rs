@@ -107,7 +107,6 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         },
     );
     clock.since = Instant::now();
-    clock.lap("colour");
     let clipped_elsewhere = exposure::most_clipped(&prepared.unmeasured, ctx.atlas);
     let mut quality = quality::measure(&ctx, colour.unevenness, clipped_elsewhere);
     quality

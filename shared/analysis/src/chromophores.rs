@@ -240,28 +240,55 @@ pub(crate) fn cell_noise(field: &Field) -> [f64; 3] {
     let mut noise = [0.0; 3];
     noise.par_iter_mut().enumerate().for_each(|(k, noise)| {
         let mut off: Vec<f32> = vec![];
+        let mut line = vec![0.0_f32; w.saturating_sub(2)];
         for y in (1..field.height.saturating_sub(1)).step_by(5) {
-            let row = |plane: usize, y: usize| {
-                let plane = [&field.weight, &field.density[k]][plane];
-                &plane[y * w..(y + 1) * w]
-            };
-            let [above, own, below] = [y - 1, y, y + 1].map(|y| (row(0, y), row(1, y)));
-            let full = |x: usize| {
-                (own.0[x] > 0.5)
-                    & (own.0[x - 1] > 0.5)
-                    & (own.0[x + 1] > 0.5)
-                    & (above.0[x] > 0.5)
-                    & (below.0[x] > 0.5)
-            };
-            for x in (1..w.saturating_sub(1)).filter(|x| full(*x)) {
-                let d = own.1;
-                let around = d[x - 1] + d[x + 1] + above.1[x] + below.1[x];
-                off.push((d[x] - 0.25 * around).abs());
-            }
+            let rows = [y - 1, y, y + 1].map(|y| {
+                let row = y * w..(y + 1) * w;
+                (&field.weight[row.clone()], &field.density[k][row])
+            });
+            in_vectors(OffNeighbours {
+                rows,
+                out: &mut line,
+            });
+            off.extend(line.iter().filter(|off| **off >= 0.0));
         }
         *noise = quantile(&mut off, 0.5).map_or(0.0, |m| 1.4826 * f64::from(m) / 1.118);
     });
     noise
+}
+
+/// How far the inner cells of the middle one of three rows lie from the mean of their
+/// neighbours; -1 where not all of them count.
+struct OffNeighbours<'a> {
+    /// Weights and densities.
+    rows: [(&'a [f32], &'a [f32]); 3],
+    out: &'a mut [f32],
+}
+
+impl Work for OffNeighbours<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let n = self.out.len();
+        let [above, own, below] = self.rows;
+        let (weight, density) = (&own.0[..n + 2], &own.1[..n + 2]);
+        let (above, below) = (
+            (&above.0[..n + 2], &above.1[..n + 2]),
+            (&below.0[..n + 2], &below.1[..n + 2]),
+        );
+        for (i, out) in self.out.iter_mut().enumerate() {
+            let x = i + 1;
+            let full = (weight[x] > 0.5)
+                & (weight[x - 1] > 0.5)
+                & (weight[x + 1] > 0.5)
+                & (above.0[x] > 0.5)
+                & (below.0[x] > 0.5);
+            let around = density[x - 1] + density[x + 1] + above.1[x] + below.1[x];
+            let off = (density[x] - 0.25 * around).abs();
+            *out = if full { off } else { -1.0 };
+        }
+    }
 }
 
 /// Neutral density for each unit of chroma.
