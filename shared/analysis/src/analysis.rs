@@ -5,7 +5,7 @@ use dermalia_scan::Scan;
 use dermalia_scan::manifest::Space;
 use dermalia_surface::{Mesh, Vec3};
 
-use crate::chart::Blocks;
+use crate::blocks::Blocks;
 use crate::preparation::{self, Prepared};
 use crate::structure::{DensityTable, structure};
 use crate::{

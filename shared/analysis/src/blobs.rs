@@ -5,10 +5,11 @@ use std::ops::Range;
 use dermalia_surface::loop_in_vectors;
 
 use crate::Atlas;
-use crate::chart::{Chart, Spans};
+use crate::chart::Chart;
 use crate::planes::{
     DIFFERENCE_VARIANCE, Plane, Pool, derivatives, median, reach_of, smooth_within,
 };
+use crate::spans::Spans;
 
 /// A maximum of the scale-normalised Laplacian.
 #[derive(Debug, Clone, Copy)]
@@ -416,7 +417,7 @@ mod tests {
             .collect();
         let chart = &crate::chart::charts(
             &atlas,
-            &crate::chart::Blocks::of(&atlas),
+            &crate::blocks::Blocks::of(&atlas),
             0.06,
             0.06,
             12.0,

@@ -11,8 +11,10 @@ use dermalia_surface::loop_in_vectors;
 use rayon::prelude::*;
 
 use crate::Atlas;
-use crate::atlas::{is_measured, label};
+use crate::atlas::is_measured;
+use crate::blocks::{Blocks, UNUSABLE};
 use crate::planes::{Plane, Pool, whole_part};
+use crate::spans::{CELL, Spans};
 
 /// One tile of the atlas as a raster of square steps on the skin.
 #[derive(Debug, Clone)]
@@ -27,148 +29,6 @@ pub(crate) struct Chart {
     /// The tile this chart answers for: left, top, right, bottom in atlas pixels.
     tile: [usize; 4],
     blocks: Arc<Blocks>,
-}
-
-/// What there is in the blocks of the atlas.
-#[derive(Debug)]
-pub(crate) struct Blocks {
-    columns: usize,
-    each: Vec<Block>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Block {
-    /// Some place is masked or without surface.
-    gap: bool,
-    /// Some place is measured.
-    measured: bool,
-    /// Every place is.
-    full: bool,
-    /// Every place is masked or without surface.
-    void: bool,
-    /// Every place is without surface.
-    bare: bool,
-}
-
-/// Pixels along the side of a block.
-const BLOCK: usize = 32;
-/// Blocks beside surface where a window around a place on it may reach.
-const NEAR: usize = 4;
-/// Labels of places whose values say nothing about the skin.
-const UNUSABLE: u8 = label::EXCLUDED | label::NO_SURFACE;
-
-impl Blocks {
-    pub(crate) fn of(atlas: &Atlas) -> Arc<Self> {
-        let w = atlas.width.max(1);
-        let columns = w.div_ceil(BLOCK);
-        let each = atlas
-            .labels
-            .par_chunks(BLOCK * w)
-            .flat_map_iter(|rows| {
-                // All rows together first, side by side.
-                let mut sums = [0, 0, u8::MAX, u8::MAX, u8::MAX].map(|v| vec![v; w]);
-                for row in rows.chunks(w) {
-                    loop_in_vectors(
-                        #[inline(always)]
-                        || {
-                            let [any, some, all, void, bare] = &mut sums;
-                            let n = row.len();
-                            let (any, some) = (&mut any[..n], &mut some[..n]);
-                            let (all, void, bare) = (&mut all[..n], &mut void[..n], &mut bare[..n]);
-                            for (x, l) in row.iter().enumerate() {
-                                let measured = u8::from(is_measured(*l));
-                                any[x] |= l;
-                                some[x] |= measured;
-                                all[x] &= measured;
-                                void[x] &= u8::from(l & UNUSABLE != 0);
-                                bare[x] &= l;
-                            }
-                        },
-                    );
-                }
-                let block = |k: usize, column: usize| {
-                    let sums = &sums[k][column * BLOCK..w.min((column + 1) * BLOCK)];
-                    [
-                        sums.iter().fold(0, |any, v| any | v),
-                        sums.iter().fold(u8::MAX, |all, v| all & v),
-                    ]
-                };
-                let blocks: Vec<Block> = (0..columns)
-                    .map(|column| Block {
-                        gap: block(0, column)[0] & UNUSABLE != 0,
-                        measured: block(1, column)[0] != 0,
-                        full: block(2, column)[1] != 0,
-                        void: block(3, column)[1] != 0,
-                        bare: block(4, column)[1] & label::NO_SURFACE != 0,
-                    })
-                    .collect();
-                blocks
-            })
-            .collect();
-        Arc::new(Self { columns, each })
-    }
-
-    /// The columns of each row of pixels that lie near surface, of rows of so many: within
-    /// [`NEAR`] blocks.
-    pub(crate) fn near_surface(&self, width: usize) -> Vec<Range<usize>> {
-        let spans: Vec<Range<usize>> = self
-            .each
-            .chunks(self.columns)
-            .map(|row| {
-                let first = row.iter().position(|b| !b.bare);
-                let last = row.iter().rposition(|b| !b.bare);
-                first.zip(last).map_or(0..0, |(a, b)| a..b + 1)
-            })
-            .collect();
-        (0..spans.len())
-            .map(|y| {
-                let near = y.saturating_sub(NEAR)..(y + NEAR + 1).min(spans.len());
-                let span = joined(&spans[near]);
-                if span.is_empty() {
-                    return 0..0;
-                }
-                span.start.saturating_sub(NEAR) * BLOCK..((span.end + NEAR) * BLOCK).min(width)
-            })
-            .flat_map(|span| std::iter::repeat_n(span, BLOCK))
-            .collect()
-    }
-
-    /// The first and the last measured place of a row of labels that begins in a column,
-    /// and whether all between them are; blocks that are full are not looked at.
-    fn measured(&self, labels: &[u8], y: usize, left: usize) -> Option<(usize, usize, bool)> {
-        let from = left / BLOCK;
-        let right = left + labels.len();
-        let row = y / BLOCK * self.columns;
-        let row = &self.each[row + from..row + right.div_ceil(BLOCK)];
-        let first = row.iter().position(|b| b.measured)?;
-        let last = row.iter().rposition(|b| b.measured)?;
-        let whole = row[first..=last].iter().all(|b| b.full);
-        let start = ((from + first) * BLOCK).max(left) - left;
-        let end = ((from + last + 1) * BLOCK).min(right) - left;
-        if whole {
-            return Some((start, end - 1, true));
-        }
-        let measured = |l: &u8| is_measured(*l);
-        let first = start + labels[start..end].iter().position(measured)?;
-        let last = first + labels[first..end].iter().rposition(measured)?;
-        Some((first, last, false))
-    }
-
-    /// Whether a block is one that is looked for, of those that hold a rectangle (first
-    /// and last column and row).
-    fn any(
-        &self,
-        [left, top]: [usize; 2],
-        [right, bottom]: [usize; 2],
-        found: impl Fn(&Block) -> bool,
-    ) -> bool {
-        (top / BLOCK..=bottom / BLOCK).any(|y| {
-            let row = y * self.columns;
-            self.each[row + left / BLOCK..=row + right / BLOCK]
-                .iter()
-                .any(&found)
-        })
-    }
 }
 
 /// Pixels of a row that are sampled together.
@@ -343,78 +203,6 @@ impl Chart {
     }
 }
 
-/// Pixels along the side of the cells by which a chart's part is told.
-const CELL: usize = 8;
-
-/// The columns of the rows of a chart that hold all measured pixels that it answers for,
-/// by bands of [`CELL`] rows.
-pub(crate) struct Spans {
-    width: usize,
-    height: usize,
-    bands: Vec<Range<usize>>,
-}
-
-impl Spans {
-    /// All of a plane.
-    pub(crate) fn whole(width: usize, height: usize) -> Self {
-        Self {
-            width,
-            height,
-            bands: vec![0..width; height.div_ceil(CELL)],
-        }
-    }
-
-    /// These columns of bands of [`CELL`] rows.
-    #[cfg(test)]
-    pub(crate) fn of(width: usize, height: usize, bands: Vec<Range<usize>>) -> Self {
-        Self {
-            width,
-            height,
-            bands,
-        }
-    }
-
-    /// The same on every `stride`th pixel, of a plane of so many.
-    pub(crate) fn thinned(&self, stride: usize, width: usize, height: usize) -> Self {
-        let bands = (0..height.div_ceil(CELL))
-            .map(|band| {
-                let end = ((band + 1) * stride).min(self.bands.len());
-                let span = joined(&self.bands[(band * stride).min(end)..end]);
-                span.start / stride..span.end.div_ceil(stride).min(width)
-            })
-            .collect();
-        Self {
-            width,
-            height,
-            bands,
-        }
-    }
-
-    /// The columns of each row within so many columns and rows of these.
-    pub(crate) fn grown(&self, [dx, dy]: [usize; 2]) -> Vec<Range<usize>> {
-        (0..self.height)
-            .map(|y| {
-                let bands = y.saturating_sub(dy) / CELL..=(y + dy).min(self.height - 1) / CELL;
-                let span = joined(&self.bands[bands]);
-                if span.is_empty() {
-                    return 0..0;
-                }
-                span.start.saturating_sub(dx)..(span.end + dx).min(self.width)
-            })
-            .collect()
-    }
-}
-
-/// The columns that hold some.
-fn joined(bands: &[Range<usize>]) -> Range<usize> {
-    bands
-        .iter()
-        .filter(|b| !b.is_empty())
-        .cloned()
-        .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
-        .unwrap_or_default()
-}
-
 impl Chart {
     /// Where the measured pixels are that this chart answers for.
     pub(crate) fn spans(&self) -> Spans {
@@ -428,11 +216,7 @@ impl Chart {
                 }
             })
             .collect();
-        Spans {
-            width: self.width,
-            height: self.height,
-            bands,
-        }
+        Spans::of(self.width, self.height, bands)
     }
 
     /// Whether a cell may hold measured pixels of the tile.
@@ -799,6 +583,7 @@ fn chart_of(
 mod tests {
     use super::*;
     use crate::Scale;
+    use crate::atlas::label;
     use dermalia_surface::{Mesh, rasterize_uv};
 
     /// The median size of its pixels.

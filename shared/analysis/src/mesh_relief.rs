@@ -8,7 +8,8 @@ use dermalia_surface::{Vec3, cross, dot, norm, normalize, sub};
 use rayon::prelude::*;
 
 use crate::Atlas;
-use crate::chart::{Blocks, Chart, charts};
+use crate::blocks::Blocks;
+use crate::chart::{Chart, charts};
 use crate::planes::{Plane, Pool, gaussian, median};
 use crate::relief::Relief;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use dermalia_surface::loop_in_vectors;
 
-use crate::chart::Spans;
+use crate::spans::Spans;
 
 /// A raster of numbers, row-major.
 #[derive(Debug, Clone, PartialEq)]

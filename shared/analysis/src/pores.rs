@@ -14,7 +14,8 @@ use rayon::prelude::*;
 
 use crate::atlas::is_measured;
 use crate::blobs::{Candidate, candidates};
-use crate::chart::{Blocks, charts};
+use crate::blocks::Blocks;
+use crate::chart::charts;
 use crate::places::Places;
 use crate::planes::{Pool, median};
 use crate::profile::{Columns, PitFit, Sample, Shapes};

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use dermalia_surface::{Mesh, mean_curvature_per_mm};
 
 use crate::blobs::laplacian;
-use crate::chart::Spans;
 use crate::colour::{Lab, ciede2000, lab_from_srgb8};
 use crate::flood::Flood;
 use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, smooth_into};
 use crate::ridges::respond;
+use crate::spans::Spans;
 
 /// Where the references are; `None`, said aloud, without them.
 fn folder() -> Option<PathBuf> {

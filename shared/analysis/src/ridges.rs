@@ -9,8 +9,9 @@ use std::ops::Range;
 use dermalia_surface::loop_in_vectors;
 
 use crate::Atlas;
-use crate::chart::{Chart, Spans};
+use crate::chart::Chart;
 use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, reach_of, smooth_within, whole_part};
+use crate::spans::Spans;
 
 /// A point on the centre of a ridge.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use dermalia_scan::Samples;
 use dermalia_scan::manifest::Light;
 use rayon::prelude::*;
 
-use crate::chart::Blocks;
+use crate::blocks::Blocks;
 use crate::{Context, RegisteredPicture};
 
 /// The neutral optical density of the skin, fused over the lights, in step with the

@@ -8,7 +8,8 @@ use dermalia_findings::{
 use rayon::prelude::*;
 
 use crate::atlas::is_measured;
-use crate::chart::{Blocks, charts};
+use crate::blocks::Blocks;
+use crate::chart::charts;
 use crate::curves::{Linking, link};
 use crate::groove::{Groove, Signal};
 use crate::places::Places;
