@@ -43,6 +43,7 @@ mod places;
 mod planes;
 mod pores;
 mod preparation;
+mod products;
 mod profile;
 mod projection;
 mod quality;
