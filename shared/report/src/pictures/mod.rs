@@ -9,6 +9,7 @@ mod plate;
 mod print;
 mod reduce;
 mod stills;
+mod texels;
 mod view;
 
 pub use heat::{HEAT_MAP_MAX_PX, heat_map};
