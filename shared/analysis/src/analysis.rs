@@ -101,13 +101,15 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         || form(&ctx, &mut Clock::start(options.on_stage)),
         || {
             let mut clock = Clock::start(options.on_stage);
-            let colour = skin_colour::measure(&ctx);
+            let colour = skin_colour::measure(&ctx, prepared.ultraviolet, &options.limits);
             clock.lap("colour");
             colour
         },
     );
+    let colour = colour?;
     clock.since = Instant::now();
-    let clipped_elsewhere = exposure::most_clipped(&prepared.unmeasured, ctx.atlas);
+    let clipped_elsewhere =
+        exposure::most_clipped(&prepared.unmeasured, ctx.atlas).max(colour.clipped);
     let mut quality = quality::measure(&ctx, colour.unevenness, clipped_elsewhere);
     quality
         .warnings
@@ -167,11 +169,11 @@ fn form(ctx: &Context<'_>, clock: &mut Clock<'_>) -> (Outcome, Outcome, Outcome)
 
 /// Chooses the pictures that are measured: those in the atlas, else camera photographs
 /// on the surface, else flat pictures.
-fn prepare(
-    scan: &Scan,
+fn prepare<'a>(
+    scan: &'a Scan,
     options: &Options<'_>,
     clock: &mut Clock<'_>,
-) -> Result<Prepared, AnalysisError> {
+) -> Result<Prepared<'a>, AnalysisError> {
     let limits = &options.limits;
     let textures = preparation::encoded(scan, Space::Texture);
     let relief_entry = scan.manifest.relief.as_ref();

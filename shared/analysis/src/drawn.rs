@@ -143,7 +143,7 @@ impl Skin {
 
     fn measure(&self) -> (Field, ColourFeatures) {
         let field = self.field();
-        let found = colour_features(&field, || None);
+        let found = colour_features(&field, None);
         (field, found)
     }
 }

@@ -132,6 +132,9 @@ fn hull(wanted: &[bool]) -> Option<Range<usize>> {
     Some(first..last + 1)
 }
 
+/// Rows of cells that are averaged together.
+const STRIP_CELLS: usize = 16;
+
 /// Sums of the pixels of cells side by side: density in R, G, B, and how many count.
 pub(crate) type Sums<'a> = [&'a mut [f32]; 4];
 
@@ -176,7 +179,7 @@ impl Field {
             }
         });
         let step = extent.step()[0];
-        Self::reduce_some(extent, &wanted, Arc::new(area_mm2), |y, columns, sums| {
+        let add = |y: usize, columns: Range<usize>, sums: &mut Sums<'_>| {
             for (i, x) in columns.enumerate() {
                 let Some([r, g, b]) = sample(x, y).filter(|s| s.usable).map(|s| s.density) else {
                     continue;
@@ -185,20 +188,22 @@ impl Field {
                     sums[i / step] += v;
                 }
             }
-        })
+        };
+        Self::reduce_some(extent, &wanted, Arc::new(area_mm2), |_| &add)
     }
 
-    /// Averages the pixels of the cells that are wanted; all others have no weight. `add`
-    /// adds the pixels of some columns of a row of the raster to the sums of their cells.
-    /// `area_mm2` is the surface of each cell.
-    pub(crate) fn reduce_some<F>(
+    /// Averages the pixels of the cells that are wanted; all others have no weight. `strip`
+    /// gives what adds the pixels of some columns of a row, of a few rows of the raster, to
+    /// the sums of their cells. `area_mm2` is the surface of each cell.
+    pub(crate) fn reduce_some<F, A>(
         extent: Extent,
         wanted: &[bool],
         area_mm2: Arc<Vec<f32>>,
-        add: F,
+        strip: F,
     ) -> Self
     where
-        F: Fn(usize, Range<usize>, &mut Sums<'_>) + Sync,
+        F: Fn(Range<usize>) -> A + Sync,
+        A: Fn(usize, Range<usize>, &mut Sums<'_>),
     {
         let step = extent.step();
         let [width, height] = extent.cells();
@@ -207,27 +212,39 @@ impl Field {
         let mut density = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
         let [red, green, blue] = &mut density;
         let full = (step[0] * step[1]) as f32;
+        let part = STRIP_CELLS * width;
         weight
-            .par_chunks_mut(width)
-            .zip(red.par_chunks_mut(width))
-            .zip(green.par_chunks_mut(width))
-            .zip(blue.par_chunks_mut(width))
-            .zip(wanted.par_chunks(width))
+            .par_chunks_mut(part)
+            .zip(red.par_chunks_mut(part))
+            .zip(green.par_chunks_mut(part))
+            .zip(blue.par_chunks_mut(part))
+            .zip(wanted.par_chunks(part))
             .enumerate()
-            .for_each(|(row, ((((weight, red), green), blue), wanted))| {
-                let Some(cells) = hull(wanted) else {
+            .for_each(|(number, ((((weight, red), green), blue), wanted))| {
+                let hulls = wanted.chunks(width).map(hull);
+                let rows: Vec<(usize, Range<usize>)> = hulls
+                    .enumerate()
+                    .filter_map(|(row, cells)| Some((row, cells?)))
+                    .collect();
+                let ([(first, _), ..], [.., (last, _)]) = (&rows[..], &rows[..]) else {
                     return;
                 };
-                let columns = extent.columns(&cells);
-                let mut sums = [red, green, blue, weight].map(|s| &mut s[cells.clone()]);
-                for y in extent.rows(row) {
-                    add(y, columns.clone(), &mut sums);
+                let rows_of = |row: usize| extent.rows(number * STRIP_CELLS + row);
+                let add = strip(rows_of(*first).start..rows_of(*last).end);
+                for (row, cells) in &rows {
+                    let columns = extent.columns(cells);
+                    let cells = row * width + cells.start..row * width + cells.end;
+                    let mut sums = [&mut *red, &mut *green, &mut *blue, &mut *weight]
+                        .map(|s| &mut s[cells.clone()]);
+                    for y in rows_of(*row) {
+                        add(y, columns.clone(), &mut sums);
+                    }
+                    in_vectors(Means {
+                        sums,
+                        wanted: &wanted[cells],
+                        full,
+                    });
                 }
-                in_vectors(Means {
-                    sums,
-                    wanted: &wanted[cells],
-                    full,
-                });
             });
         Self {
             width,

@@ -32,7 +32,7 @@ pub(crate) fn flat(
     mut pictures: Vec<Decoded>,
     levels: Option<Levels>,
     registered: bool,
-) -> Result<Prepared, AnalysisError> {
+) -> Result<Prepared<'static>, AnalysisError> {
     let mut warnings = vec![];
     let rank = |light: Light| ORDER.iter().position(|l| *l == light);
     // The first picture with a face, in the order of the lights; else the first.
@@ -112,6 +112,7 @@ pub(crate) fn flat(
     Ok(Prepared {
         atlas,
         pictures,
+        ultraviolet: None,
         unmeasured: vec![],
         relief,
         base,

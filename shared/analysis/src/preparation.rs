@@ -19,9 +19,12 @@ use crate::relief::{self, Relief};
 use crate::{AnalysisError, Atlas, RegisteredPicture, Scale, labels, thumbnails};
 
 /// All that the measures need of a scan.
-pub(crate) struct Prepared {
+pub(crate) struct Prepared<'a> {
     pub(crate) atlas: Atlas,
     pub(crate) pictures: Vec<RegisteredPicture>,
+    /// One of the whole atlas under ultraviolet light beside them, still encoded: it is read
+    /// once and is large.
+    pub(crate) ultraviolet: Option<&'a Picture>,
     /// Those that only the quality of the capture is told of.
     pub(crate) unmeasured: Vec<Exposure>,
     pub(crate) relief: Option<Relief>,
@@ -95,25 +98,27 @@ pub(crate) type Encoded<'a> = (usize, Light, &'a Picture);
 
 /// Pictures that lie in the atlas of the mesh, with the height map if that does. `lap` is
 /// told the stages.
-pub(crate) fn on_atlas(
+pub(crate) fn on_atlas<'a>(
     scan: &Scan,
     mesh: &Mesh,
-    pictures: &[Encoded<'_>],
+    pictures: &[Encoded<'a>],
     limits: &Limits,
     lap: &mut dyn FnMut(&'static str),
-) -> Result<Prepared, AnalysisError> {
+) -> Result<Prepared<'a>, AnalysisError> {
     let relief_file = scan.relief.as_ref().filter(|_| {
         let entry = scan.manifest.relief.as_ref();
         entry.is_some_and(|r| r.space == Space::Texture)
     });
+    let (pictures, ultraviolet) = apart(pictures);
     let full_px = pictures
         .iter()
+        .chain(&ultraviolet)
         .map(|p| p.2)
         .chain(relief_file)
         .map(|p| [p.width(), p.height()])
         .fold([1, 1], |m, s| [m[0].max(s[0]), m[1].max(s[1])]);
     let mut warnings = vec![];
-    let shown = best_for_display(pictures).copied();
+    let shown = best_for_display(&pictures).copied();
     let mut decoded = None;
     let mut mesh = Cow::Borrowed(mesh);
     let landmarks = match &scan.landmarks {
@@ -140,7 +145,7 @@ pub(crate) fn on_atlas(
     // What is decoded is cut and let go at once: the whole pictures together would be half
     // of the memory that a job takes.
     let (pictures, relief) = rayon::join(
-        || register(pictures, shown.zip(Some(decoded)), &window, limits),
+        || register(&pictures, shown.zip(Some(decoded)), &window, limits),
         || {
             let levels = decode_relief(scan, &[Space::Texture], limits)?;
             Ok::<_, AnalysisError>(match (levels, &scan.manifest.relief) {
@@ -154,6 +159,7 @@ pub(crate) fn on_atlas(
     Ok(Prepared {
         atlas,
         pictures: pictures.measured,
+        ultraviolet: ultraviolet.map(|p| p.2),
         unmeasured: pictures.unmeasured,
         relief,
         base: pictures
@@ -175,17 +181,29 @@ const MEASURED: [Light; 3] = [
 /// The lights that show melanin better than these; the first that there is is used.
 pub(crate) const ULTRAVIOLET: [Light; 2] = [Light::Uv, Light::Wood];
 
-/// The pictures that are measured. What others show is told only by how they are exposed,
-/// unless there is nothing else.
-fn measured(pictures: &[Encoded<'_>]) -> Vec<usize> {
-    let visible = || pictures.iter().filter(|p| MEASURED.contains(&p.1));
-    if visible().next().is_none() {
-        return pictures.iter().map(|p| p.0).collect();
-    }
+/// The first picture under ultraviolet light apart from the others, where these show skin
+/// under visible light.
+fn apart<'a>(pictures: &[Encoded<'a>]) -> (Vec<Encoded<'a>>, Option<Encoded<'a>>) {
     let ultraviolet = ULTRAVIOLET
         .iter()
-        .find_map(|light| pictures.iter().find(|p| p.1 == *light));
-    visible().chain(ultraviolet).map(|p| p.0).collect()
+        .find_map(|light| pictures.iter().find(|p| p.1 == *light))
+        .filter(|_| pictures.iter().any(is_visible));
+    let others = pictures
+        .iter()
+        .filter(|p| ultraviolet.is_none_or(|u| u.0 != p.0));
+    (others.copied().collect(), ultraviolet.copied())
+}
+
+/// The numbers of the pictures that are measured. What others show is told only by how they
+/// are exposed, unless there is nothing else.
+fn measured(pictures: &[Encoded<'_>]) -> Vec<usize> {
+    let alone = !pictures.iter().any(is_visible);
+    let measured = pictures.iter().filter(|p| alone || is_visible(p));
+    measured.map(|p| p.0).collect()
+}
+
+fn is_visible(picture: &Encoded<'_>) -> bool {
+    MEASURED.contains(&picture.1)
 }
 
 /// Pictures in the working raster.
@@ -329,7 +347,7 @@ fn turn_atlas(mesh: &mut Mesh) {
 }
 
 /// A mesh without any picture: only its own fine relief can be measured.
-pub(crate) fn on_mesh_alone(scan: &Scan, mesh: &Mesh) -> Result<Prepared, AnalysisError> {
+pub(crate) fn on_mesh_alone(scan: &Scan, mesh: &Mesh) -> Result<Prepared<'static>, AnalysisError> {
     let unrolled;
     let mesh = if mesh.has_atlas() {
         mesh
@@ -353,6 +371,7 @@ pub(crate) fn on_mesh_alone(scan: &Scan, mesh: &Mesh) -> Result<Prepared, Analys
     Ok(Prepared {
         atlas: crop(mesh, raster, bits, Scale::Stated)?,
         pictures: vec![],
+        ultraviolet: None,
         unmeasured: vec![],
         relief: None,
         base: thumbnails::base_of(None, [side, side]),

@@ -276,7 +276,7 @@ pub(crate) fn on_surface(
     scan: &Scan,
     mesh: &Mesh,
     photos: &[Decoded],
-) -> Result<Prepared, AnalysisError> {
+) -> Result<Prepared<'static>, AnalysisError> {
     let mut warnings = vec![];
     let unrolled;
     let mesh = if mesh.has_atlas() {
@@ -376,6 +376,7 @@ pub(crate) fn on_surface(
     Ok(Prepared {
         atlas,
         pictures,
+        ultraviolet: None,
         unmeasured: vec![],
         relief: None,
         base,

@@ -129,14 +129,8 @@ impl Look {
 
 /// Finds spots and red areas, and with them what melanin and haemoglobin look like.
 /// `ultraviolet` is the same skin under a light that shows melanin better.
-pub(crate) fn colour_features(
-    field: &Field,
-    ultraviolet: impl FnOnce() -> Option<Ultraviolet> + Send,
-) -> ColourFeatures {
-    let (rounding, (wide, ultraviolet)) = rayon::join(
-        || Rounding::of(field),
-        || rayon::join(|| Wide::of(field, WIDE_MM), ultraviolet),
-    );
+pub(crate) fn colour_features(field: &Field, ultraviolet: Option<Ultraviolet>) -> ColourFeatures {
+    let (rounding, wide) = rayon::join(|| Rounding::of(field), || Wide::of(field, WIDE_MM));
     let deeper = ultraviolet.and_then(|uv| Look::deeper(field, &wide, rounding, uv));
     let mut look = deeper.unwrap_or_else(|| {
         Look::of(field, &wide, rounding, |directions| {

@@ -1,5 +1,8 @@
 //! All pictures of a scan in one raster.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use dermalia_findings::{Feature, Measure, ParameterMap, Region};
 use dermalia_scan::manifest::{Light, SkinState};
 use dermalia_scan::{Pixels, Samples};
@@ -24,6 +27,26 @@ fn rounded(level: f32) -> u32 {
     let even = up + WHOLE;
     let above = u32::from(even - WHOLE > up);
     (even.to_bits() & 0x007F_FFFF) - above
+}
+
+/// A sample of a picture.
+pub(crate) trait Level: Copy + Default + Ord + Send + Sync + Into<f32> {
+    /// The nearest to a number of its range.
+    fn nearest(level: f32) -> Self;
+}
+
+impl Level for u8 {
+    #[inline(always)]
+    fn nearest(level: f32) -> Self {
+        rounded(level) as Self
+    }
+}
+
+impl Level for u16 {
+    #[inline(always)]
+    fn nearest(level: f32) -> Self {
+        rounded(level) as Self
+    }
 }
 
 /// The part of the whole atlas that is worked on.
@@ -79,13 +102,10 @@ impl Window {
         let (grey, size) = (pixels.grey, [pixels.width, pixels.height]);
         let (samples, room) = match pixels.samples {
             Samples::Eight(v) => {
-                let (cut, room) = self.cut_channels(v, size, |v| rounded(v) as u8);
+                let (cut, room) = self.cut_channels(v, size);
                 (Samples::Eight(cut), room)
             }
-            Samples::Sixteen(v) => {
-                let (cut, _) = self.cut_channels(v, size, |v| rounded(v) as u16);
-                (Samples::Sixteen(cut), vec![])
-            }
+            Samples::Sixteen(v) => (Samples::Sixteen(self.cut_channels(v, size).0), vec![]),
         };
         let picture = RegisteredPicture {
             light,
@@ -97,16 +117,11 @@ impl Window {
     }
 
     /// Three channels a pixel cut out, and the memory that is left.
-    fn cut_channels<T>(
+    fn cut_channels<T: Level>(
         &self,
         mut source: Vec<T>,
         [width, height]: [usize; 2],
-        round: impl Fn(f32) -> T + Sync,
-    ) -> (Vec<T>, Vec<T>)
-    where
-        T: Copy + Default + Send + Sync,
-        f32: From<T>,
-    {
+    ) -> (Vec<T>, Vec<T>) {
         if [width, height] == self.full_px {
             let [left, top] = self.origin_px;
             let part = [3 * left, top, 3 * (left + self.width), top + self.height];
@@ -123,15 +138,93 @@ impl Window {
                     picture: &enlarged,
                     first: band * BAND_ROWS,
                     lines,
-                    round: &round,
                 });
             });
         (out, source)
     }
+
+    /// The samples of a whole picture of the atlas in the raster.
+    pub(crate) fn lines<'a>(&'a self, pixels: &'a Pixels) -> Channels<'a> {
+        let size = [pixels.width, pixels.height];
+        match &pixels.samples {
+            Samples::Eight(v) => Channels::Eight(self.lines_of(v, size)),
+            Samples::Sixteen(v) => Channels::Sixteen(self.lines_of(v, size)),
+        }
+    }
+
+    fn lines_of<'a, T: Level>(
+        &'a self,
+        source: &'a [T],
+        [width, height]: [usize; 2],
+    ) -> Lines<'a, T> {
+        if [width, height] == self.full_px {
+            let [left, top] = self.origin_px;
+            return Lines::There {
+                samples: &source[3 * (top * width + left)..],
+                stride: 3 * width,
+            };
+        }
+        Lines::Enlarged(Enlarged::new(self, source, width, height))
+    }
+}
+
+/// The samples of a picture in the raster, three a pixel.
+pub(crate) enum Channels<'a> {
+    Eight(Lines<'a, u8>),
+    Sixteen(Lines<'a, u16>),
+}
+
+/// Rows of the raster that are there already or are brought to it where they are read.
+pub(crate) enum Lines<'a, T> {
+    There { samples: &'a [T], stride: usize },
+    Enlarged(Enlarged<'a, T>),
+}
+
+impl<T: Level> Lines<'_, T> {
+    /// Some rows.
+    pub(crate) fn strip(&self, rows: Range<usize>) -> Strip<'_, T> {
+        match self {
+            Self::There { samples, stride } => Strip {
+                lines: Cow::Borrowed(&samples[rows.start * stride..]),
+                first: rows.start,
+                stride: *stride,
+            },
+            Self::Enlarged(picture) => {
+                let stride = 3 * picture.window.width;
+                let mut lines = vec![T::default(); stride * rows.len()];
+                in_vectors(Band {
+                    picture,
+                    first: rows.start,
+                    lines: &mut lines,
+                });
+                Strip {
+                    lines: Cow::Owned(lines),
+                    first: rows.start,
+                    stride,
+                }
+            }
+        }
+    }
+}
+
+/// Rows of a picture.
+pub(crate) struct Strip<'a, T: Level> {
+    lines: Cow<'a, [T]>,
+    first: usize,
+    stride: usize,
+}
+
+impl<T: Level> Strip<'_, T> {
+    /// Pixels side by side.
+    #[inline(always)]
+    pub(crate) fn pixels(&self, y: usize, columns: Range<usize>) -> &[[T; 3]] {
+        let row = &self.lines[(y - self.first) * self.stride..];
+        row[3 * columns.start..3 * columns.end].as_chunks::<3>().0
+    }
 }
 
 /// A picture of another size than the raster's, between its pixels.
-struct Enlarged<'a, T> {
+pub(crate) struct Enlarged<'a, T> {
     window: &'a Window,
     source: &'a [T],
     width: usize,
@@ -141,24 +234,18 @@ struct Enlarged<'a, T> {
 }
 
 /// Rows of the raster from `first` on, to be filled.
-struct Band<'a, T, F> {
-    picture: &'a Enlarged<'a, T>,
+struct Band<'a, 'p, T> {
+    picture: &'a Enlarged<'p, T>,
     first: usize,
     lines: &'a mut [T],
-    round: &'a F,
 }
 
-impl<T, F> Work for Band<'_, T, F>
-where
-    T: Copy,
-    f32: From<T>,
-    F: Fn(f32) -> T,
-{
+impl<T: Level> Work for Band<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        self.picture.band(self.first, self.lines, self.round);
+        self.picture.band(self.first, self.lines);
     }
 }
 
@@ -170,11 +257,7 @@ fn taps(place: f32, size: usize) -> (usize, usize, f32) {
     (first, (first + 1).min(size - 1), at - first as f32)
 }
 
-impl<'a, T> Enlarged<'a, T>
-where
-    T: Copy,
-    f32: From<T>,
-{
+impl<'a, T: Level> Enlarged<'a, T> {
     fn new(window: &'a Window, source: &'a [T], width: usize, height: usize) -> Self {
         let columns = (0..window.width)
             .map(|x| taps(window.to_picture(x, 0, width, height)[0], width))
@@ -190,7 +273,7 @@ where
     }
 
     #[inline(always)]
-    fn band(&self, first: usize, lines: &mut [T], round: &impl Fn(f32) -> T) {
+    fn band(&self, first: usize, lines: &mut [T]) {
         let row = 3 * self.columns.len();
         let mut wide = vec![0.0_f32; 3 * self.width + 4];
         let mut rows = [vec![0.0_f32; row + 1], vec![0.0_f32; row + 1]];
@@ -212,7 +295,7 @@ where
             }
             let [top, bottom] = &rows;
             for ((o, top), bottom) in line.iter_mut().zip(top).zip(bottom) {
-                *o = round(top + ty * (bottom - top));
+                *o = T::nearest(top + ty * (bottom - top));
             }
         }
     }
@@ -224,7 +307,7 @@ where
         let source = &self.source[3 * y * self.width..3 * (y + 1) * self.width];
         let (own, beside) = wide.split_at_mut(source.len());
         for (wide, v) in own.iter_mut().zip(source) {
-            *wide = f32::from(*v);
+            *wide = (*v).into();
         }
         // The last pixel has itself beside it.
         beside[..3].copy_from_slice(&own[own.len() - 3..]);
@@ -258,6 +341,15 @@ pub struct RegisteredPicture {
 }
 
 impl RegisteredPicture {
+    /// The samples, given the width of the raster.
+    pub(crate) fn lines(&self, width: usize) -> Channels<'_> {
+        let stride = 3 * width;
+        match &self.samples {
+            Samples::Eight(samples) => Channels::Eight(Lines::There { samples, stride }),
+            Samples::Sixteen(samples) => Channels::Sixteen(Lines::There { samples, stride }),
+        }
+    }
+
     /// The gamma-encoded channels of a pixel, 0 to 1.
     #[must_use]
     pub fn srgb(&self, i: usize) -> [f32; 3] {
@@ -392,5 +484,45 @@ mod tests {
         };
         assert_eq!(cut[..6], [2700, 2800, 2900, 3000, 3100, 3200]);
         assert_eq!(cut[6..], [3900, 4000, 4100, 4200, 4300, 4400]);
+    }
+
+    /// What is read without being brought to the raster reads as if it had been.
+    #[test]
+    fn rows_that_pass_are_those_of_the_cut_picture() {
+        let window = Window {
+            width: 31,
+            height: 45,
+            origin_px: [5, 3],
+            full_px: [40, 50],
+        };
+        for [width, height] in [[40, 50], [29, 77]] {
+            let levels = (0..3 * width * height).map(|i| i * 7919 % 251);
+            for samples in [
+                Samples::Eight(levels.clone().map(|v| v as u8).collect()),
+                Samples::Sixteen(levels.clone().map(|v| 257 * v as u16).collect()),
+            ] {
+                let pixels = Pixels {
+                    width,
+                    height,
+                    grey: false,
+                    samples,
+                };
+                let cut = window.cut(pixels.clone(), Light::Uv);
+                for rows in [0..16, 16..32, 40..45] {
+                    match (&window.lines(&pixels), &cut.lines(window.width)) {
+                        (Channels::Eight(a), Channels::Eight(b)) => same(a, b, rows),
+                        (Channels::Sixteen(a), Channels::Sixteen(b)) => same(a, b, rows),
+                        _ => panic!("other samples"),
+                    }
+                }
+            }
+        }
+    }
+
+    fn same<T: Level + std::fmt::Debug>(a: &Lines<'_, T>, b: &Lines<'_, T>, rows: Range<usize>) {
+        let (a, b) = (a.strip(rows.clone()), b.strip(rows.clone()));
+        for y in rows {
+            assert_eq!(a.pixels(y, 2..29), b.pixels(y, 2..29), "row {y}");
+        }
     }
 }

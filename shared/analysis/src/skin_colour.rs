@@ -4,11 +4,14 @@ use dermalia_findings::{
     Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
 };
 use dermalia_scan::manifest::{Light, SkinState};
+use dermalia_scan::{Limits, Picture};
 
 use rayon::prelude::*;
 
+use crate::AnalysisError;
 use crate::atlas::{Atlas, Scale};
 use crate::colour::{erythema_index, ita_deg, melanin_index};
+use crate::exposure::{Exposure, most_clipped};
 use crate::extent::Increment;
 use crate::field::{CELL_MM, Field};
 use crate::flatten::{Illumination, Level, level};
@@ -54,6 +57,8 @@ pub(crate) struct SkinColour {
     pub(crate) redness: Outcome,
     /// Half the range of the illumination of 90 % of the skin, as a factor less 1.
     pub(crate) unevenness: Option<f64>,
+    /// The fraction of the skin over- or under-exposed under ultraviolet light.
+    pub(crate) clipped: f64,
 }
 
 const PIGMENT: [MeasureName; 5] = [
@@ -69,8 +74,37 @@ const REDNESS: [MeasureName; 3] = [
     MeasureName::RedAreaFraction,
 ];
 
-/// Measures pigmentation and redness.
-pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
+/// Measures pigmentation and redness; `ultraviolet` is a picture of the whole atlas that is
+/// not among the others.
+///
+/// # Errors
+/// That picture is broken.
+pub(crate) fn measure(
+    context: &Context<'_>,
+    ultraviolet: Option<&Picture>,
+    limits: &Limits,
+) -> Result<SkinColour, AnalysisError> {
+    let pixels = ultraviolet.map(|p| p.decode(limits)).transpose()?;
+    let clipped = pixels.as_ref().map_or(0.0, |pixels| {
+        most_clipped(&[Exposure::of(pixels)], context.atlas)
+    });
+    let ultraviolet = |grid: &Grid<'_>| {
+        let field = match pixels {
+            Some(pixels) => grid.read_whole(&pixels),
+            None => grid.read_skin(context.best(&ULTRAVIOLET)?),
+        };
+        Some(Ultraviolet::of(field))
+    };
+    Ok(SkinColour {
+        clipped,
+        ..of_pictures(context, ultraviolet)
+    })
+}
+
+fn of_pictures(
+    context: &Context<'_>,
+    ultraviolet: impl FnOnce(&Grid<'_>) -> Option<Ultraviolet>,
+) -> SkinColour {
     let (Some(best), Some(standard)) = (
         coloured(context, &FEATURE_LIGHTS),
         coloured(context, &LEVEL_LIGHTS),
@@ -87,12 +121,9 @@ pub(crate) fn measure(context: &Context<'_>) -> SkinColour {
         return nothing("no skin is left to measure");
     };
     let grid = Grid::new(atlas, px_mm, CELL_MM, MARGIN_MM);
+    let ultraviolet = ultraviolet(&grid);
     let own = grid.read_skin(best);
     let another = !std::ptr::eq(best, standard);
-    let ultraviolet = || {
-        let picture = context.best(&ULTRAVIOLET)?;
-        Some(Ultraviolet::of(grid.read_skin(picture)))
-    };
     // Noisy colour is helped by the other pictures, and has to wait for them.
     let (other, all, features) = if own.noise[2] > NOISY {
         let other = another.then(|| grid.read_skin(standard));
@@ -207,7 +238,7 @@ fn nothing(reason: &str) -> SkinColour {
     SkinColour {
         pigmentation: outcome(&PIGMENT),
         redness: outcome(&REDNESS),
-        unevenness: None,
+        ..SkinColour::default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use dermalia_findings::Region;
-use dermalia_scan::Samples;
+use dermalia_scan::Pixels;
 use dermalia_surface::in_vectors;
 use rayon::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::chromophores::cell_noise;
 use crate::colour::{density_8, density_16, linear_8, linear_16};
 use crate::field::{Extent, Field, Sums, quantile};
 use crate::gaussian::gaussian;
-use crate::registration::RegisteredPicture;
+use crate::registration::{Channels, Level, RegisteredPicture, Strip, Window};
 
 /// What is no skin to be seen.
 const HIDDEN: u8 = label::EXCLUDED | label::NO_SURFACE;
@@ -109,12 +109,18 @@ impl<'a> Grid<'a> {
 
     /// The colour of a picture.
     pub(crate) fn read(&self, picture: &RegisteredPicture) -> Field {
-        self.averages(picture, [density_8(), density_16()], &self.near)
+        let lines = picture.lines(self.atlas.width);
+        self.averages(&lines, [density_8(), density_16()], &self.near)
     }
 
     /// The colour of a picture with its noise, read as light where that is much.
     pub(crate) fn read_skin(&self, picture: &RegisteredPicture) -> Field {
-        self.skin(picture, &self.near)
+        self.skin(&picture.lines(self.atlas.width), &self.near)
+    }
+
+    /// The same of a whole picture of the atlas, which is not brought to the raster for it.
+    pub(crate) fn read_whole(&self, pixels: &Pixels) -> Field {
+        self.skin(&Window::of(self.atlas).lines(pixels), &self.near)
     }
 
     /// The same of [`LEVEL_SHARE`] of the cells, which tell a level as well.
@@ -126,10 +132,10 @@ impl<'a> Grid<'a> {
             let read = (3 * columns).min(rows.len());
             rows[read..].fill(false);
         }
-        self.skin(picture, &some)
+        self.skin(&picture.lines(self.atlas.width), &some)
     }
 
-    fn skin(&self, picture: &RegisteredPicture, wanted: &[bool]) -> Field {
+    fn skin(&self, picture: &Channels<'_>, wanted: &[bool]) -> Field {
         let mut field = self.averages(picture, [density_8(), density_16()], wanted);
         field.noise = cell_noise(&field);
         if field.noise.iter().any(|n| *n > NOISY) {
@@ -145,41 +151,44 @@ impl<'a> Grid<'a> {
     /// Means over cells of what tables say of the levels of 8 and of 16 bits.
     fn averages(
         &self,
-        picture: &RegisteredPicture,
+        picture: &Channels<'_>,
         [eight, sixteen]: [&[f32]; 2],
         wanted: &[bool],
     ) -> Field {
         let (extent, area_mm2) = (self.extent, Arc::clone(&self.area_mm2));
         // Where every channel is full there is a highlight and no skin to be seen.
-        match &picture.samples {
-            Samples::Eight(v) => {
+        match picture {
+            Channels::Eight(lines) => {
                 let table: [f32; 256] = std::array::from_fn(|level| eight[level]);
-                let add = self.adding(v, 250, |level: u8| table[usize::from(level)]);
-                Field::reduce_some(extent, wanted, area_mm2, add)
+                let table = |level: u8| table[usize::from(level)];
+                Field::reduce_some(extent, wanted, area_mm2, |rows| {
+                    self.adding(lines.strip(rows), 250, &table)
+                })
             }
-            Samples::Sixteen(v) => {
-                let add = self.adding(v, 64_250, |level: u16| sixteen[usize::from(level)]);
-                Field::reduce_some(extent, wanted, area_mm2, add)
+            Channels::Sixteen(lines) => {
+                let table = |level: u16| sixteen[usize::from(level)];
+                Field::reduce_some(extent, wanted, area_mm2, |rows| {
+                    self.adding(lines.strip(rows), 64_250, &table)
+                })
             }
         }
     }
 
-    /// What adds some columns of a row of the raster to the sums of their cells.
-    fn adding<T: Copy + Ord + Sync>(
+    /// What adds some columns of a row to the sums of their cells.
+    fn adding<T: Level>(
         &self,
-        samples: &[T],
+        strip: Strip<'_, T>,
         full: T,
-        table: impl Fn(T) -> f32 + Sync,
-    ) -> impl Fn(usize, Range<usize>, &mut Sums<'_>) + Sync {
+        table: &impl Fn(T) -> f32,
+    ) -> impl Fn(usize, Range<usize>, &mut Sums<'_>) {
         let (atlas, step) = (self.atlas, self.extent.step()[0]);
         move |y, columns, sums| {
-            let from = y * atlas.width + columns.start;
-            let pixels = from..from + columns.len();
+            let from = y * atlas.width;
             let run = Run {
-                labels: &atlas.labels[pixels.clone()],
-                pixels: &samples.as_chunks::<3>().0[pixels],
+                labels: &atlas.labels[from + columns.start..from + columns.end],
+                pixels: strip.pixels(y, columns),
                 full,
-                table: &table,
+                table,
             };
             match step {
                 1 => run.add_each::<1>(sums),

@@ -6,7 +6,7 @@ use dermalia_analysis::{Analysis, Options, analyze};
 use dermalia_findings::{Feature, MeasureName, Region};
 use dermalia_phantom::{Base, Phantom, PhantomOptions};
 use dermalia_scan::manifest::{Camera, Light, Space};
-use dermalia_scan::{Limits, Scan};
+use dermalia_scan::{Limits, Picture, Scan};
 use dermalia_surface::Mesh;
 
 fn patch(size_px: usize, lights: Vec<Light>) -> Scan {
@@ -55,6 +55,33 @@ fn grooved() -> Mesh {
         }
     }
     Mesh::new(p, vec![], t, vec![]).unwrap()
+}
+
+/// Whichever it is: those under ultraviolet light are read later than the others.
+#[test]
+fn a_broken_picture_is_refused_by_its_name() {
+    let lights = [
+        Light::White,
+        Light::CrossPolarised,
+        Light::Uv,
+        Light::Wood,
+        Light::Nir,
+    ];
+    let scan = patch(128, lights.to_vec());
+    for number in 0..lights.len() {
+        let mut scan = scan.clone();
+        let (file, bytes) = (
+            scan.pictures[number].file().to_owned(),
+            scan.pictures[number].bytes().to_vec(),
+        );
+        let half = bytes[..bytes.len() / 2].to_vec();
+        scan.pictures[number] = Picture::new(file.clone(), half).unwrap();
+        let fault = analyze(&scan, &Options::default()).unwrap_err();
+        assert!(
+            fault.is_refusal() && fault.to_string().contains(&file),
+            "{fault}"
+        );
+    }
 }
 
 #[test]
