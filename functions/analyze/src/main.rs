@@ -11,6 +11,9 @@ use dermalia_cloud::{Deployment, lambda};
 const TIMEOUT_MS: u64 = 280_000;
 const LEASE_MS: u64 = 310_000;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda::Error> {
     telemetry::init();

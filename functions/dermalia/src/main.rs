@@ -31,6 +31,9 @@ use crate::cli::{Cli, Command};
 use crate::output::{Failure, Output};
 use crate::serve::ServeOptions;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -22,6 +22,9 @@ use dermalia_analysis::{Options, Stage, analyze};
 use dermalia_report::render_artifacts;
 use dermalia_scan::{Limits, Scan};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Names the bundle to a measuring process.
 const BUNDLE: &str = "DERMALIA_SPEED_BUNDLE";
 /// Names a folder where what the job writes stays, to be compared.
