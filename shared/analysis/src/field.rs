@@ -51,6 +51,8 @@ pub(crate) struct Field {
     pub(crate) density: [Vec<f32>; 3],
     /// The noise of a cell's density in each channel, where it was measured.
     pub(crate) noise: [f64; 3],
+    /// Of the picture, see [`dermalia_scan::Pixels::chroma_step`].
+    pub(crate) chroma_step: Option<f32>,
 }
 
 /// Which part of which raster, and the size of its pixels.
@@ -259,6 +261,7 @@ impl Field {
             area_mm2,
             density,
             noise: [0.0; 3],
+            chroma_step: None,
         }
     }
 

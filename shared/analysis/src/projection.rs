@@ -169,6 +169,7 @@ fn blend(atlas: &Atlas, light: Light, views: &[View<'_>]) -> (RegisteredPicture,
     let picture = RegisteredPicture {
         light,
         grey: views.iter().all(|v| v.pixels.grey),
+        chroma_step: coarsest(views.iter().map(|v| v.pixels.chroma_step)),
         magnification: 1.0,
         samples: Samples::Sixteen(samples),
     };
@@ -387,6 +388,11 @@ pub(crate) fn on_surface(
     })
 }
 
+/// The coarsest step of some pictures' colour differences; `None` where one is not known.
+fn coarsest(steps: impl Iterator<Item = Option<f32>>) -> Option<f32> {
+    steps.reduce(|a, b| Some(a?.max(b?))).flatten()
+}
+
 /// A registered picture as a picture of the whole atlas.
 fn whole_picture(atlas: &Atlas, picture: &RegisteredPicture) -> Pixels {
     let mut rgb = vec![128_u8; 3 * atlas.full_px[0] * atlas.full_px[1]];
@@ -403,6 +409,7 @@ fn whole_picture(atlas: &Atlas, picture: &RegisteredPicture) -> Pixels {
         width: atlas.full_px[0],
         height: atlas.full_px[1],
         grey: picture.grey,
+        chroma_step: picture.chroma_step,
         samples: Samples::Eight(rgb),
     }
 }

@@ -99,7 +99,8 @@ impl Window {
         light: Light,
     ) -> (RegisteredPicture, Vec<u8>) {
         let magnification = self.magnification(pixels.width, pixels.height);
-        let (grey, size) = (pixels.grey, [pixels.width, pixels.height]);
+        let (grey, chroma_step) = (pixels.grey, pixels.chroma_step);
+        let size = [pixels.width, pixels.height];
         let (samples, room) = match pixels.samples {
             Samples::Eight(v) => {
                 let (cut, room) = self.cut_channels(v, size);
@@ -110,6 +111,7 @@ impl Window {
         let picture = RegisteredPicture {
             light,
             grey,
+            chroma_step,
             magnification,
             samples,
         };
@@ -333,6 +335,8 @@ pub struct RegisteredPicture {
     pub light: Light,
     /// Whether it carries no colour.
     pub grey: bool,
+    /// See [`Pixels::chroma_step`].
+    pub chroma_step: Option<f32>,
     /// Pixels of the working raster that one of the picture's own covers, along a side;
     /// above 1 where the picture was enlarged.
     pub magnification: f32,

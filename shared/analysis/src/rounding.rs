@@ -1,7 +1,9 @@
-//! Steps that the rounding of compressed colours makes.
+//! Steps that compression makes of colours.
 //!
-//! Compression takes the grain out of the colour differences, a decoder rounds what is left
-//! of them, and skin under a light that falls off shows the steps as areas of some colour.
+//! It takes the grain out of the colour differences and stores what is left in steps, and skin
+//! under a light that falls off shows these as areas of some colour. How large they are is
+//! known of a file that was read to fractions of a level; of any other it is taken that they
+//! were rounded to whole levels.
 
 use rayon::prelude::*;
 
@@ -10,18 +12,19 @@ use crate::field::{Field, quantile};
 
 /// What one level of Cr is in red and in green, of 255 (ITU-T T.871).
 const LEVEL_OF_CR: [f64; 2] = [1.402, 0.714_136];
-/// Grain of this share of a level breaks up the steps that its rounding makes.
+/// Grain of this share of a step breaks it up.
 const GRAIN: f64 = 0.25;
-/// Where it does not, a red area is so many levels redder than the skin around it: one of Cr
-/// is 2.12 between red and green, one of Cb 0.34 more, and both are rounded once again.
-const LEVELS: f64 = 1.65;
-/// The same in CIEDE2000, for skin: what is paler than this can be steps alone.
+/// Where it does not, a red area is so many steps redder than the skin around it: one of Cr
+/// is 2.12 levels between red and green, one of Cb 0.34 more, and both are rounded once again.
+const STEPS: f64 = 1.65;
+/// The same in CIEDE2000, for skin and steps of a level: what is paler can be steps alone.
 const STEP_DE00: f64 = 1.65;
 
 /// What a picture's rounding can pass off as a feature.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rounding {
-    stepped: bool,
+    /// In levels; 0 where there are none to be seen.
+    step: f64,
 }
 
 impl Rounding {
@@ -60,24 +63,25 @@ impl Rounding {
         // The median of the size of a normal deviate is 0.674 of its standard deviation, and
         // two neighbours add half a variance.
         let grain = quantile(&mut grain, 0.5).map_or(0.0, |m| f64::from(m) / (0.674 * 1.225));
+        let step = field.chroma_step.map_or(1.0, f64::from);
         Self {
-            stepped: grain < GRAIN * level,
+            step: if grain < GRAIN * step * level {
+                step
+            } else {
+                0.0
+            },
         }
     }
 
     /// How much redder an area is than these cells around it at least, as a difference of
     /// the densities of green and red.
     pub(crate) fn least_redness(self, field: &Field, around: &[u32]) -> f64 {
-        if self.stepped {
-            LEVELS * level_of_redness(mean_density(field, around))
-        } else {
-            0.0
-        }
+        STEPS * self.step * level_of_redness(mean_density(field, around))
     }
 
     /// The least contrast of a spot.
     pub(crate) fn least_de00(self) -> f64 {
-        if self.stepped { STEP_DE00 } else { 0.0 }
+        STEP_DE00 * self.step
     }
 }
 

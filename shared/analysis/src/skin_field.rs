@@ -115,12 +115,14 @@ impl<'a> Grid<'a> {
 
     /// The colour of a picture with its noise, read as light where that is much.
     pub(crate) fn read_skin(&self, picture: &RegisteredPicture) -> Field {
-        self.skin(&picture.lines(self.atlas.width), &self.near)
+        let lines = picture.lines(self.atlas.width);
+        self.skin(&lines, picture.chroma_step, &self.near)
     }
 
     /// The same of a whole picture of the atlas, which is not brought to the raster for it.
     pub(crate) fn read_whole(&self, pixels: &Pixels) -> Field {
-        self.skin(&Window::of(self.atlas).lines(pixels), &self.near)
+        let window = Window::of(self.atlas);
+        self.skin(&window.lines(pixels), pixels.chroma_step, &self.near)
     }
 
     /// The same of [`LEVEL_SHARE`] of the cells, which tell a level as well.
@@ -132,10 +134,11 @@ impl<'a> Grid<'a> {
             let read = (3 * columns).min(rows.len());
             rows[read..].fill(false);
         }
-        self.skin(&picture.lines(self.atlas.width), &some)
+        let lines = picture.lines(self.atlas.width);
+        self.skin(&lines, picture.chroma_step, &some)
     }
 
-    fn skin(&self, picture: &Channels<'_>, wanted: &[bool]) -> Field {
+    fn skin(&self, picture: &Channels<'_>, step: Option<f32>, wanted: &[bool]) -> Field {
         let mut field = self.averages(picture, [density_8(), density_16()], wanted);
         field.noise = cell_noise(&field);
         if field.noise.iter().any(|n| *n > NOISY) {
@@ -145,6 +148,7 @@ impl<'a> Grid<'a> {
             }
             field.noise = cell_noise(&field);
         }
+        field.chroma_step = step;
         field
     }
 

@@ -79,6 +79,7 @@ impl Wide {
             weight: Arc::new(weight),
             area_mm2: Arc::new(area_mm2),
             density,
+            chroma_step: fine.chroma_step,
             noise: fine.noise.map(|n| n / f64::from(full).sqrt()),
         };
         Self { field, times }

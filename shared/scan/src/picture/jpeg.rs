@@ -5,6 +5,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::chroma::Chroma;
 use super::exif::Orientation;
 use super::profile::{Model, to_srgb};
 use super::{Fault, Header, Levels, Pixels, Samples};
@@ -190,6 +191,13 @@ impl Markers {
         Ok(Some(parts.iter().flat_map(|part| part.2.clone()).collect()))
     }
 
+    /// Whether brightness and two colour differences are stored, which is usual.
+    fn has_differences(&self) -> bool {
+        self.components.len() == 3
+            && self.adobe != Some(0)
+            && (self.adobe.is_some() || self.jfif || self.components != b"RGB")
+    }
+
     /// How the decoder shall read and write the components.
     fn colours(&self) -> ColorSpace {
         match (self.components.as_slice(), self.adobe) {
@@ -214,15 +222,8 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Fault> {
     })
 }
 
-/// Interleaved samples as the file's components have them, YCbCr made RGB; in `room`, if
-/// that is large enough.
-fn samples(
-    bytes: &[u8],
-    markers: &Markers,
-    width: usize,
-    height: usize,
-    mut room: Vec<u8>,
-) -> Result<Vec<u8>, Fault> {
+/// Refuses a file that is cut off, or that asks for more work than pictures do.
+fn check(bytes: &[u8], markers: &Markers, width: usize, height: usize) -> Result<(), Fault> {
     let scans = Scans::of(&bytes[markers.scan_offset - 2..]);
     // A cut file would be filled up with grey, which would then be measured.
     if !scans.ended {
@@ -235,7 +236,18 @@ fn samples(
             scans.scans, scans.passes
         )));
     }
-    let out = markers.colours();
+    Ok(())
+}
+
+/// Interleaved samples, converted to the colours `out` as far as the decoder does; in
+/// `room`, if that is large enough.
+fn samples(
+    bytes: &[u8],
+    out: ColorSpace,
+    width: usize,
+    height: usize,
+    room: Vec<u8>,
+) -> Result<Vec<u8>, Fault> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -252,15 +264,20 @@ fn samples(
     if decoder.output_buffer_size() != Some(count) {
         return Err(Fault::picture("it holds another number of samples"));
     }
-    // Nothing of what was there before may show where the decoder writes nothing.
+    let mut samples = cleared(room, count);
+    decoder.decode_into(&mut samples).map_err(broken)?;
+    Ok(samples)
+}
+
+/// So many zeros, in `room` if that is large enough: nothing of what was there before may
+/// show where nothing is written.
+fn cleared(mut room: Vec<u8>, count: usize) -> Vec<u8> {
     room.clear();
     if room.capacity() < count {
-        room = vec![0; count];
-    } else {
-        room.resize(count, 0);
+        return vec![0; count];
     }
-    decoder.decode_into(&mut room).map_err(broken)?;
-    Ok(room)
+    room.resize(count, 0);
+    room
 }
 
 pub(crate) fn decode(
@@ -271,7 +288,20 @@ pub(crate) fn decode(
 ) -> Result<Pixels, Fault> {
     let markers = markers(bytes)?;
     let icc = markers.profile()?;
-    let mut samples = samples(bytes, &markers, width, height, room)?;
+    check(bytes, &markers, width, height)?;
+    let chroma = markers
+        .has_differences()
+        .then(|| Chroma::read(bytes, width, height))
+        .flatten();
+    let mut samples = match &chroma {
+        Some(chroma) => {
+            let brightness = samples(bytes, ColorSpace::Luma, width, height, Vec::new())?;
+            let mut colours = cleared(room, 3 * width * height);
+            chroma.colour(&brightness, width, &mut colours);
+            colours
+        }
+        None => samples(bytes, markers.colours(), width, height, room)?,
+    };
     let model = match markers.components.len() {
         1 => Model::Grey,
         3 => Model::Rgb,
@@ -292,6 +322,7 @@ pub(crate) fn decode(
         width,
         height,
         grey: model == Model::Grey,
+        chroma_step: chroma.map(|chroma| chroma.step),
         samples: Samples::Eight(to_srgb(samples, model, icc.as_deref())?),
     })
 }
@@ -322,7 +353,8 @@ pub(crate) fn decode_levels(bytes: &[u8], width: usize, height: usize) -> Result
     if markers.components.len() != 1 {
         return Err(Fault::Relief("a JPEG with colour"));
     }
-    let samples = samples(bytes, &markers, width, height, Vec::new())?;
+    check(bytes, &markers, width, height)?;
+    let samples = samples(bytes, ColorSpace::Luma, width, height, Vec::new())?;
     Ok(Levels {
         width,
         height,

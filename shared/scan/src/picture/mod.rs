@@ -1,5 +1,7 @@
 //! Encoded pictures, and their decoding to upright sRGB.
 
+mod chroma;
+mod entropy;
 mod exif;
 mod jpeg;
 mod png;
@@ -49,7 +51,7 @@ pub enum Format {
 }
 
 /// Decoded pixels in sRGB, oriented upright.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pixels {
     /// Columns.
     pub width: usize,
@@ -57,6 +59,9 @@ pub struct Pixels {
     pub height: usize,
     /// Whether the file carried no colour: its three channels are equal.
     pub grey: bool,
+    /// By how many levels the means of blocks of its colour differences step, as stored;
+    /// `None` where that is not known or the format has no such blocks.
+    pub chroma_step: Option<f32>,
     /// Row-major, three channels a pixel.
     pub samples: Samples,
 }

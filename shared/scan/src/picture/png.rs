@@ -134,6 +134,7 @@ pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<Pixels
         width,
         height,
         grey: model == Model::Grey,
+        chroma_step: None,
         samples,
     })
 }

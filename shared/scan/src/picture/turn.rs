@@ -14,6 +14,7 @@ pub(crate) fn pixels(pixels: Pixels, orientation: Orientation) -> Pixels {
         width,
         height,
         grey: pixels.grey,
+        chroma_step: pixels.chroma_step,
         samples,
     }
 }

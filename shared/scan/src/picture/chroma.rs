@@ -1,0 +1,429 @@
+//! The colour differences of a JPEG in fractions of a level.
+//!
+//! A decoder rounds them to whole levels. Where compression has taken the grain out of them,
+//! and that it mostly has on skin, all of a cheek is off by up to half a level (0.8 in a*,
+//! more than a degree of ITA), and where they pass from one level to the next there is an
+//! edge that no skin has. Their coefficients say more: they are transformed here without
+//! rounding, and a pixel's own level is chosen by a fixed pattern so that the mean of some
+//! pixels is what the coefficients say.
+
+use dermalia_surface::{Work, in_vectors};
+use rayon::prelude::*;
+
+use super::entropy::{self, BLOCK, Sink};
+
+/// Samples of a block, along a side.
+const SIDE: usize = 8;
+/// What a level counts in the planes.
+const LEVEL: f32 = 128.0;
+
+/// Half of the cosine of so many sixteenths of a half turn, the first by the root of a half.
+const COSINES: [f32; SIDE] = [
+    0.353_553_4,
+    0.490_392_64,
+    0.461_939_77,
+    0.415_734_8,
+    0.353_553_4,
+    0.277_785_12,
+    0.191_341_72,
+    0.097_545_16,
+];
+
+/// What a coefficient adds to each of the samples of a row or column.
+const fn basis() -> [[f32; SIDE]; SIDE] {
+    let mut out = [[COSINES[0]; SIDE]; SIDE];
+    let mut u = 1;
+    while u < SIDE {
+        let mut x = 0;
+        while x < SIDE {
+            // The angle is u (2 x + 1) sixteenths of a half turn.
+            let turn = u * (2 * x + 1) % 32;
+            let (turn, sign) = match turn {
+                0..=8 => (turn, 1.0),
+                9..=16 => (16 - turn, -1.0),
+                17..=24 => (turn - 16, -1.0),
+                _ => (32 - turn, 1.0),
+            };
+            out[u][x] = sign
+                * match turn {
+                    0 => 0.5,
+                    8 => 0.0,
+                    _ => COSINES[turn],
+                };
+            x += 1;
+        }
+        u += 1;
+    }
+    out
+}
+
+const BASIS: [[f32; SIDE]; SIDE] = basis();
+
+/// The samples of a block, less the middle of their range.
+fn transformed(block: &[i16; BLOCK], steps: &[f32; BLOCK]) -> [[f32; SIDE]; SIDE] {
+    let mut out = [[0.0; SIDE]; SIDE];
+    let (rows, steps) = (block.as_chunks::<SIDE>().0, steps.as_chunks::<SIDE>().0);
+    for (v, (row, steps)) in rows.iter().zip(steps).enumerate() {
+        if row == &[0; SIDE] {
+            continue;
+        }
+        let mut line = [0.0; SIDE];
+        for (u, (value, step)) in row.iter().zip(steps).enumerate() {
+            if *value != 0 {
+                let value = f32::from(*value) * step;
+                for (o, b) in line.iter_mut().zip(&BASIS[u]) {
+                    *o += value * b;
+                }
+            }
+        }
+        for (out, b) in out.iter_mut().zip(&BASIS[v]) {
+            for (o, l) in out.iter_mut().zip(&line) {
+                *o += l * b;
+            }
+        }
+    }
+    out
+}
+
+/// Blue and red above the middle of their range, in whole blocks.
+#[derive(Default)]
+struct Planes {
+    stride: usize,
+    samples: [Vec<i16>; 2],
+}
+
+impl Sink for Planes {
+    fn begin(&mut self, blocks: [usize; 2]) {
+        let [width, height] = blocks.map(|count| SIDE * count);
+        self.stride = width;
+        self.samples = [(); 2].map(|()| vec![0; width * height]);
+    }
+
+    fn block(
+        &mut self,
+        which: usize,
+        [x, y]: [usize; 2],
+        coefficients: &[i16; BLOCK],
+        steps: &[f32; BLOCK],
+    ) {
+        let from = SIDE * (y * self.stride + x);
+        let Some(rows) = self.samples[which].get_mut(from..) else {
+            return;
+        };
+        let block = transformed(coefficients, steps);
+        for (out, row) in rows.chunks_mut(self.stride).zip(&block) {
+            for (o, v) in out.iter_mut().zip(row) {
+                // No decoder goes beyond the range either.
+                *o = (LEVEL * v.clamp(-128.0, 127.0)) as i16;
+            }
+        }
+    }
+}
+
+/// The two colour differences of a picture.
+pub(super) struct Chroma {
+    /// So many pixels share a sample, across and down.
+    share: [usize; 2],
+    /// Samples that the picture has, across and down.
+    size: [usize; 2],
+    planes: Planes,
+    /// The coarser of the steps of their means, in levels.
+    pub(super) step: f32,
+}
+
+impl Chroma {
+    /// Of a file whose colours are stored as brightness and differences; `None` where it is
+    /// to be left to the decoder.
+    pub(super) fn read(bytes: &[u8], width: usize, height: usize) -> Option<Self> {
+        let mut planes = Planes::default();
+        let found = entropy::read(bytes, &mut planes)?;
+        let coarsest = found
+            .steps
+            .iter()
+            .fold(0.0, |most, steps| steps[0].max(most));
+        Some(Self {
+            share: found.share,
+            size: [
+                width.div_ceil(found.share[0]),
+                height.div_ceil(found.share[1]),
+            ],
+            planes,
+            step: coarsest / SIDE as f32,
+        })
+    }
+
+    /// Makes colours of a picture's brightness.
+    pub(super) fn colour(&self, brightness: &[u8], width: usize, out: &mut [u8]) {
+        out.par_chunks_mut(3 * width)
+            .zip(brightness.par_chunks(width))
+            .enumerate()
+            .for_each_init(
+                || Lines::new(self.size[0], width),
+                |lines, (y, (out, brightness))| {
+                    in_vectors(Row {
+                        chroma: self,
+                        y,
+                        brightness,
+                        lines,
+                        out,
+                    });
+                },
+            );
+    }
+}
+
+/// Memory for one row of pixels.
+struct Lines {
+    /// The two differences at their samples, with one more at either end, and at the pixels.
+    samples: Vec<f32>,
+    differences: [Vec<f32>; 2],
+}
+
+impl Lines {
+    fn new(samples: usize, width: usize) -> Self {
+        Self {
+            samples: vec![0.0; samples + 2],
+            differences: [vec![0.0; width + 1], vec![0.0; width + 1]],
+        }
+    }
+}
+
+/// One row of pixels to be coloured.
+struct Row<'a> {
+    chroma: &'a Chroma,
+    y: usize,
+    brightness: &'a [u8],
+    lines: &'a mut Lines,
+    out: &'a mut [u8],
+}
+
+impl Work for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (which, line) in self.lines.differences.iter_mut().enumerate() {
+            self.chroma
+                .row(which, self.y, &mut self.lines.samples, line);
+        }
+        let [blue, red] = &self.lines.differences;
+        let start = (self.y as u32).wrapping_mul(DOWN);
+        let pixels = self.out.as_chunks_mut::<3>().0.iter_mut();
+        let differences = blue.iter().zip(red);
+        for (x, ((out, light), (cb, cr))) in
+            pixels.zip(self.brightness).zip(differences).enumerate()
+        {
+            let light = f32::from(*light);
+            let place = start.wrapping_add((x as u32).wrapping_mul(ACROSS));
+            out[0] = chosen(light + 1.402 * cr, place);
+            out[1] = chosen(
+                light - (0.344_136 * cb + 0.714_136 * cr),
+                place.wrapping_add(THIRD),
+            );
+            out[2] = chosen(light + 1.772 * cb, place.wrapping_sub(THIRD));
+        }
+    }
+}
+
+/// The steps of a sequence that fills a square evenly from any of its places on (Roberts'
+/// R2: the inverse of the plastic number and its square), of all that 32 bits count; and a
+/// third, by which the channels are apart, so that brightness has little of the pattern.
+const ACROSS: u32 = 3_242_174_889;
+const DOWN: u32 = 2_447_445_414;
+const THIRD: u32 = u32::MAX / 3;
+
+/// One of the two levels beside a value, each as often as the value is near to it.
+#[inline(always)]
+fn chosen(value: f32, place: u32) -> u8 {
+    // From here on the last bit of a number is worth 1, and half of it is rounded away: unlike
+    // a conversion, that is done in vectors.
+    const WHOLE: f32 = 8_388_608.0;
+    const ALMOST_HALF: f32 = 0.499_99;
+    let threshold = (place >> 8) as f32 * (1.0 / 16_777_216.0);
+    let value = (value + threshold).clamp(0.0, 255.0) - ALMOST_HALF;
+    (value.max(0.0) + WHOLE).to_bits() as u8
+}
+
+impl Chroma {
+    /// One of the differences, of a row of pixels: linear between the middles of its samples.
+    #[inline(always)]
+    fn row(&self, which: usize, y: usize, samples: &mut [f32], out: &mut [f32]) {
+        let (plane, stride) = (&self.planes.samples[which], self.planes.stride);
+        let line = |y: usize| {
+            let y = y.min(self.size[1] - 1);
+            &plane[y * stride..y * stride + self.size[0]]
+        };
+        let own = y / self.share[1];
+        let (near, far) = match (self.share[1], y % 2) {
+            (2, 0) => (line(own), line(own.saturating_sub(1))),
+            (2, _) => (line(own), line(own + 1)),
+            _ => (line(own), line(own)),
+        };
+        let last = samples.len() - 2;
+        for ((o, a), b) in samples[1..].iter_mut().zip(near).zip(far) {
+            *o = (0.25 / LEVEL) * (3.0 * f32::from(*a) + f32::from(*b));
+        }
+        samples[0] = samples[1];
+        samples[last + 1] = samples[last];
+        if self.share[0] == 1 {
+            out[..last].copy_from_slice(&samples[1..=last]);
+            return;
+        }
+        let sides = samples[1..].iter().zip(&samples[2..]);
+        for ((pair, before), (own, after)) in out
+            .as_chunks_mut::<2>()
+            .0
+            .iter_mut()
+            .zip(&*samples)
+            .zip(sides)
+        {
+            pair[0] = 0.75 * own + 0.25 * before;
+            pair[1] = 0.75 * own + 0.25 * after;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zune_jpeg::JpegDecoder;
+    use zune_jpeg::zune_core::bytestream::ZCursor;
+    use zune_jpeg::zune_core::colorspace::ColorSpace;
+    use zune_jpeg::zune_core::options::DecoderOptions;
+
+    use super::*;
+
+    const WHOLE: [&[u8]; 4] = [
+        include_bytes!("../../tests/fixtures/baseline.jpg"),
+        include_bytes!("../../tests/fixtures/baseline_restart3.jpg"),
+        include_bytes!("../../tests/fixtures/progressive.jpg"),
+        include_bytes!("../../tests/fixtures/progressive_restart1.jpg"),
+    ];
+    const SHARED: [&[u8]; 4] = [
+        include_bytes!("../../tests/fixtures/baseline_420.jpg"),
+        include_bytes!("../../tests/fixtures/progressive_420.jpg"),
+        include_bytes!("../../tests/fixtures/progressive_420_restart1.jpg"),
+        include_bytes!("../../tests/fixtures/progressive_420_restart3.jpg"),
+    ];
+    const SIZE: [usize; 2] = [67, 45];
+
+    fn read(bytes: &[u8]) -> Chroma {
+        Chroma::read(bytes, SIZE[0], SIZE[1]).unwrap()
+    }
+
+    /// The decoder's own differences, in whole levels.
+    fn decoded(bytes: &[u8]) -> Vec<[f32; 3]> {
+        let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::YCbCr);
+        let samples = JpegDecoder::new_with_options(ZCursor::new(bytes), options)
+            .decode()
+            .unwrap();
+        let pixels = samples.as_chunks::<3>().0.iter();
+        pixels.map(|px| px.map(f32::from)).collect()
+    }
+
+    /// Sequential and progressive, with restarts and without: the decoder's whole levels are
+    /// the nearest to these.
+    #[test]
+    fn what_the_decoder_rounds_is_what_is_read() {
+        for bytes in WHOLE {
+            let (chroma, decoded) = (read(bytes), decoded(bytes));
+            let mut inexact = 0;
+            for y in 0..SIZE[1] {
+                for which in 0..2 {
+                    let mut line = vec![0.0; SIZE[0] + 1];
+                    chroma.row(which, y, &mut vec![0.0; SIZE[0] + 2], &mut line);
+                    for (x, own) in line[..SIZE[0]].iter().enumerate() {
+                        let whole = decoded[y * SIZE[0] + x][1 + which];
+                        // Its transform is one of whole numbers, and not exact either.
+                        assert!((own + 128.0 - whole).abs() < 0.6, "{x} {y}: {own} {whole}");
+                        inexact += usize::from((own - own.round()).abs() > 0.1);
+                    }
+                }
+            }
+            assert!(inexact > SIZE[0] * SIZE[1], "{inexact}");
+        }
+    }
+
+    /// Samples that four pixels share, in every way of storing them.
+    #[test]
+    fn all_ways_of_storing_a_picture_read_alike() {
+        let same = |list: [&[u8]; 4]| {
+            let first = read(list[0]);
+            assert!(
+                first
+                    .planes
+                    .samples
+                    .iter()
+                    .all(|p| p.iter().any(|v| *v != 0))
+            );
+            for bytes in &list[1..] {
+                assert!(read(bytes).planes.samples == first.planes.samples);
+            }
+        };
+        same(WHOLE);
+        same(SHARED);
+    }
+
+    /// The differences of a colour are seldom whole. Compression takes their grain away, and
+    /// whole levels are off by up to a half; the mean of the pixels is not.
+    #[test]
+    fn skin_keeps_its_colour() {
+        let side = 64_u16;
+        let count = usize::from(side).pow(2);
+        let mut worst = [0.0_f64; 2];
+        for colour in [
+            [198, 134, 66],
+            [255 - 20, 200, 170],
+            [113, 84, 68],
+            [80, 52, 41],
+        ] {
+            // Of each channel its own grain of up to two levels, without structure.
+            let grain = |i: usize| (i * 7919 + i * i % 1013 * 104_729) % 5;
+            let samples: Vec<u8> = (0..3 * count)
+                .map(|i| (colour[i % 3] + grain(i) - 2) as u8)
+                .collect();
+            let mut bytes = vec![];
+            let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 92);
+            encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+            encoder
+                .encode(&samples, side, side, jpeg_encoder::ColorType::Rgb)
+                .unwrap();
+            let picture = crate::Picture::new("skin.jpg", bytes.clone()).unwrap();
+            let decoded = picture.decode(&crate::Limits::default()).unwrap();
+            // A step of 3 in the coefficient of the mean, which counts eight times.
+            assert_eq!(decoded.chroma_step, Some(3.0 / 8.0));
+            let crate::Samples::Eight(levels) = decoded.samples else {
+                panic!("other samples")
+            };
+            let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGB);
+            let whole = JpegDecoder::new_with_options(ZCursor::new(&bytes), options)
+                .decode()
+                .unwrap();
+            for c in 0..3 {
+                let mean = |levels: &[u8]| {
+                    let own = levels.iter().skip(c).step_by(3).map(|v| f64::from(*v));
+                    own.sum::<f64>() / count as f64
+                };
+                for (worst, found) in worst.iter_mut().zip([&levels, &whole]) {
+                    *worst = worst.max((mean(found) - mean(&samples)).abs());
+                }
+            }
+        }
+        assert!(worst[0] < 0.2 && worst[1] > 2.0 * worst[0], "{worst:?}");
+    }
+
+    /// Whatever is cut off or changed is left to the decoder or read without a panic.
+    #[test]
+    fn broken_files_are_left_to_the_decoder() {
+        for bytes in WHOLE.into_iter().chain(SHARED) {
+            for at in (2..bytes.len()).step_by(7) {
+                assert!(Chroma::read(&bytes[..at], SIZE[0], SIZE[1]).is_none());
+                let mut changed = bytes.to_vec();
+                changed[at] ^= 0x5a;
+                if let Some(chroma) = Chroma::read(&changed, SIZE[0], SIZE[1]) {
+                    let size = SIZE[0] * SIZE[1];
+                    chroma.colour(&vec![90; size], SIZE[0], &mut vec![0; 3 * size]);
+                }
+            }
+        }
+    }
+}
