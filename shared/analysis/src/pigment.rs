@@ -137,8 +137,11 @@ fn is_pigment(step: [f32; 3], noise: [f32; 3], directions: Directions) -> bool {
     let off: f32 = (0..2)
         .map(|k| c[k] * c[k] / (pit + SURE * SURE * noise[k] + 1e-12))
         .sum();
+    // Colour without the darkness that comes with it is what compression makes of a pit.
+    let too_much = c[1] - MOST_CHROMA * neutral;
     step[2] > 0.0
         && neutral > 0.0
+        && too_much <= OFF[0] * noise[1].sqrt()
         && melanin > -doubt
         && off > 1.0
         && melanin + doubt > MELANIN_SHARE * (blood - blood_doubt)
