@@ -53,6 +53,8 @@ pub(crate) struct Field {
     pub(crate) noise: [f64; 3],
     /// Of the picture, see [`dermalia_scan::Pixels::chroma_step`].
     pub(crate) chroma_step: Option<f32>,
+    /// Mean height of the relief in mm, where one is asked for; NaN where it is not known.
+    pub(crate) height_mm: Option<Arc<Vec<f32>>>,
 }
 
 /// Which part of which raster, and the size of its pixels.
@@ -262,6 +264,7 @@ impl Field {
             density,
             noise: [0.0; 3],
             chroma_step: None,
+            height_mm: None,
         }
     }
 
@@ -272,6 +275,7 @@ impl Field {
             area_mm2: Arc::clone(&self.area_mm2),
             density,
             noise: [0.0; 3],
+            height_mm: self.height_mm.clone(),
             ..*self
         }
     }

@@ -43,6 +43,9 @@ const CLOSE_MM2: f64 = 60.0;
 const SMALL_MM2: f32 = 6.0;
 /// The unevenness of light beyond this reach is no noise to a close reading.
 const HOLLOW_MM: f32 = 2.5;
+/// What a narrow reading finds stands out of a mean of this reach, and is no wider than it.
+const NARROW_MM: f32 = 1.2;
+const NARROW_MM2: f64 = 12.0;
 
 /// A linear form of density to find features in.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,8 @@ pub(crate) struct Reading {
     pub(crate) form: [f64; 3],
     /// Whether it sees light and blood as well, so that a closer baseline is needed.
     pub(crate) close: bool,
+    /// Whether it sees only what is narrow, and that on a steep slope of light, too.
+    pub(crate) narrow: bool,
     /// The least height in standard deviations of the noise.
     pub(crate) sigmas: f32,
 }
@@ -69,7 +74,7 @@ pub(crate) fn find<A>(
     accept: A,
 ) -> Found
 where
-    A: Fn(&Field, &Increment) -> Option<f64> + Sync,
+    A: Fn(&Field, &Increment, &Reading) -> Option<f64> + Sync,
 {
     let all = search.smooth_mm;
     let (found_by, residual) = match wider {
@@ -165,7 +170,7 @@ impl<'a> Hunt<'a> {
         accept: &A,
     ) -> (Vec<Vec<Increment>>, Vec<f32>)
     where
-        A: Fn(&Field, &Increment) -> Option<f64> + Sync,
+        A: Fn(&Field, &Increment, &Reading) -> Option<f64> + Sync,
     {
         let field = self.field;
         let filters = &self.filters[filters];
@@ -180,9 +185,14 @@ impl<'a> Hunt<'a> {
             .collect();
         let runs: Vec<(&Smoother, usize)> = (0..self.readings.len())
             .flat_map(|number| {
-                // What sees pits as well is not looked at as finely as a pit.
-                let finest = usize::from(self.readings[number].close && filters.len() > 1);
-                filters[finest..].iter().map(move |f| (f, number))
+                let Reading { close, narrow, .. } = self.readings[number];
+                let some = if narrow {
+                    &filters[..filters.len().min(2)]
+                } else {
+                    // What sees pits as well is not looked at as finely as a pit.
+                    &filters[usize::from(close && filters.len() > 1)..]
+                };
+                some.iter().map(move |f| (f, number))
             })
             .collect();
         let found_by = runs
@@ -204,22 +214,30 @@ impl<'a> Hunt<'a> {
         accept: &A,
     ) -> Vec<Increment>
     where
-        A: Fn(&Field, &Increment) -> Option<f64> + Sync,
+        A: Fn(&Field, &Increment, &Reading) -> Option<f64> + Sync,
     {
         let (field, search) = (self.field, self.search);
+        let flat: Vec<f32>;
+        let smooth = if reading.narrow {
+            let wide = field.smooth(smooth, &self.weight, NARROW_MM);
+            flat = smooth.iter().zip(&wide).map(|(s, w)| s - w).collect();
+            &flat
+        } else {
+            smooth
+        };
         // What is as dark as a spot and as wide as a hollow is judged by its own
         // surroundings later on.
-        let noise = if reading.close {
+        let noise = if reading.close && !reading.narrow {
             let wide = low_pass(field, smooth, free, HOLLOW_MM);
             let fine: Vec<f32> = smooth.iter().zip(&wide).map(|(s, w)| s - w).collect();
             noise_below(&fine, free)
         } else {
             noise_below(smooth, free)
         };
-        let most_mm2 = if reading.close {
-            search.most_mm2.min(CLOSE_MM2)
-        } else {
-            search.most_mm2
+        let most_mm2 = match reading {
+            Reading { narrow: true, .. } => search.most_mm2.min(NARROW_MM2),
+            Reading { close: true, .. } => search.most_mm2.min(CLOSE_MM2),
+            _ => search.most_mm2,
         };
         let peak = search.height.max(reading.sigmas * noise);
         let rules = Rules {
@@ -270,7 +288,7 @@ impl<'a> Hunt<'a> {
                 if one.sigmas < 0.9 * reading.sigmas {
                     return None;
                 }
-                one.contrast = accept(field, &one)?;
+                one.contrast = accept(field, &one, reading)?;
                 Some(match finer {
                     Some((fine, wide)) => one.finer(wide, fine.field),
                     None => one,

@@ -68,25 +68,35 @@ pub(crate) fn spots(
     let mut readings = vec![Reading {
         form: directions.forms(noise)[0],
         close: false,
+        narrow: false,
         sigmas,
     }];
     // Where blue is nearly lost, what darkens red and green is looked at as well; each is
     // asked for its colour in any case.
     if noisy {
-        readings.push(Reading {
+        let dark = Reading {
             form: directions.dark_form(noise),
             close: true,
+            narrow: false,
             sigmas,
-        });
+        };
+        readings.push(dark);
+        // What is narrow and dark is mostly a pit; only a relief tells.
+        if field.height_mm.is_some() {
+            readings.push(Reading {
+                narrow: true,
+                ..dark
+            });
+        }
     }
-    let contrast = |field: &Field, one: &Increment| {
+    let contrast = |field: &Field, one: &Increment, reading: &Reading| {
         let [short, long] = one.axes_mm;
         if short < LINE_MM && long > 3.0 * short {
             return None;
         }
         // Its direction in density is had for less than its colour.
         let pigment = if noisy {
-            Step::of(field, one)?.is_pigment(one, directions)
+            Step::of(field, one)?.is_pigment(one, directions, reading.narrow)
         } else {
             let step = density_step(field, one)?;
             is_pigment(step, step_noise(field, one), directions)
@@ -157,6 +167,12 @@ struct Step {
     chroma: [f32; 2],
     /// The noise of the two.
     noise: [f32; 2],
+    /// Density of red and green.
+    red_green: [f32; 2],
+    /// The noise of the two.
+    red_green_noise: [f32; 2],
+    /// How far the relief lies off its level around on average, where it is known.
+    off_mm: Option<f32>,
 }
 
 /// How far up the plane a pit or a fold goes for each unit of density, and across it.
@@ -171,6 +187,18 @@ const CLEAR: f32 = 3.5;
 const MOST_CHROMA: f32 = 0.8;
 /// Of what hardly stands out of its surroundings the share of blood is at most this.
 const FAINT_BLOOD: f32 = 0.5;
+/// Density that a place of flat relief may have of light and of hollows around it …
+const FLAT_SHADE: f32 = 0.012;
+/// … and a relief for each millimetre of height: a pit half as deep as wide, or the shaded
+/// side of a fold.
+const SHADE_PER_MM: f32 = 1.6;
+/// What is wider than 3 mm need not show in a relief, which is height above a smooth form.
+const FLAT_MM2: f64 = 7.0;
+/// Melanin that stands so many errors out of what shade can be is melanin.
+const PROVEN: f32 = 3.0;
+/// Blood less than that of the skin around by this share of the melanin comes of a direction
+/// of melanin that is 8 degrees off.
+const LESS_BLOOD: f32 = 0.2;
 
 impl Step {
     fn of(field: &Field, one: &Increment) -> Option<Self> {
@@ -200,7 +228,23 @@ impl Step {
             // In the shade the noise is more than that of the face.
             noise[k] = scatter.max(field.noise[k] * field.noise[k]) / inside.len() as f64;
         }
+        let off_mm = field.height_mm.as_ref().and_then(|heights| {
+            let known = |cells: &[usize]| -> Vec<f64> {
+                let heights = cells.iter().map(|&c| f64::from(heights[c]));
+                heights.filter(|h| h.is_finite()).collect()
+            };
+            let (own, beside) = (known(&inside), known(&around));
+            if 2 * own.len() < inside.len() || 2 * beside.len() < around.len() {
+                return None;
+            }
+            let level = beside.iter().sum::<f64>() / beside.len() as f64;
+            let off: f64 = own.iter().map(|h| (h - level).abs()).sum();
+            Some((off / own.len() as f64) as f32)
+        });
         Some(Self {
+            red_green: [step[0], step[1]],
+            red_green_noise: [0, 1].map(|k| noise[k].sqrt() as f32),
+            off_mm,
             neutral: (step[0] + step[1] + step[2]) / 3.0,
             chroma: chroma(step),
             noise: [
@@ -210,12 +254,14 @@ impl Step {
         })
     }
 
-    /// Whether it is melanin's, as far as its noise, its size and its shape tell.
-    fn is_pigment(&self, one: &Increment, directions: Directions) -> bool {
+    /// Whether it is melanin's, as far as its noise, its size, its shape and the relief tell;
+    /// where `proven`, only if the relief does.
+    fn is_pigment(&self, one: &Increment, directions: Directions, proven: bool) -> bool {
         let Self {
             neutral,
             chroma: c,
             noise: n,
+            ..
         } = *self;
         if neutral <= 0.0 {
             return false;
@@ -224,7 +270,34 @@ impl Step {
         let coloured = off[0] > OFF[0]
             || off[1] > OFF[1]
             || (off[0] > 0.0 && off[1] > 0.0 && off[0] + off[1] > OFF[2]);
+        let [short, long] = one.axes_mm;
+        let line = (short < FOLD_MM && long > 3.5 * short)
+            || (short < 0.5 * FOLD_MM && long > 2.1 * short);
+        let quiet = self.off_mm.map(|off| {
+            let shade = FLAT_SHADE + SHADE_PER_MM * off;
+            directions.of_red_and_green(self.red_green, self.red_green_noise, shade)
+        });
+        if let Some([[melanin, error], [blood, blood_error]]) = quiet {
+            // Light that falls off a curve of the face is neutral, too.
+            let beside = c[0].abs() - PIT_CHROMA[0] * neutral;
+            let flat = melanin > PROVEN * error
+                && beside > OFF[1] * n[0]
+                && off[1] > -OFF[0]
+                && blood - blood_error < FAINT_BLOOD * (melanin + error)
+                && blood + 2.0 * blood_error > -LESS_BLOOD * melanin;
+            if flat && !line && (PIT_MM2..FLAT_MM2).contains(&one.area_mm2) {
+                return true;
+            }
+        }
+        if proven {
+            return false;
+        }
+        // Blue that red and green say nothing of is noise, or a fold.
+        let alone = quiet.is_some_and(|[[melanin, error], _]| melanin < error);
         let faint = one.sigmas < SIGMAS;
+        if faint && alone {
+            return false;
+        }
         let slack = if faint { OFF[1] } else { OFF[0] };
         if !coloured || c[1] - MOST_CHROMA * neutral > slack * n[1] {
             return false;
@@ -236,13 +309,10 @@ impl Step {
         }
         // Where colour hardly tells, shape must: a wrinkle is longer than a spot, and what is
         // larger than the search looks closely at and long is the shade beside a nose.
-        let [short, long] = one.axes_mm;
         if one.area_mm2 > LARGE_MM2 && (faint || long > 2.0 * short) {
             return false;
         }
-        let line = (short < FOLD_MM && long > 3.5 * short)
-            || (short < 0.5 * FOLD_MM && long > 2.1 * short);
-        let clear = !faint && off[0].max(off[1]) > CLEAR;
+        let clear = !faint && !alone && off[0].max(off[1]) > CLEAR;
         clear || !(line || one.area_mm2 < PIT_MM2)
     }
 }
@@ -325,4 +395,50 @@ pub(crate) fn evidence(field: &Field, spots: &[Spot]) -> Vec<[f32; 3]> {
             Some([c[0], c[1], length * size.sqrt()])
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small spot in the shade, whose blue is lost in noise.
+    fn step([r, g, b]: [f32; 3], off_mm: Option<f32>) -> Step {
+        Step {
+            neutral: (r + g + b) / 3.0,
+            chroma: chroma([r, g, b]),
+            noise: [0.007, 0.045],
+            red_green: [r, g],
+            red_green_noise: [0.006, 0.008],
+            off_mm,
+        }
+    }
+
+    #[test]
+    fn a_flat_relief_lets_red_and_green_tell_melanin() {
+        let directions = Directions {
+            melanin_deg: 107.0,
+            ..Directions::default()
+        };
+        let spot = |axes_mm: [f64; 2]| Increment {
+            area_mm2: 0.9,
+            height: 0.1,
+            centre: [0.0; 2],
+            axes_mm,
+            inside: vec![],
+            around: vec![],
+            sigmas: 8.0,
+            contrast: 0.0,
+        };
+        let is = |density, off_mm| {
+            step(density, off_mm).is_pigment(&spot([1.0, 1.1]), directions, false)
+        };
+        let melanin = [0.121, 0.171, 0.14];
+        assert!(is(melanin, Some(0.003)));
+        // Without a relief, in a pit, on a line, of blood, or of light there is no telling.
+        assert!(!is(melanin, None) && !is(melanin, Some(0.1)));
+        let line = spot([0.6, 1.5]);
+        assert!(!step(melanin, Some(0.003)).is_pigment(&line, directions, false));
+        assert!(!is([0.09, 0.205, 0.2], Some(0.003)));
+        assert!(!is([0.17, 0.17, 0.17], Some(0.003)));
+    }
 }

@@ -194,7 +194,7 @@ fn red_areas(
     rounding: Rounding,
 ) -> (Vec<RedArea>, Vec<f32>) {
     let form = directions.forms(smoothed_noise(&wide.field))[1];
-    let contrast = |field: &Field, one: &Increment| {
+    let contrast = |field: &Field, one: &Increment, _: &Reading| {
         // What melanin's estimated direction leaves over is no blood.
         let leak = 0.3 * mean(melanin, &one.inside);
         if one.height <= leak {
@@ -212,6 +212,7 @@ fn red_areas(
     let reading = Reading {
         form,
         close: false,
+        narrow: false,
         sigmas: SIGMAS,
     };
     let found = find(&wide.field, None, &[reading], SEARCH, contrast);

@@ -1,5 +1,7 @@
 //! Pigmentation and redness of a scan: the colour stages on the working raster.
 
+use std::sync::Arc;
+
 use dermalia_findings::{
     Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
 };
@@ -19,6 +21,7 @@ use crate::increments::clear_around;
 use crate::preparation::ULTRAVIOLET;
 use crate::redness::{ColourFeatures, colour_features};
 use crate::registration::{Context, Outcome, RegisteredPicture};
+use crate::relief::Relief;
 use crate::skin_field::{Grid, LEVEL_SHARE, fuse, pixel_mm, strength};
 use crate::ultraviolet::Ultraviolet;
 
@@ -30,6 +33,8 @@ const NOISY: f64 = 0.03;
 /// many are.
 const POOR_BLUE: f64 = 0.1;
 const LOST_BLUE: f64 = 0.3;
+/// A relief with samples further apart does not show every pit of half a millimetre.
+const COARSEST_RELIEF_MM: f64 = 0.25;
 /// How far beyond measured skin is looked.
 const MARGIN_MM: f32 = 4.0;
 /// Less skin than this has no colour of its own.
@@ -127,7 +132,8 @@ fn of_pictures(
     // Noisy colour is helped by the other pictures, and has to wait for them.
     let (other, all, features) = if own.noise[2] > NOISY {
         let other = another.then(|| grid.read_skin(standard));
-        let all = fused(context, &grid, [best, standard], &own, other.as_ref());
+        let mut all = fused(context, &grid, [best, standard], &own, other.as_ref());
+        all.height_mm = fine_relief(context, px_mm).map(|r| Arc::new(grid.heights(r)));
         let features = colour_features(&all, ultraviolet);
         (other, Some(all), features)
     } else {
@@ -199,6 +205,14 @@ fn of_pictures(
         0.12,
     ));
     out
+}
+
+/// The relief, if it is fine enough to show whatever is as wide as a small spot.
+fn fine_relief<'a>(context: &Context<'a>, px_mm: [f32; 2]) -> Option<&'a Relief> {
+    context.relief.filter(|relief| {
+        let own = f64::from((px_mm[0] * px_mm[1]).sqrt() * relief.magnification.max(1.0));
+        relief.mm_per_sample.unwrap_or(own) <= COARSEST_RELIEF_MM
+    })
 }
 
 /// The colour of the best picture with that of the others.

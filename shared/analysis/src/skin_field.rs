@@ -14,6 +14,7 @@ use crate::colour::{density_8, density_16, linear_8, linear_16};
 use crate::field::{Extent, Field, Sums, quantile};
 use crate::gaussian::gaussian;
 use crate::registration::{Channels, Level, RegisteredPicture, Strip, Window};
+use crate::relief::Relief;
 
 /// What is no skin to be seen.
 const HIDDEN: u8 = label::EXCLUDED | label::NO_SURFACE;
@@ -125,6 +126,22 @@ impl<'a> Grid<'a> {
         self.skin(&window.lines(pixels), pixels.chroma_step, &self.near)
     }
 
+    /// The mean height of the relief in each cell; NaN where it is not known.
+    pub(crate) fn heights(&self, relief: &Relief) -> Vec<f32> {
+        let (width, height) = (self.atlas.width, self.atlas.height);
+        let [across, down] = self.extent.step();
+        let cells = self.extent.cells()[0];
+        let mut heights = self.extent.sums(&self.near, |y, columns, line| {
+            line.copy_from_slice(&relief.height_mm[y * width..][columns]);
+        });
+        for (i, sum) in heights.iter_mut().enumerate() {
+            // The last cells of a row or column may have fewer pixels.
+            let (x, y) = (i % cells * across, i / cells * down);
+            *sum /= (across.min(width - x) * down.min(height - y)) as f32;
+        }
+        heights
+    }
+
     /// The same of [`LEVEL_SHARE`] of the cells, which tell a level as well.
     pub(crate) fn read_level(&self, picture: &RegisteredPicture) -> Field {
         let mut some = self.near.clone();
@@ -143,7 +160,11 @@ impl<'a> Grid<'a> {
         field.noise = cell_noise(&field);
         if field.noise.iter().any(|n| *n > NOISY) {
             let light = self.averages(picture, [linear_8(), linear_16()], wanted);
-            for k in (0..3).filter(|&k| field.noise[k] > NOISY) {
+            // Red and green are compared with each other, and so are read alike: a thin dark
+            // thing would else have a colour.
+            let [r, g, b] = field.noise;
+            let noise = [r.max(g), r.max(g), b];
+            for k in (0..3).filter(|&k| noise[k] > NOISY) {
                 field.density[k] = tangent_density(&light, &light.density[k]);
             }
             field.noise = cell_noise(&field);

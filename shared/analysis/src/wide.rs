@@ -81,6 +81,7 @@ impl Wide {
             density,
             chroma_step: fine.chroma_step,
             noise: fine.noise.map(|n| n / f64::from(full).sqrt()),
+            height_mm: None,
         };
         Self { field, times }
     }
