@@ -101,13 +101,13 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
         || form(&ctx, &mut Clock::start(options.on_stage)),
         || {
             let mut clock = Clock::start(options.on_stage);
-            let colour = skin_colour::measure(&ctx, prepared.ultraviolet, &options.limits);
+            let colour = skin_colour::look(&ctx, prepared.ultraviolet, &options.limits);
             clock.lap("colour");
             colour
         },
     );
-    let colour = colour?;
     clock.since = Instant::now();
+    let colour = colour?.measured(wrinkles.features.iter().chain(&pores.features));
     let clipped_elsewhere =
         exposure::most_clipped(&prepared.unmeasured, ctx.atlas).max(colour.clipped);
     let mut quality = quality::measure(&ctx, colour.unevenness, clipped_elsewhere);

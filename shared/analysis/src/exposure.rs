@@ -197,6 +197,7 @@ mod tests {
                 width: w,
                 height: h,
                 grey: false,
+                chroma_step: None,
                 samples: Samples::Eight(samples),
             })
         };
@@ -217,6 +218,7 @@ mod tests {
             width: 4,
             height: 1,
             grey: false,
+            chroma_step: None,
             samples: Samples::Sixteen(samples),
         });
         assert_eq!(exposure.beyond, [0b1001]);

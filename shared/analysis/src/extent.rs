@@ -12,7 +12,7 @@ use crate::wide::Wide;
 use crate::window::{distances, window_around};
 
 /// One increment above the local skin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Increment {
     /// The surface inside half of the increment.
     pub(crate) area_mm2: f64,
@@ -33,6 +33,11 @@ pub(crate) struct Increment {
 }
 
 impl Increment {
+    /// The diameter of a circle of its surface.
+    pub(crate) fn width_mm(&self) -> f32 {
+        (self.area_mm2 as f32 / std::f32::consts::FRAC_PI_4).sqrt()
+    }
+
     /// Whether a cell lies inside half.
     pub(crate) fn holds(&self, cell: u32) -> bool {
         self.inside.binary_search(&cell).is_ok()

@@ -83,6 +83,7 @@ mod tests {
             width: 4,
             height: 2,
             grey: false,
+            chroma_step: None,
             samples: Samples::Eight((0..24).map(|i| (i / 3 * 10) as u8).collect()),
         };
         let (w, h, rgb) = reduced(&pixels, 2);

@@ -21,6 +21,7 @@ mod discriminant;
 #[cfg(test)]
 mod drawn;
 mod error;
+mod explained;
 mod exposure;
 mod extent;
 mod face;

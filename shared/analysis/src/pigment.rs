@@ -49,6 +49,9 @@ const NOISY: f64 = 0.006;
 const PIT_MM2: f64 = 0.65;
 /// A step is so many deviations of the noise off the colour of a pit or a fold.
 const SURE: f32 = 1.3;
+/// Light can vary by so much between a place and its surroundings, for each millimetre of its
+/// width: by a tenth over half a cheek.
+const LIGHT_PER_MM: f32 = 0.004;
 /// A line thinner than this is a hair or a wrinkle.
 const LINE_MM: f64 = 0.6;
 /// A line thinner than this can be a wrinkle.
@@ -99,7 +102,13 @@ pub(crate) fn spots(
             Step::of(field, one)?.is_pigment(one, directions, reading.narrow)
         } else {
             let step = density_step(field, one)?;
-            is_pigment(step, step_noise(field, one), directions)
+            let noise = step_noise(field, one);
+            // Colour without the darkness that comes with it is what compression makes of the
+            // skin beside a pit.
+            let neutral = (step[0] + step[1] + step[2]) / 3.0 + LIGHT_PER_MM * one.width_mm();
+            let doubt = OFF[0] * (noise.map(|n| n * n).iter().sum::<f32>() / 3.0).sqrt();
+            (field.chroma_step.is_none() || chroma(step)[1] <= MOST_CHROMA * neutral + doubt)
+                && is_pigment(step, noise, directions)
         };
         if !pigment {
             return None;
@@ -147,11 +156,8 @@ fn is_pigment(step: [f32; 3], noise: [f32; 3], directions: Directions) -> bool {
     let off: f32 = (0..2)
         .map(|k| c[k] * c[k] / (pit + SURE * SURE * noise[k] + 1e-12))
         .sum();
-    // Colour without the darkness that comes with it is what compression makes of a pit.
-    let too_much = c[1] - MOST_CHROMA * neutral;
     step[2] > 0.0
         && neutral > 0.0
-        && too_much <= OFF[0] * noise[1].sqrt()
         && melanin > -doubt
         && off > 1.0
         && melanin + doubt > MELANIN_SHARE * (blood - blood_doubt)

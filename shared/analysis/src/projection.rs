@@ -459,6 +459,7 @@ mod tests {
             width: w,
             height: h,
             grey: false,
+            chroma_step: None,
             samples: Samples::Eight(samples),
         };
         let camera = camera();
@@ -492,6 +493,7 @@ mod tests {
             width: 800,
             height: 600,
             grey: true,
+            chroma_step: None,
             samples: Samples::Eight(vec![90; 3 * 800 * 600]),
         };
         let camera = camera();

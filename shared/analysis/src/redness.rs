@@ -195,8 +195,9 @@ fn red_areas(
 ) -> (Vec<RedArea>, Vec<f32>) {
     let form = directions.forms(smoothed_noise(&wide.field))[1];
     let contrast = |field: &Field, one: &Increment, _: &Reading| {
-        // What melanin's estimated direction leaves over is no blood.
-        let leak = 0.3 * mean(melanin, &one.inside);
+        // What melanin's estimated direction leaves over is no blood, nor is a spot that is
+        // redder than most: a red area has less than half as much melanin as blood.
+        let leak = 0.6 * mean(melanin, &one.inside);
         if one.height <= leak {
             return None;
         }

@@ -450,6 +450,7 @@ mod tests {
                 width,
                 height,
                 grey: false,
+                chroma_step: None,
                 samples: Samples::Eight(samples.clone()),
             };
             let (cut, room) = window.cut_and_leave(pixels, Light::White);
@@ -481,6 +482,7 @@ mod tests {
             width: 4,
             height: 5,
             grey: false,
+            chroma_step: None,
             samples: Samples::Sixteen((0..60).map(|i| 100 * i).collect()),
         };
         let Samples::Sixteen(cut) = window.cut(pixels, Light::White).samples else {
@@ -509,6 +511,7 @@ mod tests {
                     width,
                     height,
                     grey: false,
+                    chroma_step: None,
                     samples,
                 };
                 let cut = window.cut(pixels.clone(), Light::Uv);

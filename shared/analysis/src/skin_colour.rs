@@ -12,14 +12,17 @@ use rayon::prelude::*;
 
 use crate::AnalysisError;
 use crate::atlas::{Atlas, Scale};
+use crate::chromophores::chroma;
 use crate::colour::{erythema_index, ita_deg, melanin_index};
+use crate::explained::{Colour, Form};
 use crate::exposure::{Exposure, most_clipped};
 use crate::extent::Increment;
 use crate::field::{CELL_MM, Field};
 use crate::flatten::{Illumination, Level, level};
 use crate::increments::clear_around;
+use crate::pigment::{Spot, density_step};
 use crate::preparation::ULTRAVIOLET;
-use crate::redness::{ColourFeatures, colour_features};
+use crate::redness::{ColourFeatures, RedArea, colour_features};
 use crate::registration::{Context, Outcome, RegisteredPicture};
 use crate::relief::Relief;
 use crate::skin_field::{Grid, LEVEL_SHARE, fuse, pixel_mm, strength};
@@ -37,6 +40,10 @@ const LOST_BLUE: f64 = 0.3;
 const COARSEST_RELIEF_MM: f64 = 0.25;
 /// How far beyond measured skin is looked.
 const MARGIN_MM: f32 = 4.0;
+/// Half of the pixels that a block of a JPEG's colour differences mostly covers.
+const SPREAD_PX: f64 = 8.0;
+/// So many cells tell where a spot lies.
+const ENOUGH_CELLS: usize = 200;
 /// Less skin than this has no colour of its own.
 const LEAST_MM2: f64 = 10.0;
 
@@ -79,16 +86,35 @@ const REDNESS: [MeasureName; 3] = [
     MeasureName::RedAreaFraction,
 ];
 
-/// Measures pigmentation and redness; `ultraviolet` is a picture of the whole atlas that is
+/// What colour shows of a scan, before it is known what of it form explains.
+pub(crate) struct Seen<'a> {
+    context: &'a Context<'a>,
+    clipped: f64,
+    /// Or why nothing is measured.
+    skin: Result<Skin, &'static str>,
+}
+
+struct Skin {
+    own: Field,
+    /// With the colour of other pictures.
+    all: Option<Field>,
+    features: ColourFeatures,
+    regions: Vec<Option<Region>>,
+    px_mm: f64,
+    levels: Vec<Option<Level>>,
+    unevenness: f64,
+}
+
+/// Looks at pigmentation and redness; `ultraviolet` is a picture of the whole atlas that is
 /// not among the others.
 ///
 /// # Errors
 /// That picture is broken.
-pub(crate) fn measure(
-    context: &Context<'_>,
+pub(crate) fn look<'a>(
+    context: &'a Context<'a>,
     ultraviolet: Option<&Picture>,
     limits: &Limits,
-) -> Result<SkinColour, AnalysisError> {
+) -> Result<Seen<'a>, AnalysisError> {
     let pixels = ultraviolet.map(|p| p.decode(limits)).transpose()?;
     let clipped = pixels.as_ref().map_or(0.0, |pixels| {
         most_clipped(&[Exposure::of(pixels)], context.atlas)
@@ -100,16 +126,17 @@ pub(crate) fn measure(
         };
         Some(Ultraviolet::of(field))
     };
-    Ok(SkinColour {
+    Ok(Seen {
+        context,
         clipped,
-        ..of_pictures(context, ultraviolet)
+        skin: skin(context, ultraviolet),
     })
 }
 
-fn of_pictures(
+fn skin(
     context: &Context<'_>,
     ultraviolet: impl FnOnce(&Grid<'_>) -> Option<Ultraviolet>,
-) -> SkinColour {
+) -> Result<Skin, &'static str> {
     let (Some(best), Some(standard)) = (
         coloured(context, &FEATURE_LIGHTS),
         coloured(context, &LEVEL_LIGHTS),
@@ -119,13 +146,10 @@ fn of_pictures(
         } else {
             "no picture under white or polarised light"
         };
-        return nothing(reason);
+        return Err(reason);
     };
-    let atlas = context.atlas;
-    let Some(px_mm) = pixel_mm(atlas) else {
-        return nothing("no skin is left to measure");
-    };
-    let grid = Grid::new(atlas, px_mm, CELL_MM, MARGIN_MM);
+    let px_mm = pixel_mm(context.atlas).ok_or("no skin is left to measure")?;
+    let grid = Grid::new(context.atlas, px_mm, CELL_MM, MARGIN_MM);
     let ultraviolet = ultraviolet(&grid);
     let own = grid.read_skin(best);
     let another = !std::ptr::eq(best, standard);
@@ -163,21 +187,62 @@ fn of_pictures(
         .map(|cells| level(level_field, &free, &light, cells))
         .map(|l| l.filter(|l| l.area_mm2 >= share * LEAST_MM2))
         .collect();
-    let report = Report {
-        context,
-        atlas,
-        field,
-        features: &features,
-        regions: &regions,
+    let unevenness = light.unevenness;
+    Ok(Skin {
+        own,
+        all,
+        features,
+        regions,
         px_mm: f64::from((px_mm[0] * px_mm[1]).sqrt()),
+        levels,
+        unevenness,
+    })
+}
+
+impl Seen<'_> {
+    /// Measures it, given the pores and wrinkles of the scan.
+    pub(crate) fn measured<'f>(self, form: impl Iterator<Item = &'f Feature>) -> SkinColour {
+        let measured = match self.skin {
+            Ok(skin) => measure(self.context, skin, &Form::of(form)),
+            Err(reason) => nothing(reason),
+        };
+        SkinColour {
+            clipped: self.clipped,
+            ..measured
+        }
+    }
+}
+
+fn measure(context: &Context<'_>, skin: Skin, form: &Form<'_>) -> SkinColour {
+    let Skin {
+        own,
+        all,
+        mut features,
+        regions,
+        px_mm,
+        levels,
+        unevenness,
+    } = skin;
+    let field = all.as_ref().unwrap_or(&own);
+    let mut spots = std::mem::take(&mut features.spots);
+    let mut report = Report {
+        context,
+        atlas: context.atlas,
+        field,
+        spots: &[],
+        red_areas: &features.red_areas,
+        regions: &regions,
+        px_mm,
         tone_deg: levels[Region::Face.index()]
             .as_ref()
             .and_then(|l| ita_deg(l.lab)),
-        uneven: light.unevenness,
+        uneven: unevenness,
     };
+    spots.retain(|spot| !report.is_explained(spot, form));
+    report.spots = &spots;
     let areas = context.areas.of_regions();
     let mut out = SkinColour {
-        unevenness: Some(light.unevenness),
+        unevenness: Some(unevenness),
         ..SkinColour::default()
     };
     for region in Region::ALL {
@@ -194,8 +259,8 @@ fn of_pictures(
         }
     }
     if report.scale_fault().is_none() {
-        out.pigmentation.features = report.spots();
-        out.redness.features = report.red_areas();
+        out.pigmentation.features = report.spot_features();
+        out.redness.features = report.red_area_features();
     }
     out.pigmentation.map = Some(report.map(Parameter::Pigmentation, field, &features.melanin, 0.2));
     out.redness.map = Some(report.map(
@@ -291,7 +356,8 @@ struct Report<'a> {
     context: &'a Context<'a>,
     atlas: &'a Atlas,
     field: &'a Field,
-    features: &'a ColourFeatures,
+    spots: &'a [Spot],
+    red_areas: &'a [RedArea],
     regions: &'a [Option<Region>],
     px_mm: f64,
     tone_deg: Option<f64>,
@@ -405,7 +471,7 @@ impl Report<'_> {
             return out;
         }
         let (mut count, mut area, mut contrast) = (0.0, 0.0, 0.0);
-        for spot in self.features.spots.iter().filter(|s| s.is_visible()) {
+        for spot in self.spots.iter().filter(|s| s.is_visible()) {
             if self.region(&spot.increment).is_some() {
                 area += spot.increment.area_mm2 * self.share(&spot.increment, region);
             }
@@ -450,7 +516,7 @@ impl Report<'_> {
             Some(reason) => Measure::not_measured(MeasureName::RedAreaFraction, reason),
             None => {
                 let mut area = 0.0;
-                for red in &self.features.red_areas {
+                for red in self.red_areas {
                     if self.region(&red.increment).is_some() {
                         area += red.increment.area_mm2 * self.share(&red.increment, region);
                     }
@@ -523,8 +589,34 @@ impl Report<'_> {
         Some((region, self.atlas.position_mm(x, y)?, self.atlas.uv(x, y)))
     }
 
-    fn spots(&self) -> Vec<Feature> {
-        let spots = self.features.spots.iter();
+    /// Whether a pit or a line of the scan is what looks like a spot.
+    fn is_explained(&self, spot: &Spot, form: &Form<'_>) -> bool {
+        let one = &spot.increment;
+        let Some((_, middle, _)) = self.place(one) else {
+            return false;
+        };
+        let (width, step) = (self.field.width, density_step(self.field, one));
+        let share = step.map_or(1.0, |step| {
+            let [x, y] = chroma(step);
+            let mean = step.iter().sum::<f32>() / 3.0;
+            (x * x + y * y).sqrt() / mean.max(1e-6)
+        });
+        let jpeg = self.field.chroma_step.is_some();
+        let colour = Colour {
+            share,
+            spread_mm: jpeg.then_some(SPREAD_PX * self.px_mm),
+        };
+        let every = one.inside.len().div_ceil(ENOUGH_CELLS);
+        let cells = one.inside.iter().step_by(every.max(1)).filter_map(|&c| {
+            let (x, y) = (c as usize % width, c as usize / width);
+            let [x, y] = self.field.pixel(x as f64, y as f64);
+            self.atlas.position_mm(x, y)
+        });
+        form.explains(spot, colour, middle, &cells.collect::<Vec<_>>())
+    }
+
+    fn spot_features(&self) -> Vec<Feature> {
+        let spots = self.spots.iter();
         spots
             .filter_map(|s| {
                 let (region, centre_mm, centre_uv) = self.place(&s.increment)?;
@@ -539,8 +631,8 @@ impl Report<'_> {
             .collect()
     }
 
-    fn red_areas(&self) -> Vec<Feature> {
-        let areas = self.features.red_areas.iter();
+    fn red_area_features(&self) -> Vec<Feature> {
+        let areas = self.red_areas.iter();
         areas
             .filter_map(|r| {
                 let (region, centre_mm, centre_uv) = self.place(&r.increment)?;
