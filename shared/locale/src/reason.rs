@@ -19,6 +19,10 @@ pub enum ReasonKind {
     AtlasOverlap,
     /// The texture lay upside down on the mesh.
     TurnedTexture,
+    /// Photographs that nothing brings together with what is measured (how many).
+    LeftOut,
+    /// A height map that lies in no picture and no surface that is measured.
+    UnplacedRelief,
     /// A photograph without a surface.
     MeasuredFlat,
     /// Only a device's probe can measure it, and there is no such value.

@@ -5,6 +5,16 @@ use dermalia_locale::ReasonKind;
 
 /// Words that tell a kind; the first row with one of them in the text decides.
 const WORDS: &[(ReasonKind, &[&str])] = &[
+    (
+        ReasonKind::LeftOut,
+        &[
+            "photograph was not measured",
+            "photographs were not measured",
+            "more photographs are not registered",
+        ],
+    ),
+    (ReasonKind::UnplacedRelief, &["relief was not used"]),
+    (ReasonKind::Coverage, &["lights show less"]),
     (ReasonKind::TooCoarse, &["too coarse", "mm/px is"]),
     (ReasonKind::Limited, &["mm/px blurs", "mm/px shows"]),
     (
@@ -330,6 +340,26 @@ mod tests {
             (
                 "the photograph has no scale: neither mm_per_px nor an iris to take it from",
                 ReasonKind::NoScale,
+                &[],
+            ),
+            (
+                "1 camera photograph was not measured: pictures in the atlas are measured instead",
+                ReasonKind::LeftOut,
+                &["1"],
+            ),
+            (
+                "3 more photographs are not registered to the first with a face and were not measured",
+                ReasonKind::LeftOut,
+                &["3"],
+            ),
+            (
+                "2 lights show less than 60 % of the skin that the others show and were not measured",
+                ReasonKind::Coverage,
+                &["2", "60"],
+            ),
+            (
+                "the relief was not used: it lies in an atlas, and the scan has none",
+                ReasonKind::UnplacedRelief,
                 &[],
             ),
             ("no probe measured it here", ReasonKind::NoDeviceValue, &[]),

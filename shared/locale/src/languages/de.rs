@@ -589,6 +589,11 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
         ReasonKind::FromShading => "Ohne Höhendaten ist dies aus Licht und Schatten bestimmt.".to_owned(),
         ReasonKind::FromMesh => "Ohne Höhenbild ist dies aus dem 3D-Modell selbst bestimmt.".to_owned(),
         ReasonKind::TurnedTexture => "Das Hautbild lag im 3D-Modell auf dem Kopf; es wurde passend zum Gesicht gedreht.".to_owned(),
+        ReasonKind::LeftOut => match numbers {
+            [n, ..] if n != "1" => format!("{n} weitere Fotos des Scans sind nicht ausgewertet, weil sie sich nicht zusammen mit den übrigen Bildern messen lassen."),
+            _ => "Ein weiteres Foto des Scans ist nicht ausgewertet, weil es sich nicht zusammen mit den übrigen Bildern messen lässt.".to_owned(),
+        },
+        ReasonKind::UnplacedRelief => "Das Höhenbild des Scans ist nicht ausgewertet, weil nicht bekannt ist, wo es auf der Haut liegt.".to_owned(),
         ReasonKind::MeasuredFlat => "Ein Foto zeigt keine Tiefe: Von der Kamera abgewandte Haut zählt kleiner, als sie ist.".to_owned(),
         ReasonKind::AtlasOverlap => "Teile des Hautbilds sind im 3D-Modell mehrfach belegt.".to_owned(),
         ReasonKind::NoScale => "Der Maßstab der Aufnahme ist nicht bekannt.".to_owned(),

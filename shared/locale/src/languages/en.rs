@@ -585,6 +585,11 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
         ReasonKind::FromShading => "Without height data, this is told from light and shade.".to_owned(),
         ReasonKind::FromMesh => "Without a height map, this is told from the 3D model itself.".to_owned(),
         ReasonKind::TurnedTexture => "The skin picture was stored upside down for the 3D model; it was turned to fit the face.".to_owned(),
+        ReasonKind::LeftOut => match numbers {
+            [n, ..] if n != "1" => format!("{n} more photographs of the scan are not measured, because they cannot be brought together with its other pictures."),
+            _ => "One more photograph of the scan is not measured, because it cannot be brought together with its other pictures.".to_owned(),
+        },
+        ReasonKind::UnplacedRelief => "The height map of the scan is not used, because it is not known where it lies on the skin.".to_owned(),
         ReasonKind::MeasuredFlat => "A photograph shows no depth: skin turned away from the camera counts smaller than it is.".to_owned(),
         ReasonKind::AtlasOverlap => "Parts of the skin picture are used more than once in the 3D model.".to_owned(),
         ReasonKind::NoScale => "The scale of the picture is not known.".to_owned(),
