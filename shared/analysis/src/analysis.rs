@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
 use dermalia_findings::{BaseTexture, Findings, ParameterMap};
-use dermalia_scan::Scan;
 use dermalia_scan::manifest::Space;
+use dermalia_scan::{Limits, Scan};
 use dermalia_surface::{Mesh, Vec3};
 
 use crate::blocks::Blocks;
@@ -12,7 +12,7 @@ use crate::{
     AnalysisError, Context, Outcome, assembly, exposure, masks, pores, quality, skin_colour,
     texture, thumbnails, wrinkles,
 };
-use crate::{mesh_relief, photo, projection};
+use crate::{left_out, mesh_relief, photo, projection};
 
 /// A part of the analysis, for progress and timing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Stage {
 #[derive(Default)]
 pub struct Options<'a> {
     /// Limits of decoding.
-    pub limits: dermalia_scan::Limits,
+    pub limits: Limits,
     /// Told about each stage when it ends.
     pub on_stage: Option<&'a (dyn Fn(Stage) + Sync)>,
 }
@@ -167,24 +167,39 @@ fn form(ctx: &Context<'_>, clock: &mut Clock<'_>) -> (Outcome, Outcome, Outcome)
     (wrinkles, pores, texture)
 }
 
-/// Chooses the pictures that are measured: those in the atlas, else camera photographs
-/// on the surface, else flat pictures.
+/// Brings what is measured to one raster, and tells what is not.
 fn prepare<'a>(
     scan: &'a Scan,
     options: &Options<'_>,
     clock: &mut Clock<'_>,
 ) -> Result<Prepared<'a>, AnalysisError> {
-    let limits = &options.limits;
+    let (mut prepared, measured) = choose(scan, &options.limits, clock)?;
+    let left_out = left_out::warnings(&scan.manifest, measured, prepared.relief.is_some());
+    prepared.warnings.extend(left_out);
+    Ok(prepared)
+}
+
+/// Chooses the pictures that are measured, and tells their space: those in the atlas, else
+/// camera photographs on the surface, else flat pictures. A relief in the atlas goes with the
+/// first two; where there is neither, it is measured alone.
+fn choose<'a>(
+    scan: &'a Scan,
+    limits: &Limits,
+    clock: &mut Clock<'_>,
+) -> Result<(Prepared<'a>, Space), AnalysisError> {
     let textures = preparation::encoded(scan, Space::Texture);
+    let has_cameras = !preparation::encoded(scan, Space::Camera).is_empty();
     let relief_entry = scan.manifest.relief.as_ref();
     let has_relief =
         scan.relief.is_some() && relief_entry.is_some_and(|r| r.space == Space::Texture);
-    if let Some(mesh) = scan.mesh.as_ref().filter(|m| m.has_atlas())
-        && (!textures.is_empty() || has_relief)
+    let with_atlas = scan.mesh.as_ref().filter(|m| m.has_atlas());
+    if let Some(mesh) = with_atlas
+        && (!textures.is_empty() || (has_relief && !has_cameras))
     {
-        return preparation::on_atlas(scan, mesh, &textures, limits, &mut |stage| {
+        let prepared = preparation::on_atlas(scan, mesh, &textures, limits, &mut |stage| {
             clock.lap(stage);
-        });
+        })?;
+        return Ok((prepared, Space::Texture));
     }
     // Without a surface, what lies in its atlas is still in register with itself.
     if !textures.is_empty() {
@@ -196,28 +211,46 @@ fn prepare<'a>(
         clock.lap("decode");
         let prepared = photo::flat(scan, textures, levels, true)?;
         clock.lap("register");
-        return Ok(prepared);
+        return Ok((prepared, Space::Texture));
     }
-    let cameras = preparation::decode(scan, Space::Camera, limits)?;
-    if !cameras.is_empty() {
+    if has_cameras {
+        let (cameras, levels) = rayon::join(
+            || preparation::decode(scan, Space::Camera, limits),
+            // Only the atlas that it was made for tells where it lies.
+            || match with_atlas {
+                Some(_) => preparation::decode_relief(scan, &[Space::Texture], limits),
+                None => Ok(None),
+            },
+        );
+        let (cameras, levels) = (cameras?, levels?);
+        clock.lap("decode");
         let prepared = match &scan.mesh {
-            Some(mesh) => projection::on_surface(scan, mesh, &cameras)?,
-            None => photo::flat(scan, cameras, None, false)?,
+            Some(mesh) => projection::on_surface(scan, mesh, &cameras, levels.as_ref()),
+            None => photo::flat(scan, cameras, None, false),
         };
         clock.lap("project");
-        return Ok(prepared);
+        // Photographs of something else leave the relief what it is.
+        if let (Err(AnalysisError::NothingToMeasure(_)), Some(_), Some(mesh)) =
+            (&prepared, &levels, with_atlas)
+        {
+            let alone = preparation::on_atlas(scan, mesh, &[], limits, &mut |stage| {
+                clock.lap(stage);
+            })?;
+            return Ok((alone, Space::Texture));
+        }
+        return Ok((prepared?, Space::Camera));
     }
     let photos = preparation::decode(scan, Space::Photo, limits)?;
     if !photos.is_empty() {
         let levels = preparation::decode_relief(scan, &[Space::Photo], limits)?;
         let prepared = photo::flat(scan, photos, levels, false)?;
         clock.lap("photograph");
-        return Ok(prepared);
+        return Ok((prepared, Space::Photo));
     }
     if let Some(mesh) = &scan.mesh {
         let prepared = preparation::on_mesh_alone(scan, mesh)?;
         clock.lap("register");
-        return Ok(prepared);
+        return Ok((prepared, Space::Texture));
     }
     Err(AnalysisError::NothingToMeasure(
         "it has neither a picture nor a surface".to_owned(),

@@ -35,6 +35,7 @@ mod interval;
 pub mod iso25178;
 mod labelled;
 mod labels;
+mod left_out;
 mod linear;
 mod masks;
 mod mesh_relief;

@@ -1,13 +1,14 @@
 //! Camera photographs onto the atlas.
 
 use dermalia_scan::manifest::{Camera, Light};
-use dermalia_scan::{Pixels, Samples, Scan};
+use dermalia_scan::{Levels, Pixels, Samples, Scan};
 use dermalia_surface::{Mesh, Vec3, ViewRaster, dot, normalize, rasterize_uv, rasterize_view, sub};
 use rayon::prelude::*;
 
 use crate::atlas::label;
 use crate::preparation::{Decoded, Prepared, crop, label as label_face};
-use crate::{AnalysisError, Atlas, RegisteredPicture, Scale, face, labels, thumbnails};
+use crate::registration::Window;
+use crate::{AnalysisError, Atlas, RegisteredPicture, Scale, face, labels, relief, thumbnails};
 
 /// Skin seen flatter than this is not used.
 const LEAST_COSINE: f32 = 0.2;
@@ -25,6 +26,8 @@ const FADE_PX: f64 = 64.0;
 struct View<'a> {
     camera: &'a Camera,
     pixels: &'a Pixels,
+    /// Size of its pixels on the skin.
+    ground_mm: Option<f64>,
     depth: ViewRaster,
     /// Of the camera, in the frame of the mesh.
     centre: Vec3,
@@ -71,6 +74,7 @@ impl<'a> View<'a> {
         Self {
             camera,
             pixels,
+            ground_mm: ground_mm(mesh, camera),
             depth,
             centre,
         }
@@ -204,6 +208,18 @@ fn ground_mm(mesh: &Mesh, camera: &Camera) -> Option<f64> {
     (size.is_finite() && size > 0.0).then_some(size)
 }
 
+/// The pixels of the finest of some views, on the skin.
+fn finest_mm<'a>(views: impl Iterator<Item = &'a View<'a>>) -> Option<f64> {
+    views.filter_map(|v| v.ground_mm).min_by(f64::total_cmp)
+}
+
+/// The raster that photographs of `side` pixels are brought to: no smaller than a height map
+/// of the same atlas, so that neither loses detail.
+fn raster_px(side: usize, levels: Option<&Levels>) -> [usize; 2] {
+    let least = levels.map_or([0, 0], |l| [l.width, l.height]);
+    least.map(|n| n.max(side).clamp(SIDES_PX.0, SIDES_PX.1))
+}
+
 /// A cylinder around the vertical axis through the mesh, for a mesh without an atlas;
 /// the seam lies at the back.
 pub(crate) fn unwrapped(mesh: &Mesh) -> Mesh {
@@ -272,11 +288,12 @@ fn by_light(photos: &[Decoded]) -> Vec<(Light, Vec<usize>)> {
     out
 }
 
-/// Measures camera photographs on the surface.
+/// Measures camera photographs on the surface, with the height map of its atlas.
 pub(crate) fn on_surface(
     scan: &Scan,
     mesh: &Mesh,
     photos: &[Decoded],
+    levels: Option<&Levels>,
 ) -> Result<Prepared<'static>, AnalysisError> {
     let mut warnings = vec![];
     let unrolled;
@@ -323,25 +340,26 @@ pub(crate) fn on_surface(
         Some(points) => Some(points.clone()),
         None => face::on_mesh(mesh, Some(&look))?.map(|f| f.points_mm),
     };
-    let ground = photos
-        .iter()
-        .zip(&cameras)
-        .filter_map(|(_, c)| ground_mm(mesh, c))
-        .min_by(f64::total_cmp);
-    let side = match (small.median_mm_per_px(), ground) {
+    let ground = finest_mm(views.iter().flat_map(|(_, list)| list));
+    let small_mm = small.median_mm_per_px();
+    let side = match (small_mm, ground) {
         (Some(raster), Some(ground)) => (LOOK_PX as f64 * raster / ground) as usize,
         _ => LOOK_PX,
-    }
-    .clamp(SIDES_PX.0, SIDES_PX.1);
-    let raster = rasterize_uv(mesh, side, side);
+    };
+    let [width, height] = raster_px(side, levels);
+    let raster = rasterize_uv(mesh, width, height);
     let (bits, has_face) = label_face(mesh, &raster, landmarks.as_deref(), &mut warnings);
     let mut atlas = crop(mesh, raster, bits, Scale::Stated)?;
     let full_px = atlas.full_px;
     let base = thumbnails::base_of(Some(&look), full_px);
     let mut pictures = vec![];
     let mut coverage: Vec<Vec<bool>> = vec![];
+    let raster_mm = small_mm.map(|mm| mm * LOOK_PX as f64 / ((width * height) as f64).sqrt());
     for (light, list) in &views {
-        let (picture, seen) = blend(&atlas, *light, list);
+        let (mut picture, seen) = blend(&atlas, *light, list);
+        if let (Some(own), Some(raster)) = (finest_mm(list.iter()), raster_mm) {
+            picture.magnification = (own / raster).max(1.0) as f32;
+        }
         pictures.push(picture);
         coverage.push(seen);
     }
@@ -374,12 +392,18 @@ pub(crate) fn on_surface(
             views.len() - pictures.len()
         ));
     }
+    let relief = match (levels, &scan.manifest.relief) {
+        (Some(levels), Some(entry)) => {
+            Some(relief::from_levels(levels, entry, &Window::of(&atlas)))
+        }
+        _ => None,
+    };
     Ok(Prepared {
         atlas,
         pictures,
         ultraviolet: None,
         unmeasured: vec![],
-        relief: None,
+        relief,
         base,
         has_surface: true,
         has_face,
@@ -444,6 +468,19 @@ mod tests {
         let u = 0.1 * radial + 2.0 * 0.01 * 0.1 * -0.05 + 0.02 * (0.0125 + 2.0 * 0.01);
         assert!((q[0] - (1000.0 * u + 400.0)).abs() < 1e-9);
         assert!(project(&camera(), [0.0, 0.0, 500.0]).is_none());
+    }
+
+    #[test]
+    fn the_raster_is_no_coarser_than_photographs_or_relief() {
+        let levels = |width, height| Levels {
+            width,
+            height,
+            levels: vec![],
+        };
+        assert_eq!(raster_px(1000, None), [1000, 1000]);
+        assert_eq!(raster_px(1000, Some(&levels(600, 800))), [1000, 1000]);
+        assert_eq!(raster_px(1000, Some(&levels(900, 2000))), [1000, 2000]);
+        assert_eq!(raster_px(100, Some(&levels(16_000, 64))), [8192, 512]);
     }
 
     #[test]

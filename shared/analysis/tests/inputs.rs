@@ -2,12 +2,16 @@
 //! camera photographs.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod photographs;
+
 use dermalia_analysis::{Analysis, Options, analyze};
 use dermalia_findings::{Feature, MeasureName, Region};
+use dermalia_phantom::score::Score;
 use dermalia_phantom::{Base, Phantom, PhantomOptions};
 use dermalia_scan::manifest::{Camera, Light, Space};
 use dermalia_scan::{Limits, Picture, Scan};
 use dermalia_surface::Mesh;
+use photographs::photographed;
 
 fn patch(size_px: usize, lights: Vec<Light>) -> Scan {
     let phantom = Phantom::generate(&PhantomOptions {
@@ -171,4 +175,143 @@ fn a_camera_sees_what_the_atlas_holds() {
     close(MeasureName::PoreDiameterMean, 0.08);
     close(MeasureName::Ita, 0.05);
     assert_eq!(value(&b, MeasureName::WrinkleDepthMean), None);
+}
+
+/// Bent skin 64 mm wide with wrinkles, pores and spots.
+fn bent(size_px: usize) -> (Scan, Phantom) {
+    let phantom = Phantom::generate(&PhantomOptions {
+        seed: 5,
+        size_px,
+        lights: vec![Light::White],
+        base: Base::Patch {
+            side_mm: 64.0,
+            radius_mm: Some(60.0),
+        },
+        ..PhantomOptions::default()
+    })
+    .unwrap();
+    let scan = Scan::read_files(phantom.files.clone(), &Limits::default()).unwrap();
+    (scan, phantom)
+}
+
+fn has_warning(analysis: &Analysis, words: &str) -> bool {
+    let warnings = &analysis.findings.quality.warnings;
+    warnings.iter().any(|w| w.contains(words))
+}
+
+#[test]
+fn camera_photographs_with_a_relief_carry_both() {
+    let (texture, phantom) = bent(640);
+    let scan = photographed(&texture, 0.08, &[-25.0, 0.0, 25.0]);
+    let analysis = measured(&scan);
+    let score = Score::of(&analysis.findings, &phantom.truth);
+    // The photographs'.
+    assert!(score.pores.f1 >= 0.95, "{:?}", score.pores);
+    assert!(score.spots.f1 >= 0.95, "{:?}", score.spots);
+    let within = |name: MeasureName, tolerance: f64| {
+        let m = score.measure(Region::Face, name).unwrap();
+        let error = m.relative().unwrap();
+        assert!(error.abs() <= tolerance, "{}: {m:?}", name.as_str());
+    };
+    within(MeasureName::PoreDensity, 0.07);
+    within(MeasureName::PoreDiameterMean, 0.10);
+    let ita = score.measure(Region::Face, MeasureName::Ita).unwrap();
+    assert!(ita.difference().unwrap().abs() < 1.5, "{ita:?}");
+    // The relief's.
+    assert!(score.wrinkles.f1 >= 0.95, "{:?}", score.wrinkles);
+    within(MeasureName::WrinkleDepthMean, 0.15);
+    within(MeasureName::Sa, 0.05);
+    within(MeasureName::Sq, 0.05);
+    assert!(!has_warning(&analysis, "not used") && !has_warning(&analysis, "not measured"));
+}
+
+/// A fine relief does not make photographs finer.
+#[test]
+fn photographs_beside_a_finer_relief_keep_their_own_resolution() {
+    let (texture, _) = bent(960);
+    let analysis = measured(&photographed(&texture, 0.2, &[0.0]));
+    let face = analysis.findings.region(Region::Face).unwrap();
+    let pores = face.measure(MeasureName::PoreDensity).unwrap();
+    assert_eq!(pores.value, None);
+    assert_eq!(
+        pores.reason.as_deref(),
+        Some("0.20 mm/px is too coarse for pores (needs 0.15)")
+    );
+    let mm_per_px = analysis.findings.quality.mm_per_px.unwrap();
+    assert!((mm_per_px / 0.2 - 1.0).abs() < 0.05, "{mm_per_px}");
+    // The raster is the relief's.
+    let truth = value(&measured(&texture), MeasureName::Sq).unwrap();
+    let sq = value(&analysis, MeasureName::Sq).unwrap();
+    assert!((sq / truth - 1.0).abs() < 0.02, "{sq} {truth}");
+}
+
+#[test]
+fn a_relief_without_an_atlas_to_lie_in_is_told() {
+    let (texture, _) = bent(400);
+    let mut scan = photographed(&texture, 0.16, &[0.0]);
+    let mesh = scan.mesh.as_mut().unwrap();
+    mesh.uvs.clear();
+    mesh.uv_triangles.clear();
+    let analysis = measured(&scan);
+    assert!(has_warning(&analysis, "the relief was not used"));
+    assert!(value(&analysis, MeasureName::Ita).is_some());
+    assert_eq!(value(&analysis, MeasureName::Sq), None);
+}
+
+#[test]
+fn photographs_that_are_left_out_are_told() {
+    let (texture, _) = bent(400);
+    let alone = measured(&texture);
+    assert!(!has_warning(&alone, "not measured"));
+    let cameras = photographed(&texture, 0.16, &[-20.0, 20.0]);
+    let mut mixed = texture.clone();
+    let mut loose = cameras.manifest.images[0].clone();
+    (loose.space, loose.camera) = (Space::Photo, None);
+    mixed.manifest.images.extend(cameras.manifest.images);
+    mixed.pictures.extend(cameras.pictures.clone());
+    mixed.manifest.images.push(loose.clone());
+    mixed.pictures.push(cameras.pictures[0].clone());
+    let mixed = measured(&mixed);
+    assert!(has_warning(
+        &mixed,
+        "2 camera photographs were not measured"
+    ));
+    assert!(has_warning(
+        &mixed,
+        "1 unregistered photograph was not measured"
+    ));
+    // What is measured stays what it was.
+    assert_eq!(mixed.findings.features, alone.findings.features);
+    // Beside nothing but a relief, too.
+    let mut relief = texture;
+    relief.manifest.images = vec![loose];
+    relief.pictures.truncate(1);
+    relief.pictures[0] = cameras.pictures[0].clone();
+    let relief = measured(&relief);
+    assert!(has_warning(
+        &relief,
+        "1 unregistered photograph was not measured"
+    ));
+    assert!(value(&relief, MeasureName::Sq).is_some());
+}
+
+/// Without the relief such a scan is refused.
+#[test]
+fn photographs_that_miss_the_surface_leave_a_relief_measured() {
+    let (texture, _) = bent(400);
+    let mut scan = photographed(&texture, 0.16, &[0.0]);
+    let camera = scan.manifest.images[0].camera.as_mut().unwrap();
+    // One metre to the side.
+    camera.camera_from_mesh[3] += 1000.0;
+    let analysis = measured(&scan);
+    assert!(has_warning(
+        &analysis,
+        "1 camera photograph was not measured: none shows the surface"
+    ));
+    assert!(value(&analysis, MeasureName::Sq).is_some());
+    assert_eq!(value(&analysis, MeasureName::Ita), None);
+    scan.relief = None;
+    scan.manifest.relief = None;
+    let fault = analyze(&scan, &Options::default()).unwrap_err();
+    assert!(fault.is_refusal(), "{fault}");
 }
