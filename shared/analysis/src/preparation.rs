@@ -173,7 +173,7 @@ pub(crate) fn on_atlas<'a>(
 }
 
 /// The lights that show form and colour.
-const MEASURED: [Light; 3] = [
+pub(crate) const MEASURED: [Light; 3] = [
     Light::White,
     Light::CrossPolarised,
     Light::ParallelPolarised,

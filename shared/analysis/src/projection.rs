@@ -6,7 +6,7 @@ use dermalia_surface::{Mesh, Vec3, ViewRaster, dot, normalize, rasterize_uv, ras
 use rayon::prelude::*;
 
 use crate::atlas::label;
-use crate::preparation::{Decoded, Prepared, crop, label as label_face};
+use crate::preparation::{Decoded, MEASURED, Prepared, crop, label as label_face};
 use crate::registration::Window;
 use crate::{AnalysisError, Atlas, RegisteredPicture, Scale, face, labels, relief, thumbnails};
 
@@ -371,7 +371,15 @@ pub(crate) fn on_surface(
                 .count()
         })
         .collect();
-    let most = counts.iter().copied().max().unwrap_or(0);
+    // Skin is measured under visible light: it is not left out for what another shows more of.
+    let most_under = |wanted: &dyn Fn(Light) -> bool| {
+        let counts = views.iter().zip(&counts).filter(|(v, _)| wanted(v.0));
+        counts.map(|(_, c)| *c).max().unwrap_or(0)
+    };
+    let most = match most_under(&|light| MEASURED.contains(&light)) {
+        0 => most_under(&|_| true),
+        most => most,
+    };
     if most == 0 {
         return Err(AnalysisError::NothingToMeasure(
             "no camera picture shows the surface".to_owned(),

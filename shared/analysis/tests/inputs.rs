@@ -7,7 +7,7 @@ mod photographs;
 use dermalia_analysis::{Analysis, Options, analyze};
 use dermalia_findings::{Feature, MeasureName, Region};
 use dermalia_phantom::score::Score;
-use dermalia_phantom::{Base, Phantom, PhantomOptions};
+use dermalia_phantom::{Base, Lighting, Phantom, PhantomOptions, Tone};
 use dermalia_scan::manifest::{Camera, Light, Space};
 use dermalia_scan::{Limits, Picture, Scan};
 use dermalia_surface::Mesh;
@@ -314,4 +314,49 @@ fn photographs_that_miss_the_surface_leave_a_relief_measured() {
     scan.manifest.relief = None;
     let fault = analyze(&scan, &Options::default()).unwrap_err();
     assert!(fault.is_refusal(), "{fault}");
+}
+
+/// What a lamp that shows no colour sees from everywhere is no reason to leave colour out.
+#[test]
+fn visible_light_from_one_side_is_kept_beside_ultraviolet_light_from_the_front() {
+    let (texture, _) = bent(400);
+    let mut scan = photographed(&texture, 0.16, &[80.0, 0.0]);
+    scan.manifest.images[1].light = Light::Uv;
+    let analysis = measured(&scan);
+    assert!(value(&analysis, MeasureName::Ita).is_some());
+    assert!(!has_warning(&analysis, "lights show less"));
+}
+
+/// The phantoms and limits of `colour_phantoms`, which has these pictures in the atlas: taken
+/// by cameras of finer pixels, they lose nothing that a wider limit would have to allow for.
+#[test]
+fn photographs_under_ultraviolet_light_show_deep_spots() {
+    for (tone, lighting, seed) in [
+        (Tone::Light, Lighting::Directional, 31),
+        (Tone::Brown, Lighting::Uneven, 32),
+    ] {
+        let phantom = Phantom::generate(&PhantomOptions {
+            seed,
+            size_px: 1536,
+            tone,
+            lighting,
+            lights: vec![Light::White, Light::CrossPolarised, Light::Uv],
+            relief: false,
+            deep_spots: true,
+            ..PhantomOptions::default()
+        })
+        .unwrap();
+        let texture = Scan::read_files(phantom.files.clone(), &Limits::default()).unwrap();
+        let lit = photographed(&texture, 0.12, &[-38.0, 0.0, 38.0]);
+        let mut unlit = lit.clone();
+        let mut visible = lit.manifest.images.iter().map(|i| i.light != Light::Uv);
+        unlit.pictures.retain(|_| visible.next().unwrap());
+        unlit.manifest.images.retain(|i| i.light != Light::Uv);
+        let spots = |scan: &Scan| Score::of(&measured(scan).findings, &phantom.truth).spots;
+        let (without, with) = (spots(&unlit), spots(&lit));
+        let what = format!("{tone:?}: {without:?} without, {with:?} with");
+        assert!(without.f1 < 0.75 && with.f1 >= 0.97, "{what}");
+        let bias = with.size_bias.unwrap();
+        assert!(bias.abs() < 0.03, "{tone:?}: area {bias}");
+    }
 }
