@@ -110,14 +110,31 @@ impl Sink for Planes {
         let Some(rows) = self.samples[which].get_mut(from..) else {
             return;
         };
+        let rows = rows.chunks_mut(self.stride).take(SIDE);
+        // Mostly there is no more than the mean.
+        if coefficients[1..].iter().fold(0, |any, c| any | c) == 0 {
+            let mean = stored(f32::from(coefficients[0]) * steps[0] / SIDE as f32);
+            for row in rows {
+                row[..SIDE].fill(mean);
+            }
+            return;
+        }
         let block = transformed(coefficients, steps);
-        for (out, row) in rows.chunks_mut(self.stride).zip(&block) {
-            for (o, v) in out.iter_mut().zip(row) {
-                // No decoder goes beyond the range either.
-                *o = (LEVEL * v.clamp(-128.0, 127.0)) as i16;
+        for (out, row) in rows.zip(&block) {
+            for (o, v) in out[..SIDE].iter_mut().zip(row) {
+                *o = stored(*v);
             }
         }
     }
+}
+
+/// A difference as the planes have it. No decoder goes beyond its range either.
+#[inline(always)]
+fn stored(difference: f32) -> i16 {
+    // From here on the last bit of a number is worth 1: unlike a conversion, that is done in
+    // vectors.
+    const WHOLE: f32 = 12_582_912.0;
+    (LEVEL * difference.clamp(-128.0, 127.0) + WHOLE).to_bits() as i16
 }
 
 /// The two colour differences of a picture.
