@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use dermalia_surface::loop_in_vectors;
+use dermalia_surface::{Metric, loop_in_vectors};
 
 use crate::Atlas;
 use crate::chart::Chart;
@@ -16,7 +16,9 @@ use crate::spans::Spans;
 pub(crate) struct Candidate {
     /// In pixels of the working raster.
     pub(crate) px: [f32; 2],
-    /// Scale of the filter.
+    /// The metric of the surface under it.
+    pub(crate) metric: Metric,
+    /// Scale of the filter, on the surface under it.
     pub(crate) sigma_mm: f32,
     /// Response of the filter.
     pub(crate) response: f32,
@@ -27,6 +29,9 @@ pub(crate) struct Candidate {
     /// Small over large curvature: 1 is round, 0 a line.
     pub(crate) roundness: f32,
 }
+
+/// How far apart the charts on either side of a tile's edge may see one peak.
+const BORDER_PX: f32 = 0.5;
 
 /// The response at one scale, on every `stride`th pixel of the chart.
 struct Level {
@@ -54,12 +59,13 @@ pub(crate) fn candidates(
 ) -> (Vec<Candidate>, Vec<f32>) {
     let spans = chart.spans();
     let levels = levels(chart, sampled, atlas, sigmas_mm, &spans, pool);
-    let own = spans.grown([0, 0]);
     let mut found = vec![];
     let mut marks = vec![];
     for (k, level) in levels.iter().enumerate() {
         let (w, h, stride) = (level.response.width, level.response.height, level.stride);
         let floor = least * level.noise;
+        // The top of a peak may lie in the tile while its pixel does not.
+        let own = spans.grown([stride; 2]);
         for y in 1..h.saturating_sub(1) {
             marks.clear();
             let columns = &own[y * stride];
@@ -68,16 +74,14 @@ pub(crate) fn candidates(
             for &x in &marks {
                 let x = x as usize;
                 let v = level.response.data[y * w + x];
-                if !is_largest_scale(&levels, k, x, y)
-                    || !chart.is_inside(atlas, x * stride, y * stride)
-                {
+                if !is_largest_scale(&levels, k, x, y) {
                     continue;
                 }
                 let i = y * w + x;
                 let [dx, dy] = vertex(&level.response.data, i, w);
                 let on_chart = |n: usize, d: f32| (n as f32 + d) * stride as f32 + 0.5;
                 let px = chart.to_atlas(on_chart(x, dx), on_chart(y, dy));
-                if !chart.owns(px) {
+                if !chart.owns_within(px, BORDER_PX) {
                     continue;
                 }
                 let Some(p) = atlas.pixel(f64::from(px[0]), f64::from(px[1])) else {
@@ -86,13 +90,20 @@ pub(crate) fn candidates(
                 if !atlas.is_measured(p) {
                     continue;
                 }
+                let sigma = sigmas_mm[k];
+                let Some(around) = chart.metric_around(atlas, px, sigma) else {
+                    continue;
+                };
+                let local = chart.seen(around);
+                let area = (local[0] * local[2] - local[1] * local[1]).max(0.0).sqrt();
                 found.push(Candidate {
                     px,
-                    sigma_mm: sigmas_mm[k],
+                    metric: around,
+                    sigma_mm: sigma * area.sqrt(),
                     response: v,
                     score: v / level.noise,
                     scale: k,
-                    roundness: roundness(&level.smooth, i),
+                    roundness: roundness(&level.smooth, i, local),
                 });
             }
         }
@@ -388,11 +399,23 @@ fn vertex(data: &[f32], i: usize, w: usize) -> [f32; 2] {
     })
 }
 
-/// Ratio of the principal curvatures of a smooth plane at a pixel.
-fn roundness(smooth: &Plane, i: usize) -> f32 {
+/// Ratio of the principal curvatures of a smooth plane at a pixel, on the surface whose
+/// metric in steps of the plane is given. A pit that is round there and as wide as the
+/// filter is an ellipse of the inverse metric here, which the filter, round here, has made
+/// rounder by as much again: curvatures are compared with those of that.
+fn roundness(smooth: &Plane, i: usize, [e, f, g]: [f32; 3]) -> f32 {
     let [_, _, xx, xy, yy] = derivatives(&smooth.data, i, smooth.width);
-    let (mean, d) = (0.5 * (xx + yy), 0.5 * (xx - yy));
-    let radius = (d * d + xy * xy).sqrt();
+    let area = (e * g - f * f).max(0.0).sqrt();
+    let [e, f, g] = if area > 0.0 {
+        [e / area, f / area, g / area]
+    } else {
+        [1.0, 0.0, 1.0]
+    };
+    // The inverse of a metric of area 1, and the filter.
+    let (p, q, r) = (g + 1.0, -f, e + 1.0);
+    let mean = 0.5 * (p * xx + r * yy) + q * xy;
+    let product = (p * r - q * q) * (xx * yy - xy * xy);
+    let radius = (mean * mean - product).max(0.0).sqrt();
     let (a, b) = (mean - radius, mean + radius);
     if a >= 0.0 || b >= 0.0 { 0.0 } else { b / a }
 }
@@ -441,6 +464,80 @@ mod tests {
         assert!(best.roundness > 0.97);
     }
 
+    /// A sheet of 20 x 20 mm whose left half in the atlas is a quarter of it: what is round
+    /// there is an ellipse in the one chart of both halves, and the other way round.
+    #[test]
+    fn what_is_round_is_told_on_the_surface() {
+        let columns = [(0.0, 0.0), (5.0, 0.5), (20.0, 1.0)];
+        let positions = columns
+            .map(|(x, _)| [[x, 0.0, 0.0], [x, 20.0, 0.0]])
+            .concat();
+        let uvs = columns.map(|(_, u)| [[u, 0.0], [u, 1.0]]).concat();
+        let triangles = vec![[0, 2, 1], [1, 2, 3], [2, 4, 3], [3, 4, 5]];
+        let mesh =
+            dermalia_surface::Mesh::new(positions, uvs, triangles.clone(), triangles).unwrap();
+        let raster = dermalia_surface::rasterize_uv(&mesh, 200, 200);
+        let bits = crate::labels::whole_surface(&raster.triangle);
+        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
+        // Of these widths on the surface, at a pixel of the left half.
+        let found = |across: f32, down: f32| {
+            let source: Vec<f32> = (0..atlas.len())
+                .map(|i| {
+                    let x = 0.05 * ((i % 200) as f32 - 60.5) / across;
+                    let y = 0.1 * ((i / 200) as f32 - 100.5) / down;
+                    0.2 * (-0.5 * (x * x + y * y)).exp()
+                })
+                .collect();
+            let blocks = &crate::blocks::Blocks::of(&atlas);
+            let chart = &crate::chart::charts(&atlas, blocks, 0.1, 0.08, 30.0, 1.0)[0];
+            let sampled = chart.sample(&atlas, &source, &mut Pool::default());
+            let sigmas = [0.125, 0.175, 0.25, 0.35, 0.5];
+            let (found, _) =
+                candidates(chart, &sampled, &atlas, &sigmas, 3.0, &mut Pool::default());
+            let best = found
+                .into_iter()
+                .max_by(|a, b| a.response.total_cmp(&b.response));
+            best.unwrap()
+        };
+        let round = found(0.25, 0.25);
+        assert!(round.roundness > 0.85, "{round:?}");
+        assert!((round.sigma_mm / 0.25 - 1.0).abs() < 0.25, "{round:?}");
+        // In the chart this one is round.
+        let long = found(0.17, 0.38);
+        assert!(long.roundness < 0.5, "{long:?}");
+    }
+
+    /// Whichever side of the edge of a tile a pit lies on, and its largest pixel.
+    #[test]
+    fn a_pit_on_the_edge_of_a_tile_is_found() {
+        let mesh = dermalia_surface::Mesh::sheet(12.0, 12.0);
+        let raster = dermalia_surface::rasterize_uv(&mesh, 200, 200);
+        let bits = crate::labels::whole_surface(&raster.triangle);
+        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
+        let blocks = &crate::blocks::Blocks::of(&atlas);
+        let charts = crate::chart::charts(&atlas, blocks, 0.06, 0.08, 6.0, 1.8);
+        assert!(charts.len() > 1);
+        for k in -15..=15 {
+            let at = 100.0 + 0.2 * k as f32;
+            let source: Vec<f32> = (0..atlas.len())
+                .map(|i| {
+                    let (x, y) = ((i % 200) as f32 + 0.5 - at, (i / 200) as f32 - 60.0);
+                    0.2 * (-0.5 * (x * x + y * y) * (0.06 / 0.35) * (0.06 / 0.35)).exp()
+                })
+                .collect();
+            let found = charts.iter().any(|chart| {
+                let mut pool = Pool::default();
+                let sampled = chart.sample(&atlas, &source, &mut pool);
+                let sigmas = [0.09, 0.125, 0.175, 0.25, 0.35, 0.5];
+                let (found, _) = candidates(chart, &sampled, &atlas, &sigmas, 3.0, &mut pool);
+                found.iter().any(|c| {
+                    c.response > 0.09 && (c.px[0] - at).abs() < 0.5 && (c.px[1] - 60.5).abs() < 0.5
+                })
+            });
+            assert!(found, "{at}");
+        }
+    }
+
     #[test]
     fn a_disc_is_round_and_an_ellipse_has_its_ratio() {
         for (a, b) in [(3.0_f32, 3.0_f32), (6.0, 3.0)] {
@@ -451,7 +548,11 @@ mod tests {
             }
             // Widths after smoothing: a^2 + 9 and b^2 + 9.
             let expected = (b * b + 9.0) / (a * a + 9.0);
-            let got = roundness(&crate::planes::gaussian(&p, 3.0), 40 * 81 + 40);
+            let got = roundness(
+                &crate::planes::gaussian(&p, 3.0),
+                40 * 81 + 40,
+                [1.0, 0.0, 1.0],
+            );
             assert!((got - expected).abs() < 0.01, "{got} {expected}");
         }
     }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use dermalia_surface::loop_in_vectors;
+use dermalia_surface::{Metric, loop_in_vectors};
 use rayon::prelude::*;
 
 use crate::Atlas;
@@ -61,6 +61,44 @@ impl Chart {
         [(d[1] * x - d[0] * y) / det, (r[0] * y - r[1] * x) / det]
     }
 
+    /// A metric of the atlas in steps of this chart; where it is the chart's own, 1, 0, 1.
+    pub(crate) fn seen(&self, m: Metric) -> [f32; 3] {
+        let [r, d] = self.steps;
+        let inner = |a: [f32; 2], b: [f32; 2]| {
+            m.e * a[0] * b[0] + m.f * (a[0] * b[1] + a[1] * b[0]) + m.g * a[1] * b[1]
+        };
+        let share = 1.0 / (self.step_mm * self.step_mm);
+        [inner(r, r), inner(r, d), inner(d, d)].map(|v| share * v)
+    }
+
+    /// The mean metric at an atlas point and at four `reach_mm` from it: where triangles
+    /// meet, each has a metric of its own.
+    pub(crate) fn metric_around(
+        &self,
+        atlas: &Atlas,
+        p: [f32; 2],
+        reach_mm: f32,
+    ) -> Option<Metric> {
+        let n = reach_mm / self.step_mm;
+        let mut mean = *atlas.metric(atlas.pixel(f64::from(p[0]), f64::from(p[1]))?)?;
+        let mut count = 1.0;
+        for [x, y] in self.steps {
+            for n in [-n, n] {
+                let at = atlas.pixel(f64::from(p[0] + n * x), f64::from(p[1] + n * y));
+                if let Some(m) = at.and_then(|i| atlas.metric(i)) {
+                    mean.e += m.e;
+                    mean.f += m.f;
+                    mean.g += m.g;
+                    count += 1.0;
+                }
+            }
+        }
+        mean.e /= count;
+        mean.f /= count;
+        mean.g /= count;
+        Some(mean)
+    }
+
     /// The measured pixels that this chart answers for, with their chart points.
     pub(crate) fn pixels<'a>(
         &'a self,
@@ -79,8 +117,17 @@ impl Chart {
 
     /// Whether this chart answers for an atlas point: each belongs to one tile.
     pub(crate) fn owns(&self, p: [f32; 2]) -> bool {
-        let [left, top, right, bottom] = self.tile;
-        p[0] >= left as f32 && p[0] < right as f32 && p[1] >= top as f32 && p[1] < bottom as f32
+        self.owns_within(p, 0.0)
+    }
+
+    /// Whether a point lies in the tile or no more than so many pixels of the atlas beside
+    /// it.
+    pub(crate) fn owns_within(&self, p: [f32; 2], beside: f32) -> bool {
+        let [left, top, right, bottom] = self.tile.map(|v| v as f32);
+        p[0] >= left - beside
+            && p[0] < right + beside
+            && p[1] >= top - beside
+            && p[1] < bottom + beside
     }
 
     /// Whether a pixel of the chart is measured and lies in the tile that it answers for.

@@ -315,8 +315,7 @@ fn accept(
         columns,
     } = room;
     let atlas = ctx.atlas;
-    let at = atlas.pixel(f64::from(c.px[0]), f64::from(c.px[1]))?;
-    let m = *atlas.metric(at)?;
+    let m = c.metric;
     // The symmetric root of the metric: pixels to millimetres, locally.
     let det = m.pixel_area_mm2();
     let t = (m.e + m.g + 2.0 * det).max(0.0).sqrt();
@@ -493,19 +492,19 @@ fn without_doubles(ctx: &Context<'_>, pores: Vec<Pore>) -> Vec<Pore> {
             continue;
         }
         let p = pores[i];
-        let size = ctx
-            .atlas
-            .pixel(p.px[0], p.px[1])
-            .map_or(0.1, |q| f64::from(ctx.atlas.mm_per_px(q)).max(1e-3));
-        let reach = 0.5 * p.diameter_mm / size;
+        let Some(m) = (ctx.atlas.pixel(p.px[0], p.px[1])).and_then(|q| ctx.atlas.metric(q)) else {
+            continue;
+        };
+        // Rows that a pit's radius reaches over.
+        let reach = 0.5 * p.diameter_mm as f32 * m.e.sqrt() / m.pixel_area_mm2().max(1e-6);
         for j in i + 1..pores.len() {
             let o = pores[j];
-            if o.px[1] - p.px[1] > 4.0 * reach {
+            let [dx, dy] = [0, 1].map(|k| (o.px[k] - p.px[k]) as f32);
+            if dy > reach {
                 break;
             }
-            let (dx, dy) = (o.px[0] - p.px[0], o.px[1] - p.px[1]);
-            let near = 0.5 * p.diameter_mm.min(o.diameter_mm) / size;
-            if dx * dx + dy * dy < near * near {
+            let near = 0.5 * p.diameter_mm.min(o.diameter_mm) as f32;
+            if m.length_mm(dx, dy) < near {
                 if o.depth > p.depth {
                     keep[i] = false;
                     break;
