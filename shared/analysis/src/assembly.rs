@@ -36,6 +36,7 @@ pub(crate) fn findings(
         unevenness,
         scale: atlas.scale,
         focus: (quality.focus > 0.0).then_some(quality.focus),
+        doubtful_pores: 0.0,
     };
     let regions = Region::ALL
         .into_iter()
@@ -62,6 +63,11 @@ pub(crate) fn findings(
                 area_cm2: known.then_some(net / 100.0),
                 excluded_cm2: known.then_some(excluded / 100.0),
                 measures,
+            };
+            let doubtful = outcomes.iter().map(|o| o.doubtful[region.index()]);
+            let capture = Capture {
+                doubtful_pores: doubtful.fold(0.0, f64::max),
+                ..capture
             };
             interval::fill(&mut findings, capture);
             findings

@@ -33,6 +33,13 @@ const IRIS: f64 = 0.043;
 /// Blur below this focus makes pores wider, by up to so great a share for each unit of focus.
 const SHARP: f64 = 0.7;
 const WIDER_BY_BLUR: f64 = 1.2;
+/// What doubtful pores, by their share, leave open of the diameter: those that are missed
+/// are narrower than those found.
+const NARROWER: f64 = 0.25;
+/// Pores on each cm2 of skin, and their area as a share of it, that are none or missed even
+/// where few were found.
+const STRAY_PORES: f64 = 0.2;
+const STRAY_AREA: f64 = 0.0005;
 /// What is stated with low confidence for another reason than its light is so much wider.
 const LOW: f64 = 2.0;
 
@@ -45,6 +52,8 @@ pub(crate) struct Capture {
     pub(crate) scale: Scale,
     /// Sharpness from 0 to 1, where a picture told it.
     pub(crate) focus: Option<f64>,
+    /// The share of a region's pores that hardly stand out of the noise.
+    pub(crate) doubtful_pores: f64,
 }
 
 /// Gives every computed value of a region its interval.
@@ -96,16 +105,31 @@ fn of(
     let blur = capture
         .focus
         .map_or(0.0, |f| WIDER_BY_BLUR * (SHARP - f).max(0.0));
+    let doubtful = capture.doubtful_pores;
     let half = match measure.name {
         N::WrinkleCount => (if face { 0.3 } else { 0.4 }) * value.max(1.0).sqrt(),
         N::WrinkleLengthDensity | N::WrinkleAreaFraction => {
             share(0.05, [0.1, 0.8], counts.wrinkles)
         }
         N::WrinkleDepthMean => share(0.05, [0.05, 0.15], counts.wrinkles),
-        N::PoreDensity => share(0.11, [0.3, 0.3], counts.pores),
-        N::PoreDiameterMean => share(root(0.07, blur), [0.1, 0.1], counts.pores),
+        N::PoreDensity => root(
+            share(root(0.11, doubtful), [0.3, 0.3], counts.pores),
+            STRAY_PORES,
+        ),
+        N::PoreDiameterMean => share(
+            root(root(0.07, NARROWER * doubtful), blur),
+            [0.1, 0.1],
+            counts.pores,
+        ),
         // The area goes with the square.
-        N::PoreAreaFraction => share(root(0.09, 2.0 * blur), [0.35, 0.35], counts.pores),
+        N::PoreAreaFraction => root(
+            share(
+                root(root(0.09, doubtful), 2.0 * blur),
+                [0.35, 0.35],
+                counts.pores,
+            ),
+            STRAY_AREA,
+        ),
         N::Ita => {
             let cos = libm::cos(value.to_radians());
             ITA_BY_LIGHT_DEG * cos * cos * light
@@ -166,6 +190,7 @@ mod tests {
         unevenness: Some(0.05),
         scale: Scale::Stated,
         focus: Some(0.9),
+        doubtful_pores: 0.0,
     };
 
     fn half(m: &Measure) -> f64 {
@@ -235,6 +260,35 @@ mod tests {
         assert_eq!(sharp, none);
         assert_eq!(sharp[1], soft[1]);
         assert!(soft[0] > 1.5 * sharp[0], "{sharp:?} {soft:?}");
+    }
+
+    /// Where all pores found may be noise, none may be the truth; where none was found, a
+    /// few may.
+    #[test]
+    fn doubtful_pores_widen_what_pores_measure_and_nothing_else() {
+        let intervals = |v: f64, doubtful_pores| {
+            let mut r = region(vec![
+                Measure::computed(MeasureName::PoreDensity, v),
+                Measure::computed(MeasureName::PoreAreaFraction, 0.002 * v),
+                Measure::computed(MeasureName::PoreDiameterMean, 0.4),
+                Measure::computed(MeasureName::SpotAreaFraction, 0.01),
+            ]);
+            let capture = Capture {
+                doubtful_pores,
+                ..EVEN
+            };
+            fill(&mut r, capture);
+            [0, 1, 2, 3].map(|k| r.measures[k].interval.unwrap())
+        };
+        let (sure, doubtful) = (intervals(4.0, 0.0), intervals(4.0, 1.0));
+        for k in 0..2 {
+            assert!(
+                sure[k][0] > 0.0 && doubtful[k][0] == 0.0,
+                "{sure:?} {doubtful:?}"
+            );
+        }
+        assert!(doubtful[2][0] < sure[2][0] && doubtful[3] == sure[3]);
+        assert!(intervals(0.0, 0.0)[0][1] > 0.1);
     }
 
     #[test]

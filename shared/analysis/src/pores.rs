@@ -36,14 +36,24 @@ const COARSEST_MM_PER_PX: f64 = 0.15;
 const STEPS_MM: [f32; 2] = [0.08, 0.12];
 /// Filter scales: a Gaussian pit of 0.2 to 1.2 mm.
 const SIGMAS_MM: [f32; 6] = [0.09, 0.125, 0.175, 0.25, 0.35, 0.5];
-/// Responses below this many times the noise are not looked at.
-const LEAST_SCORE: f32 = 3.8;
+/// Responses below this many times the noise are not looked at. It is the spread of the
+/// skin at the filter's own scale, so that its texture and the grain of a picture's coding
+/// count as noise, too.
+const LEAST_SCORE: f32 = 4.2;
+/// Pores below this many times the least response are doubtful: noise may have made some of
+/// them, and hidden as many that lie as little below it.
+const DOUBTFUL: f32 = 1.5;
 /// No part of a face has more noise than this many times the usual.
 const MOST_NOISE: f32 = 1.4;
 /// The depth must be this many times its own standard error.
-const LEAST_SIGNIFICANCE: f32 = 5.5;
+const LEAST_SIGNIFICANCE: f32 = 4.5;
 /// And at least this optical density.
 const LEAST_DEPTH: f32 = 0.012;
+/// The fitted centre may lie so many radii and pixels from the candidate …
+const MOST_MOVED: f32 = 0.3;
+/// … and its standard error: that of a Gaussian's centre is this many radii at half depth
+/// over its significance.
+const CENTRE_ERROR: f32 = 1.2;
 const LEAST_ROUNDNESS: f32 = 0.5;
 const MOST_CHROMATIC: f32 = 0.55;
 /// Standard errors of a pit's colour beyond that.
@@ -59,6 +69,8 @@ pub(crate) struct Pore {
     pub(crate) diameter_mm: f64,
     pub(crate) depth: f32,
     pub(crate) shape: usize,
+    /// Response over the noise of its scale.
+    pub(crate) score: f32,
 }
 
 /// All round dark pits, pores or smaller.
@@ -157,11 +169,15 @@ pub(crate) fn measure(
         let own = pores
             .iter()
             .filter(|p| region == Region::Face || p.region == region);
-        let (mut n, mut sum, mut area) = (0.0, 0.0, 0.0);
+        let (mut n, mut sum, mut area, mut doubtful) = (0.0, 0.0, 0.0, 0.0);
         for p in own {
             n += 1.0;
+            doubtful += f64::from(u8::from(p.score < DOUBTFUL * LEAST_SCORE));
             sum += p.diameter_mm;
             area += core::f64::consts::FRAC_PI_4 * p.diameter_mm * p.diameter_mm;
+        }
+        if n > 0.0 {
+            out.doubtful[region.index()] = doubtful / n;
         }
         let fine = |m: Measure| {
             if size > 0.1 {
@@ -388,10 +404,11 @@ fn accept(
     )?;
     let diameter = 2.0 * fit.radius;
     let moved = (fit.centre[0] * fit.centre[0] + fit.centre[1] * fit.centre[1]).sqrt();
+    let centre_error = CENTRE_ERROR * fit.radius * fit.depth_error / fit.depth;
     if !(SMALLEST_PIT_MM..=LARGEST_DIAMETER_MM).contains(&diameter)
         || fit.depth < LEAST_DEPTH
         || fit.depth < LEAST_SIGNIFICANCE * fit.depth_error
-        || moved > 0.3 * fit.radius + 0.3 * smallest
+        || moved > MOST_MOVED * (fit.radius + smallest) + centre_error
     {
         return None;
     }
@@ -413,6 +430,7 @@ fn accept(
         diameter_mm: f64::from(diameter),
         depth: fit.depth,
         shape: fit.shape,
+        score: c.score,
     })
 }
 

@@ -415,6 +415,8 @@ pub struct Outcome {
     pub measures: Vec<(Region, Measure)>,
     /// Strength over the working raster (not yet reduced).
     pub map: Option<ParameterMap>,
+    /// The share of its features in each region that hardly stand out of the noise.
+    pub(crate) doubtful: [f64; 14],
 }
 
 #[cfg(test)]

@@ -237,6 +237,7 @@ mod tests {
             diameter_mm: 0.5,
             depth: 0.2,
             shape: 0,
+            score: 20.0,
         };
         let edge = STRIP_ROWS as f64;
         let pits = Pits {
