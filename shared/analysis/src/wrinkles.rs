@@ -19,7 +19,7 @@ use crate::profile::Shapes;
 use crate::removal::take_out;
 use crate::ridges::{ChartPoint, RidgePoint, reach_px, respond};
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
-use crate::{Context, Outcome};
+use crate::{Atlas, Context, Outcome};
 
 /// Shorter lines are not counted as wrinkles.
 const LEAST_LENGTH_MM: f64 = 4.5;
@@ -96,7 +96,7 @@ pub(crate) fn find(
     }
     // Lines are looked for where the pits are taken out, and measured on what is there.
     let size = size as f32;
-    let (signal, relief, lines) = match (ctx.relief, structure) {
+    let (signal, relief, traced) = match (ctx.relief, structure) {
         (Some(r), _) => {
             let mut smooth = vec![0.0; r.height_mm.len()];
             smooth
@@ -104,43 +104,113 @@ pub(crate) fn find(
                 .zip(r.height_mm.par_chunks(COPIED))
                 .for_each(|(to, from)| to.copy_from_slice(from));
             take_out(ctx, pits, &mut smooth);
-            let lines = traced(ctx, blocks, Signal::new(&smooth, -1.0), size, true);
-            (Signal::new(&r.height_mm, -1.0), true, lines)
+            let traced = traced(ctx, blocks, Signal::new(&smooth, -1.0), size, true);
+            (Signal::new(&r.height_mm, -1.0), true, traced)
         }
         (None, Some(s)) => {
             let removed = take_out(ctx, pits, &mut s.density);
-            let lines = traced(ctx, blocks, Signal::new(&s.density, 1.0), size, false);
+            let traced = traced(ctx, blocks, Signal::new(&s.density, 1.0), size, false);
             removed.put_back(ctx, &mut s.density);
-            (Signal::new(&s.density, 1.0), false, lines)
+            (Signal::new(&s.density, 1.0), false, traced)
         }
         (None, None) => return Lines::default(),
     };
     let places = pits.places(ctx);
     let shapes = Shapes::new();
-    let wrinkles = lines
+    let smoothing_mm = if relief { 0.55 } else { 0.8 };
+    let wrinkles = traced
+        .lines
         .par_iter()
-        .filter_map(|line| {
-            let groove = crate::groove::measure(
-                ctx.atlas,
-                signal,
-                &shapes,
-                line,
-                if relief { 0.55 } else { 0.8 },
-            )?;
-            accept(ctx, table, &shapes, &places, groove, relief)
-        })
+        .flat_map_iter(|line| grooves(ctx.atlas, signal, &shapes, line, traced.high, smoothing_mm))
+        .filter_map(|groove| accept(ctx, table, &shapes, &places, groove, relief))
         .collect();
     Lines::new(without_doubles(wrinkles))
 }
 
-/// Centre lines of ridges, in pixels.
+/// Centre lines of ridges.
+#[derive(Default)]
+struct Traced {
+    lines: Vec<Vec<RidgePoint>>,
+    /// The strength of a point that a line may start at.
+    high: f32,
+}
+
+/// Shorter traces are not measured.
+const LEAST_TRACE_MM: f32 = 2.5;
+
+fn trace_mm(line: &[RidgePoint]) -> f32 {
+    line.windows(2)
+        .map(|w| dermalia_surface::norm(dermalia_surface::sub(w[1].mm, w[0].mm)))
+        .sum()
+}
+
+/// The grooves along a line. A trace goes on from one to the next over grain between them;
+/// what is left beside a groove is measured on its own, if a line may start there. What
+/// then reaches back into that groove is its own shallow end.
+fn grooves(
+    atlas: &Atlas,
+    signal: Signal<'_>,
+    shapes: &Shapes,
+    line: &[RidgePoint],
+    high: f32,
+    smoothing_mm: f64,
+) -> Vec<Groove> {
+    let mut found: Vec<Groove> = vec![];
+    let mut parts = vec![line];
+    while let Some(part) = parts.pop() {
+        let px: Vec<[f32; 2]> = part.iter().map(|p| p.px).collect();
+        let Some(groove) = crate::groove::measure(atlas, signal, shapes, &px, smoothing_mm) else {
+            continue;
+        };
+        if found.iter().any(|other| touch(other, &groove)) {
+            continue;
+        }
+        let nearest = |end: Option<&[f64; 3]>| {
+            let mm = end?.map(|v| v as f32);
+            let far = |i: &usize| dermalia_surface::norm(dermalia_surface::sub(part[*i].mm, mm));
+            (0..part.len()).min_by(|a, b| far(a).total_cmp(&far(b)))
+        };
+        let ends = [groove.path_mm.first(), groove.path_mm.last()].map(nearest);
+        if let [Some(a), Some(b)] = ends {
+            for side in [&part[..a.min(b)], &part[a.max(b) + 1..]] {
+                let strong = |p: &RidgePoint| p.strength >= high;
+                let (Some(first), Some(last)) =
+                    (side.iter().position(strong), side.iter().rposition(strong))
+                else {
+                    continue;
+                };
+                if trace_mm(&side[first..=last]) >= LEAST_TRACE_MM {
+                    parts.push(&side[first..=last]);
+                }
+            }
+        }
+        found.push(groove);
+    }
+    found
+}
+
+/// How near to a groove's line another one runs over it.
+fn reach_mm(a: &Groove, b: &Groove) -> f64 {
+    0.5 * a.width_mm.max(b.width_mm) + 0.15
+}
+
+fn touch(a: &Groove, b: &Groove) -> bool {
+    let reach = reach_mm(a, b);
+    a.path_mm.iter().any(|p| {
+        b.path_mm.iter().any(|q| {
+            let d = [0, 1, 2].map(|c| p[c] - q[c]);
+            d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < reach * reach
+        })
+    })
+}
+
 fn traced(
     ctx: &Context<'_>,
     blocks: &Arc<Blocks>,
     signal: Signal<'_>,
     size: f32,
     relief: bool,
-) -> Vec<Vec<[f32; 2]>> {
+) -> Traced {
     let atlas = ctx.atlas;
     let step = size.max(FINEST_STEP_MM);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().map(|s| (s / step).max(1.0)).collect();
@@ -165,7 +235,7 @@ fn traced(
         .collect();
     let mut strengths: Vec<f32> = found.iter().flatten().map(|p| p.strength).collect();
     if strengths.is_empty() {
-        return vec![];
+        return Traced::default();
     }
     // Most centre points are grain: their upper quarter tells its spread.
     let middle = median(&mut strengths);
@@ -192,41 +262,34 @@ fn traced(
                 .filter_map(move |p| p.on_surface(chart, atlas))
         })
         .collect();
-    link(&points, linking)
-        .into_iter()
-        .flat_map(|line| pieces(&points, &line))
-        .collect()
+    Traced {
+        lines: link(&points, linking)
+            .into_iter()
+            .flat_map(|line| pieces(&points, &line))
+            .collect(),
+        high: linking.high,
+    }
 }
 
 /// Cuts a line where it leaps in the atlas from one island to another, and drops short
 /// pieces.
-fn pieces(points: &[RidgePoint], line: &[usize]) -> Vec<Vec<[f32; 2]>> {
-    let mut out: Vec<Vec<usize>> = vec![vec![]];
+fn pieces(points: &[RidgePoint], line: &[usize]) -> Vec<Vec<RidgePoint>> {
+    let mut out: Vec<Vec<RidgePoint>> = vec![vec![]];
     for &i in line {
+        let q = points[i];
         let current = out.len() - 1;
-        if let Some(&before) = out[current].last() {
-            let (p, q) = (&points[before], &points[i]);
+        if let Some(p) = out[current].last() {
             let px = ((p.px[0] - q.px[0]).powi(2) + (p.px[1] - q.px[1]).powi(2)).sqrt();
             let mm = dermalia_surface::norm(dermalia_surface::sub(p.mm, q.mm));
             if px > 60.0 * mm.max(0.1) + 8.0 {
-                out.push(vec![i]);
+                out.push(vec![q]);
                 continue;
             }
         }
-        out[current].push(i);
+        out[current].push(q);
     }
-    out.into_iter()
-        .filter(|piece| {
-            let length: f32 = piece
-                .windows(2)
-                .map(|w| {
-                    dermalia_surface::norm(dermalia_surface::sub(points[w[0]].mm, points[w[1]].mm))
-                })
-                .sum();
-            length >= 2.5
-        })
-        .map(|piece| piece.into_iter().map(|i| points[i].px).collect())
-        .collect()
+    out.retain(|piece| trace_mm(piece) >= LEAST_TRACE_MM);
+    out
 }
 
 fn accept(
@@ -380,7 +443,7 @@ fn without_doubles(mut wrinkles: Vec<Wrinkle>) -> Vec<Wrinkle> {
         let near: Vec<(&Wrinkle, f64)> = kept
             .iter()
             .zip(&boxes)
-            .map(|(k, b)| (k, b, 0.5 * k.groove.width_mm.max(w.groove.width_mm) + 0.15))
+            .map(|(k, b)| (k, b, reach_mm(&k.groove, &w.groove)))
             .filter(|(_, b, reach)| {
                 (0..3).all(|c| own[c][0] - reach <= b[c][1] && own[c][1] + reach >= b[c][0])
             })
@@ -581,5 +644,61 @@ fn map(ctx: &Context<'_>, lines: &Lines) -> ParameterMap {
         width: atlas.width,
         height: atlas.height,
         strength,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Grooves along x: from, to and depth of each, all traced as one line.
+    fn found(drawn: &[[f32; 3]]) -> Vec<Groove> {
+        let mesh = dermalia_surface::Mesh::sheet(40.0, 20.0);
+        let raster = dermalia_surface::rasterize_uv(&mesh, 400, 200);
+        let bits = crate::labels::whole_surface(&raster.triangle);
+        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
+        let depth_at = |x: f32| {
+            let inside = |d: &&[f32; 3]| (d[0]..d[1]).contains(&x);
+            drawn.iter().find(inside).map_or(0.0, |d| d[2])
+        };
+        let data: Vec<f32> = (0..atlas.len())
+            .map(|i| {
+                let y = 0.1 * ((i / 400) as f32 - 100.0) / 0.25;
+                depth_at(0.1 * ((i % 400) as f32 + 0.5)) * (-0.5 * y * y).exp()
+            })
+            .collect();
+        let line: Vec<RidgePoint> = (40..360)
+            .map(|k| {
+                let px = [k as f32, 100.5];
+                let mm = atlas.surface_point(f64::from(px[0]), f64::from(px[1]));
+                RidgePoint {
+                    px,
+                    mm: mm.unwrap().map(|v| v as f32),
+                    along: [1.0, 0.0, 0.0],
+                    strength: 0.2 * depth_at(0.1 * px[0]) + 0.002,
+                }
+            })
+            .collect();
+        let signal = Signal::new(&data, 1.0);
+        grooves(&atlas, signal, &Shapes::new(), &line, 0.004, 0.55)
+    }
+
+    #[test]
+    fn two_grooves_of_one_trace_are_both_found_and_a_shallow_end_is_none() {
+        let two = found(&[[5.0, 15.0, 0.2], [20.0, 32.0, 0.14]]);
+        let mut lengths: Vec<f64> = two.iter().map(|g| g.length_mm).collect();
+        lengths.sort_by(f64::total_cmp);
+        assert_eq!(lengths.len(), 2);
+        assert!(
+            (lengths[0] - 10.0).abs() < 0.3 && (lengths[1] - 12.0).abs() < 0.3,
+            "{lengths:?}"
+        );
+        let one = found(&[[5.0, 15.0, 0.2], [15.0, 25.0, 0.07]]);
+        assert_eq!(one.len(), 1);
+        assert!(
+            (one[0].length_mm - 10.0).abs() < 0.5,
+            "{:?}",
+            one[0].length_mm
+        );
     }
 }
