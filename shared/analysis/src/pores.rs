@@ -47,6 +47,11 @@ const DOUBTFUL: f32 = 1.5;
 const MOST_NOISE: f32 = 1.4;
 /// The depth must be this many times its own standard error.
 const LEAST_SIGNIFICANCE: f32 = 4.5;
+/// Where noise blurs the fit, the scale that answered tells the width as well: within this
+/// share of it …
+const SCALE_ERROR: f32 = 0.2;
+/// … and the fit within this share over its significance.
+const WIDTH_ERROR: f32 = 1.3;
 /// And at least this optical density.
 const LEAST_DEPTH: f32 = 0.012;
 /// The fitted centre may lie so many radii and pixels from the candidate …
@@ -402,16 +407,17 @@ fn accept(
         LEAST_SIGNIFICANCE,
         columns,
     )?;
-    let diameter = 2.0 * fit.radius;
+    let significance = fit.depth / fit.depth_error.max(f32::MIN_POSITIVE);
     let moved = (fit.centre[0] * fit.centre[0] + fit.centre[1] * fit.centre[1]).sqrt();
-    let centre_error = CENTRE_ERROR * fit.radius * fit.depth_error / fit.depth;
-    if !(SMALLEST_PIT_MM..=LARGEST_DIAMETER_MM).contains(&diameter)
+    let centre_error = CENTRE_ERROR * fit.radius / significance;
+    if !(SMALLEST_PIT_MM..=LARGEST_DIAMETER_MM).contains(&(2.0 * fit.radius))
         || fit.depth < LEAST_DEPTH
-        || fit.depth < LEAST_SIGNIFICANCE * fit.depth_error
+        || significance < LEAST_SIGNIFICANCE
         || moved > MOST_MOVED * (fit.radius + smallest) + centre_error
     {
         return None;
     }
+    let diameter = 2.0 * mean_width(fit.radius, significance, guess);
     if diameter >= COLOUR_FROM_MM && is_coloured(table, pictures, shapes, &fit, samples, pixels) {
         return None;
     }
@@ -432,6 +438,14 @@ fn accept(
         shape: fit.shape,
         score: c.score,
     })
+}
+
+/// The mean of a fitted width and of that of the scale, each by its precision; of their
+/// logarithms, because both err by shares.
+fn mean_width(fitted: f32, significance: f32, of_scale: f32) -> f32 {
+    let error = WIDTH_ERROR / (SCALE_ERROR * significance);
+    let share = error * error / (1.0 + error * error);
+    fitted * libm::powf(of_scale / fitted, share)
 }
 
 /// More samples than this are averaged in cells of the window before a fit.
@@ -576,5 +590,20 @@ fn map(ctx: &Context<'_>, pores: &[Pore]) -> ParameterMap {
         width: atlas.width,
         height: atlas.height,
         strength,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sharp_pit_is_as_wide_as_its_fit_and_noise_gives_the_scale_its_share() {
+        assert!((mean_width(0.2, 60.0, 0.3) / 0.2 - 1.0).abs() < 0.006);
+        // Both are as sure where the fit errs by a fifth.
+        let middle = mean_width(0.2, WIDTH_ERROR / SCALE_ERROR, 0.3);
+        assert!((middle * middle - 0.06).abs() < 1e-4, "{middle}");
+        let faint = mean_width(0.2, LEAST_SIGNIFICANCE, 0.3);
+        assert!(middle < faint && faint < 0.3, "{faint}");
     }
 }
