@@ -8,7 +8,6 @@
 //! pixels is what the coefficients say.
 
 use dermalia_surface::{Work, in_vectors};
-use rayon::prelude::*;
 
 use super::entropy::{self, BLOCK, Sink};
 
@@ -169,28 +168,28 @@ impl Chroma {
         })
     }
 
-    /// Makes colours of a picture's brightness.
-    pub(super) fn colour(&self, brightness: &[u8], width: usize, out: &mut [u8]) {
-        out.par_chunks_mut(3 * width)
-            .zip(brightness.par_chunks(width))
-            .enumerate()
-            .for_each_init(
-                || Lines::new(self.size[0], width),
-                |lines, (y, (out, brightness))| {
-                    in_vectors(Row {
-                        chroma: self,
-                        y,
-                        brightness,
-                        lines,
-                        out,
-                    });
-                },
-            );
+    /// Makes colours of a picture's brightness, which fills the last third of `samples`: a row
+    /// of colours ends before the brightness of the next one begins.
+    pub(super) fn colour(&self, samples: &mut [u8], width: usize) {
+        let count = samples.len() / 3;
+        let mut lines = Lines::new(self.size[0], width);
+        for y in 0..count / width {
+            let own = 2 * count + y * width;
+            lines.brightness.copy_from_slice(&samples[own..own + width]);
+            in_vectors(Row {
+                chroma: self,
+                y,
+                lines: &mut lines,
+                out: &mut samples[3 * y * width..3 * (y + 1) * width],
+            });
+        }
     }
 }
 
 /// Memory for one row of pixels.
 struct Lines {
+    brightness: Vec<u8>,
+    colours: [Vec<u8>; 3],
     /// The two differences at their samples, with one more at either end, and at the pixels.
     samples: Vec<f32>,
     differences: [Vec<f32>; 2],
@@ -199,6 +198,8 @@ struct Lines {
 impl Lines {
     fn new(samples: usize, width: usize) -> Self {
         Self {
+            brightness: vec![0; width],
+            colours: [(); 3].map(|()| vec![0; width]),
             samples: vec![0.0; samples + 2],
             differences: [vec![0.0; width + 1], vec![0.0; width + 1]],
         }
@@ -209,7 +210,6 @@ impl Lines {
 struct Row<'a> {
     chroma: &'a Chroma,
     y: usize,
-    brightness: &'a [u8],
     lines: &'a mut Lines,
     out: &'a mut [u8],
 }
@@ -219,25 +219,31 @@ impl Work for Row<'_> {
 
     #[inline(always)]
     fn call(self) {
-        for (which, line) in self.lines.differences.iter_mut().enumerate() {
-            self.chroma
-                .row(which, self.y, &mut self.lines.samples, line);
+        let Lines {
+            brightness,
+            colours,
+            samples,
+            differences,
+        } = self.lines;
+        for (which, line) in differences.iter_mut().enumerate() {
+            self.chroma.row(which, self.y, samples, line);
         }
-        let [blue, red] = &self.lines.differences;
+        let [blue, red] = differences;
         let start = (self.y as u32).wrapping_mul(DOWN);
+        let shares = [[0.0, 1.402], [-0.344_136, -0.714_136], [1.772, 0.0]];
+        for (c, (out, [of_blue, of_red])) in colours.iter_mut().zip(shares).enumerate() {
+            let start = start.wrapping_add((c as u32).wrapping_mul(THIRD));
+            let differences = blue.iter().zip(&*red);
+            let pixels = out.iter_mut().zip(&*brightness).zip(differences);
+            for (x, ((out, light), (cb, cr))) in pixels.enumerate() {
+                let place = start.wrapping_add((x as u32).wrapping_mul(ACROSS));
+                *out = chosen(f32::from(*light) + (of_blue * cb + of_red * cr), place);
+            }
+        }
+        let [r, g, b] = colours;
         let pixels = self.out.as_chunks_mut::<3>().0.iter_mut();
-        let differences = blue.iter().zip(red);
-        for (x, ((out, light), (cb, cr))) in
-            pixels.zip(self.brightness).zip(differences).enumerate()
-        {
-            let light = f32::from(*light);
-            let place = start.wrapping_add((x as u32).wrapping_mul(ACROSS));
-            out[0] = chosen(light + 1.402 * cr, place);
-            out[1] = chosen(
-                light - (0.344_136 * cb + 0.714_136 * cr),
-                place.wrapping_add(THIRD),
-            );
-            out[2] = chosen(light + 1.772 * cb, place.wrapping_sub(THIRD));
+        for (((out, r), g), b) in pixels.zip(&*r).zip(&*g).zip(&*b) {
+            *out = [*r, *g, *b];
         }
     }
 }
@@ -438,7 +444,7 @@ mod tests {
                 changed[at] ^= 0x5a;
                 if let Some(chroma) = Chroma::read(&changed, SIZE[0], SIZE[1]) {
                     let size = SIZE[0] * SIZE[1];
-                    chroma.colour(&vec![90; size], SIZE[0], &mut vec![0; 3 * size]);
+                    chroma.colour(&mut vec![90; 3 * size], SIZE[0]);
                 }
             }
         }

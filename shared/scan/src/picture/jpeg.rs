@@ -248,6 +248,19 @@ fn samples(
     height: usize,
     room: Vec<u8>,
 ) -> Result<Vec<u8>, Fault> {
+    let mut samples = cleared(room, width * height * out.num_components());
+    decode_into(bytes, out, width, height, &mut samples)?;
+    Ok(samples)
+}
+
+/// The same into zeros of that number.
+fn decode_into(
+    bytes: &[u8],
+    out: ColorSpace,
+    width: usize,
+    height: usize,
+    samples: &mut [u8],
+) -> Result<(), Fault> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -260,13 +273,10 @@ fn samples(
     if decoder.dimensions() != Some((width, height)) {
         return Err(Fault::picture("it states two sizes"));
     }
-    let count = width * height * out.num_components();
-    if decoder.output_buffer_size() != Some(count) {
+    if decoder.output_buffer_size() != Some(samples.len()) {
         return Err(Fault::picture("it holds another number of samples"));
     }
-    let mut samples = cleared(room, count);
-    decoder.decode_into(&mut samples).map_err(broken)?;
-    Ok(samples)
+    decoder.decode_into(samples).map_err(broken)
 }
 
 /// So many zeros, in `room` if that is large enough: nothing of what was there before may
@@ -295,10 +305,17 @@ pub(crate) fn decode(
         .flatten();
     let mut samples = match &chroma {
         Some(chroma) => {
-            let brightness = samples(bytes, ColorSpace::Luma, width, height, Vec::new())?;
-            let mut colours = cleared(room, 3 * width * height);
-            chroma.colour(&brightness, width, &mut colours);
-            colours
+            let count = width * height;
+            let mut samples = cleared(room, 3 * count);
+            decode_into(
+                bytes,
+                ColorSpace::Luma,
+                width,
+                height,
+                &mut samples[2 * count..],
+            )?;
+            chroma.colour(&mut samples, width);
+            samples
         }
         None => samples(bytes, markers.colours(), width, height, room)?,
     };
