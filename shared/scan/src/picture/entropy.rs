@@ -525,7 +525,9 @@ impl<S: Sink> Reader<'_, S> {
         if !frame.progressive {
             let mut block = [0; BLOCK];
             block[0] = next_first(bits, one.first.as_ref()?, first)? as i16;
-            baseline(bits, one.others.as_ref()?, &mut block)?;
+            // All of them at once, and none of another block.
+            let band = Band { from: 1, ..band };
+            more(bits, one.others.as_ref()?, band, &mut 0, &mut block)?;
             self.sink
                 .block(which, place, &block, component.steps.as_ref()?);
             return Some(());
@@ -572,28 +574,8 @@ fn pass(bits: &mut Bits<'_>, code: &Huffman) -> Option<()> {
     Some(())
 }
 
-/// The other coefficients of a block.
+/// The upper bits of a band of coefficients, or all of them.
 #[inline(always)]
-fn baseline(bits: &mut Bits<'_>, code: &Huffman, block: &mut [i16; BLOCK]) -> Option<()> {
-    let mut k = 1;
-    while k < BLOCK {
-        let symbol = bits.symbol(code)?;
-        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 {
-            if run < 15 {
-                break;
-            }
-            k += 16;
-            continue;
-        }
-        k += run;
-        block[usize::from(*ZIGZAG.get(k)?)] = bits.number(size) as i16;
-        k += 1;
-    }
-    Some(())
-}
-
-/// The upper bits of a band of coefficients.
 fn more(
     bits: &mut Bits<'_>,
     code: &Huffman,
