@@ -12,7 +12,7 @@ const TIMEOUT_MS: u64 = 280_000;
 const LEASE_MS: u64 = 310_000;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda::Error> {

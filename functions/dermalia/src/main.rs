@@ -32,7 +32,7 @@ use crate::output::{Failure, Output};
 use crate::serve::ServeOptions;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

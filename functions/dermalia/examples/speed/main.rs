@@ -23,7 +23,7 @@ use dermalia_report::render_artifacts;
 use dermalia_scan::{Limits, Scan};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 /// Names the bundle to a measuring process.
 const BUNDLE: &str = "DERMALIA_SPEED_BUNDLE";
