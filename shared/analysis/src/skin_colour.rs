@@ -153,10 +153,15 @@ fn skin(
     let ultraviolet = ultraviolet(&grid);
     let own = grid.read_skin(best);
     let another = !std::ptr::eq(best, standard);
-    // Noisy colour is helped by the other pictures, and has to wait for them.
+    // Noisy colour is helped by the other picture, and has to wait for it.
     let (other, all, features) = if own.noise[2] > NOISY {
         let other = another.then(|| grid.read_skin(standard));
-        let mut all = fused(context, &grid, [best, standard], &own, other.as_ref());
+        let mut all = own.clone();
+        // Not that of the surface's own light: on dark skin it is as much as what the skin
+        // gives back in blue, and less of it in a pit looks like melanin.
+        if let Some(other) = &other {
+            fuse(&mut all, other);
+        }
         all.height_mm = fine_relief(context, px_mm).map(|r| Arc::new(grid.heights(r)));
         let features = colour_features(&all, ultraviolet);
         (other, Some(all), features)
@@ -278,28 +283,6 @@ fn fine_relief<'a>(context: &Context<'a>, px_mm: [f32; 2]) -> Option<&'a Relief>
         let own = f64::from((px_mm[0] * px_mm[1]).sqrt() * relief.magnification.max(1.0));
         relief.mm_per_sample.unwrap_or(own) <= COARSEST_RELIEF_MM
     })
-}
-
-/// The colour of the best picture with that of the others.
-fn fused(
-    context: &Context<'_>,
-    grid: &Grid<'_>,
-    known: [&RegisteredPicture; 2],
-    own: &Field,
-    other: Option<&Field>,
-) -> Field {
-    let more: Vec<Field> = FEATURE_LIGHTS
-        .iter()
-        .filter_map(|l| context.pictures.iter().find(|p| p.light == *l && !p.grey))
-        .filter(|p| known.iter().all(|k| !std::ptr::eq(*p, *k)))
-        .map(|p| grid.read_skin(p))
-        .collect();
-    let others: Vec<&Field> = other.into_iter().chain(&more).collect();
-    let mut all = own.clone();
-    if !others.is_empty() {
-        fuse(&mut all, &others);
-    }
-    all
 }
 
 fn nothing(reason: &str) -> SkinColour {

@@ -350,53 +350,38 @@ fn tangent_density(field: &Field, light: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// Takes the mean of the colour with other pictures of the same skin, each by its noise.
+/// Takes the mean of the colour with another picture of the same skin, each by its noise.
 /// Light differs between pictures smoothly, which is evened out, chromophores do not; where
-/// another has gloss, which hides colour, it counts less. Pits and folds differ as well, but
+/// the other has gloss, which hides colour, it counts less. Pits and folds differ as well, but
 /// alike in all channels: what red and green have in common stays that of the first picture,
 /// which has the least of them.
-pub(crate) fn fuse(field: &mut Field, others: &[&Field]) {
-    let first = field.clone();
+pub(crate) fn fuse(field: &mut Field, other: &Field) {
     let inverse = |noise: [f64; 3]| 1.0 / (noise[2] * noise[2]).max(1e-12);
-    let own = inverse(first.noise);
-    let mut mass = vec![1.0_f32; field.len()];
-    for other in others {
-        let relative = (inverse(other.noise) / own) as f32;
-        let both: Vec<f32> = (first.weight.iter().zip(&*other.weight))
-            .map(|(a, b)| if *a > 0.0 && *b > 0.0 { *a } else { 0.0 })
-            .collect();
-        let above: Vec<Vec<f32>> = (0..3)
-            .map(|k| {
-                let off: Vec<f32> = (first.density[k].iter().zip(&other.density[k]))
-                    .map(|(a, b)| a - b)
-                    .collect();
-                field.smooth(&off, &both, EVEN_MM)
-            })
-            .collect();
-        let mut usual: Vec<f32> = (0..field.len())
-            .step_by(7)
-            .filter(|&i| both[i] > 0.5)
-            .map(|i| above[2][i])
-            .collect();
-        let usual = quantile(&mut usual, 0.5).unwrap_or(0.0);
-        for i in (0..field.len()).filter(|&i| both[i] > 0.0) {
-            let gloss = (above[2][i] - usual) / MUCH_GLOSS;
-            let share = relative * (1.0 - gloss).clamp(0.0, 1.0);
-            if share <= 0.0 {
-                continue;
-            }
-            let off = [0, 1, 2].map(|k| other.density[k][i] + above[k][i] - first.density[k][i]);
-            let structure = 0.5 * (off[0] + off[1]);
-            mass[i] += share;
-            for k in 0..3 {
-                field.density[k][i] += share * (off[k] - structure);
-            }
-        }
-    }
-    for k in 0..3 {
-        let sum = field.density[k].iter_mut().zip(&first.density[k]);
-        for ((d, own), mass) in sum.zip(&mass) {
-            *d = own + (*d - own) / mass;
+    let relative = (inverse(other.noise) / inverse(field.noise)) as f32;
+    let both: Vec<f32> = (field.weight.iter().zip(&*other.weight))
+        .map(|(a, b)| if *a > 0.0 && *b > 0.0 { *a } else { 0.0 })
+        .collect();
+    let above: Vec<Vec<f32>> = (0..3)
+        .map(|k| {
+            let off: Vec<f32> = (field.density[k].iter().zip(&other.density[k]))
+                .map(|(a, b)| a - b)
+                .collect();
+            field.smooth(&off, &both, EVEN_MM)
+        })
+        .collect();
+    let mut usual: Vec<f32> = (0..field.len())
+        .step_by(7)
+        .filter(|&i| both[i] > 0.5)
+        .map(|i| above[2][i])
+        .collect();
+    let usual = quantile(&mut usual, 0.5).unwrap_or(0.0);
+    for i in (0..field.len()).filter(|&i| both[i] > 0.0) {
+        let gloss = (above[2][i] - usual) / MUCH_GLOSS;
+        let share = relative * (1.0 - gloss).clamp(0.0, 1.0);
+        let off = [0, 1, 2].map(|k| other.density[k][i] + above[k][i] - field.density[k][i]);
+        let structure = 0.5 * (off[0] + off[1]);
+        for k in 0..3 {
+            field.density[k][i] += share / (1.0 + share) * (off[k] - structure);
         }
     }
     field.noise = cell_noise(field);
