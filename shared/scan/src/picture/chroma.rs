@@ -84,18 +84,34 @@ fn transformed(block: &[i16; BLOCK], steps: &[f32; BLOCK]) -> [[f32; SIDE]; SIDE
     out
 }
 
-/// Blue and red above the middle of their range, in whole blocks.
-#[derive(Default)]
-struct Planes {
+/// Blue and red above the middle of their range.
+struct Differences {
+    /// So many pixels share a sample, across and down.
+    share: [usize; 2],
+    /// Samples that the picture has, across and down.
+    size: [usize; 2],
+    /// Samples of a row, in whole blocks, and the rows that are kept, the last ones.
     stride: usize,
+    rows: usize,
     samples: [Vec<i16>; 2],
 }
 
-impl Sink for Planes {
-    fn begin(&mut self, blocks: [usize; 2]) {
-        let [width, height] = blocks.map(|count| SIDE * count);
-        self.stride = width;
-        self.samples = [(); 2].map(|()| vec![0; width * height]);
+impl Differences {
+    fn new(
+        [width, height]: [usize; 2],
+        blocks: [usize; 2],
+        share: [usize; 2],
+        most: usize,
+    ) -> Self {
+        let stride = SIDE * blocks[0];
+        let rows = most.min(SIDE * blocks[1]);
+        Self {
+            share,
+            size: [width.div_ceil(share[0]), height.div_ceil(share[1])],
+            stride,
+            rows,
+            samples: [(); 2].map(|()| vec![0; stride * rows]),
+        }
     }
 
     fn block(
@@ -105,7 +121,7 @@ impl Sink for Planes {
         coefficients: &[i16; BLOCK],
         steps: &[f32; BLOCK],
     ) {
-        let from = SIDE * (y * self.stride + x);
+        let from = SIDE * y % self.rows * self.stride + SIDE * x;
         let Some(rows) = self.samples[which].get_mut(from..) else {
             return;
         };
@@ -125,6 +141,13 @@ impl Sink for Planes {
             }
         }
     }
+
+    /// The last row of samples that a row of pixels is made of.
+    fn last_of(&self, y: usize) -> usize {
+        let own = y / self.share[1];
+        let below = usize::from(self.share[1] == 2 && y % 2 == 1);
+        (own + below).min(self.size[1] - 1)
+    }
 }
 
 /// A difference as the planes have it. No decoder goes beyond its range either.
@@ -136,52 +159,75 @@ fn stored(difference: f32) -> i16 {
     (LEVEL * difference.clamp(-128.0, 127.0) + WHOLE).to_bits() as i16
 }
 
-/// The two colour differences of a picture.
-pub(super) struct Chroma {
-    /// So many pixels share a sample, across and down.
-    share: [usize; 2],
-    /// Samples that the picture has, across and down.
-    size: [usize; 2],
-    planes: Planes,
-    /// The coarser of the steps of their means, in levels.
-    pub(super) step: f32,
+/// Makes colours of a picture's brightness, which fills the last third of `samples`, and of the
+/// differences in its file; returns the coarser of the steps of their means, in levels. `None`
+/// where the file is to be left to the decoder: `samples` may then hold anything.
+pub(super) fn colour(bytes: &[u8], samples: &mut [u8], [width, height]: [usize; 2]) -> Option<f32> {
+    let mut painter = Painter {
+        size: [width, height],
+        out: samples,
+        next: 0,
+        parts: None,
+    };
+    let steps = entropy::read(bytes, &mut painter)?;
+    let coarsest = steps.iter().fold(0.0, |most, s| s[0].max(most));
+    (painter.next == height).then_some(coarsest / SIDE as f32)
 }
 
-impl Chroma {
-    /// Of a file whose colours are stored as brightness and differences; `None` where it is
-    /// to be left to the decoder.
-    pub(super) fn read(bytes: &[u8], width: usize, height: usize) -> Option<Self> {
-        let mut planes = Planes::default();
-        let found = entropy::read(bytes, &mut planes)?;
-        let coarsest = found
-            .steps
-            .iter()
-            .fold(0.0, |most, steps| steps[0].max(most));
-        Some(Self {
-            share: found.share,
-            size: [
-                width.div_ceil(found.share[0]),
-                height.div_ceil(found.share[1]),
-            ],
-            planes,
-            step: coarsest / SIDE as f32,
-        })
+/// Rows of differences that are kept: those of two rows of blocks, since a row of pixels can
+/// lie between them.
+const KEPT: usize = 2 * SIDE;
+
+/// Colours the rows of pixels as soon as their differences are there: a row of colours ends
+/// before the brightness of the next one begins.
+struct Painter<'a> {
+    size: [usize; 2],
+    out: &'a mut [u8],
+    /// The first row of pixels without colours.
+    next: usize,
+    parts: Option<(Differences, Lines)>,
+}
+
+impl Sink for Painter<'_> {
+    fn begin(&mut self, blocks: [usize; 2], share: [usize; 2]) {
+        let covering = [0, 1].map(|k| self.size[k].div_ceil(SIDE * share[k]));
+        if blocks == covering {
+            let differences = Differences::new(self.size, blocks, share, KEPT);
+            let lines = Lines::new(differences.size[0], self.size[0]);
+            self.parts = Some((differences, lines));
+        }
     }
 
-    /// Makes colours of a picture's brightness, which fills the last third of `samples`: a row
-    /// of colours ends before the brightness of the next one begins.
-    pub(super) fn colour(&self, samples: &mut [u8], width: usize) {
-        let count = samples.len() / 3;
-        let mut lines = Lines::new(self.size[0], width);
-        for y in 0..count / width {
-            let own = 2 * count + y * width;
-            lines.brightness.copy_from_slice(&samples[own..own + width]);
+    fn block(
+        &mut self,
+        which: usize,
+        place: [usize; 2],
+        coefficients: &[i16; BLOCK],
+        steps: &[f32; BLOCK],
+    ) {
+        if let Some((differences, _)) = &mut self.parts {
+            differences.block(which, place, coefficients, steps);
+        }
+    }
+
+    fn row(&mut self, y: usize) {
+        let Some((differences, lines)) = &mut self.parts else {
+            return;
+        };
+        let [width, height] = self.size;
+        let known = (SIDE * (y + 1)).min(differences.size[1]);
+        while self.next < height && differences.last_of(self.next) < known {
+            let own = (2 * height + self.next) * width;
+            lines
+                .brightness
+                .copy_from_slice(&self.out[own..own + width]);
             in_vectors(Row {
-                chroma: self,
-                y,
-                lines: &mut lines,
-                out: &mut samples[3 * y * width..3 * (y + 1) * width],
+                differences,
+                y: self.next,
+                lines,
+                out: &mut self.out[3 * self.next * width..3 * (self.next + 1) * width],
             });
+            self.next += 1;
         }
     }
 }
@@ -208,7 +254,7 @@ impl Lines {
 
 /// One row of pixels to be coloured.
 struct Row<'a> {
-    chroma: &'a Chroma,
+    differences: &'a Differences,
     y: usize,
     lines: &'a mut Lines,
     out: &'a mut [u8],
@@ -226,7 +272,7 @@ impl Work for Row<'_> {
             differences,
         } = self.lines;
         for (which, line) in differences.iter_mut().enumerate() {
-            self.chroma.row(which, self.y, samples, line);
+            self.differences.row(which, self.y, samples, line);
         }
         let [blue, red] = differences;
         let start = (self.y as u32).wrapping_mul(DOWN);
@@ -267,14 +313,13 @@ fn chosen(value: f32, place: u32) -> u8 {
     (value.max(0.0) + WHOLE).to_bits() as u8
 }
 
-impl Chroma {
+impl Differences {
     /// One of the differences, of a row of pixels: linear between the middles of its samples.
     #[inline(always)]
     fn row(&self, which: usize, y: usize, samples: &mut [f32], out: &mut [f32]) {
-        let (plane, stride) = (&self.planes.samples[which], self.planes.stride);
         let line = |y: usize| {
-            let y = y.min(self.size[1] - 1);
-            &plane[y * stride..y * stride + self.size[0]]
+            let from = y.min(self.size[1] - 1) % self.rows * self.stride;
+            &self.samples[which][from..from + self.size[0]]
         };
         let own = y / self.share[1];
         let (near, far) = match (self.share[1], y % 2) {
@@ -329,8 +374,38 @@ mod tests {
     ];
     const SIZE: [usize; 2] = [67, 45];
 
-    fn read(bytes: &[u8]) -> Chroma {
-        Chroma::read(bytes, SIZE[0], SIZE[1]).unwrap()
+    /// All rows of the differences.
+    struct Whole(Option<Differences>);
+
+    impl Sink for Whole {
+        fn begin(&mut self, blocks: [usize; 2], share: [usize; 2]) {
+            self.0 = Some(Differences::new(SIZE, blocks, share, usize::MAX));
+        }
+
+        fn block(
+            &mut self,
+            which: usize,
+            place: [usize; 2],
+            coefficients: &[i16; BLOCK],
+            steps: &[f32; BLOCK],
+        ) {
+            let all = self.0.as_mut().unwrap();
+            all.block(which, place, coefficients, steps);
+        }
+
+        fn row(&mut self, _: usize) {}
+    }
+
+    fn read(bytes: &[u8]) -> Differences {
+        let mut whole = Whole(None);
+        entropy::read(bytes, &mut whole).unwrap();
+        whole.0.unwrap()
+    }
+
+    /// Colours of a picture of the same brightness all over.
+    fn coloured(bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut samples = vec![90; 3 * SIZE[0] * SIZE[1]];
+        colour(bytes, &mut samples, SIZE).map(|_| samples)
     }
 
     /// The decoder's own differences, in whole levels.
@@ -348,12 +423,12 @@ mod tests {
     #[test]
     fn what_the_decoder_rounds_is_what_is_read() {
         for bytes in WHOLE {
-            let (chroma, decoded) = (read(bytes), decoded(bytes));
+            let (differences, decoded) = (read(bytes), decoded(bytes));
             let mut inexact = 0;
             for y in 0..SIZE[1] {
                 for which in 0..2 {
                     let mut line = vec![0.0; SIZE[0] + 1];
-                    chroma.row(which, y, &mut vec![0.0; SIZE[0] + 2], &mut line);
+                    differences.row(which, y, &mut vec![0.0; SIZE[0] + 2], &mut line);
                     for (x, own) in line[..SIZE[0]].iter().enumerate() {
                         let whole = decoded[y * SIZE[0] + x][1 + which];
                         // Its transform is one of whole numbers, and not exact either.
@@ -371,19 +446,35 @@ mod tests {
     fn all_ways_of_storing_a_picture_read_alike() {
         let same = |list: [&[u8]; 4]| {
             let first = read(list[0]);
-            assert!(
-                first
-                    .planes
-                    .samples
-                    .iter()
-                    .all(|p| p.iter().any(|v| *v != 0))
-            );
+            let any = |samples: &Vec<i16>| samples.iter().any(|v| *v != 0);
+            assert!(first.samples.iter().all(any));
             for bytes in &list[1..] {
-                assert!(read(bytes).planes.samples == first.planes.samples);
+                assert!(read(bytes).samples == first.samples);
+                assert!(coloured(bytes).is_some() && coloured(bytes) == coloured(list[0]));
             }
         };
         same(WHOLE);
         same(SHARED);
+    }
+
+    /// Rows that pass by are coloured as if all were there.
+    #[test]
+    fn a_row_needs_no_more_than_what_is_kept() {
+        for bytes in WHOLE.into_iter().chain(SHARED) {
+            let (all, found) = (read(bytes), coloured(bytes).unwrap());
+            let mut lines = Lines::new(all.size[0], SIZE[0]);
+            for (y, found) in found.chunks(3 * SIZE[0]).enumerate() {
+                lines.brightness.fill(90);
+                let mut row = vec![0; found.len()];
+                in_vectors(Row {
+                    differences: &all,
+                    y,
+                    lines: &mut lines,
+                    out: &mut row,
+                });
+                assert!(row == found, "row {y}");
+            }
+        }
     }
 
     /// The differences of a colour are seldom whole. Compression takes their grain away, and
@@ -439,13 +530,10 @@ mod tests {
     fn broken_files_are_left_to_the_decoder() {
         for bytes in WHOLE.into_iter().chain(SHARED) {
             for at in (2..bytes.len()).step_by(7) {
-                assert!(Chroma::read(&bytes[..at], SIZE[0], SIZE[1]).is_none());
+                assert!(coloured(&bytes[..at]).is_none());
                 let mut changed = bytes.to_vec();
                 changed[at] ^= 0x5a;
-                if let Some(chroma) = Chroma::read(&changed, SIZE[0], SIZE[1]) {
-                    let size = SIZE[0] * SIZE[1];
-                    chroma.colour(&mut vec![90; 3 * size], SIZE[0]);
-                }
+                let _read_or_not = coloured(&changed);
             }
         }
     }

@@ -281,19 +281,11 @@ struct Carried {
     empty: u32,
 }
 
-/// What was read of the two colour differences.
-#[derive(Debug)]
-pub(super) struct Coefficients {
-    /// So many pixels share a sample, across and down.
-    pub(super) share: [usize; 2],
-    /// The steps of the coefficients of each, row by row.
-    pub(super) steps: [[f32; BLOCK]; 2],
-}
-
 /// What the blocks of the two colour differences go to.
 pub(super) trait Sink {
-    /// Told first how many blocks each of the two has, across and down.
-    fn begin(&mut self, blocks: [usize; 2]);
+    /// Told first how many blocks each of the two has, across and down, and how many pixels
+    /// share a sample.
+    fn begin(&mut self, blocks: [usize; 2], share: [usize; 2]);
 
     /// Given a block: of which of the two it is, its place, its coefficients in steps and
     /// these steps, row by row.
@@ -304,10 +296,14 @@ pub(super) trait Sink {
         coefficients: &[i16; BLOCK],
         steps: &[f32; BLOCK],
     );
+
+    /// Told that both have all blocks of this row, after those of the rows before.
+    fn row(&mut self, y: usize);
 }
 
-/// Reads the two colour differences.
-pub(super) fn read(bytes: &[u8], sink: &mut impl Sink) -> Option<Coefficients> {
+/// Reads the two colour differences; returns the steps of the coefficients of each, row by
+/// row. `None` may come after any of the rows.
+pub(super) fn read(bytes: &[u8], sink: &mut impl Sink) -> Option<[[f32; BLOCK]; 2]> {
     Reader {
         bytes,
         steps: [None; 4],
@@ -327,7 +323,7 @@ struct Reader<'a, S> {
     first: [Option<Huffman>; 4],
     others: [Option<Huffman>; 4],
     restart: usize,
-    /// The coefficients of a progressive picture until the last scan.
+    /// The coefficients until the last scan, where not all come with one.
     kept: [Vec<[i16; BLOCK]>; 2],
     /// Whether the first coefficients of the two were there.
     seen: [bool; 2],
@@ -335,7 +331,7 @@ struct Reader<'a, S> {
 }
 
 impl<S: Sink> Reader<'_, S> {
-    fn read(mut self) -> Option<Coefficients> {
+    fn read(mut self) -> Option<[[f32; BLOCK]; 2]> {
         let bytes = self.bytes;
         let mut frame: Option<Frame> = None;
         let mut at = 2;
@@ -357,11 +353,7 @@ impl<S: Sink> Reader<'_, S> {
                 0xdd => self.restart = usize::from(u16::from_be_bytes(*segment.first_chunk()?)),
                 0xc0..=0xc2 if frame.is_none() => {
                     let new = Frame::read(segment, marker == 0xc2)?;
-                    self.sink.begin(new.units);
-                    if new.progressive {
-                        let count = new.units[0] * new.units[1];
-                        self.kept = [vec![[0; BLOCK]; count], vec![[0; BLOCK]; count]];
-                    }
+                    self.sink.begin(new.units, new.share);
                     frame = Some(new);
                 }
                 0xda => at = self.scan(frame.as_mut()?, segment, at)?,
@@ -374,16 +366,17 @@ impl<S: Sink> Reader<'_, S> {
             return None;
         };
         let steps = [blue, red];
-        for (which, kept) in self.kept.iter().enumerate() {
-            for (number, block) in kept.iter().enumerate() {
-                let place = [number % frame.units[0], number / frame.units[0]];
-                self.sink.block(which, place, block, &steps[which]);
+        let rows = self.kept.each_ref().map(|k| k.chunks(frame.units[0]));
+        let [blue, red] = rows;
+        for (y, rows) in blue.zip(red).enumerate() {
+            for (which, row) in [rows.0, rows.1].into_iter().enumerate() {
+                for (x, block) in row.iter().enumerate() {
+                    self.sink.block(which, [x, y], block, &steps[which]);
+                }
             }
+            self.sink.row(y);
         }
-        Some(Coefficients {
-            share: frame.share,
-            steps,
-        })
+        Some(steps)
     }
 
     fn take_steps(&mut self, mut segment: &[u8]) -> Option<()> {
@@ -462,6 +455,17 @@ impl<S: Sink> Reader<'_, S> {
         if selected.iter().all(|s| s.number == 0) {
             return Some(at);
         }
+        // What comes all at once goes on row by row, and nothing of it may come again.
+        let nothing_kept = self.kept[0].is_empty();
+        if nothing_kept && self.seen != [false; 2] {
+            return None;
+        }
+        let at_once =
+            nothing_kept && !frame.progressive && selected.len() == frame.components.len();
+        if !at_once && nothing_kept {
+            let count = frame.units[0] * frame.units[1];
+            self.kept = [vec![[0; BLOCK]; count], vec![[0; BLOCK]; count]];
+        }
         let mut bits = Bits::new(self.bytes, at);
         let mut carried = Carried::default();
         let mut done = 0;
@@ -488,6 +492,9 @@ impl<S: Sink> Reader<'_, S> {
                         self.one_block(frame, one, band, place, &mut bits, &mut carried)?;
                     }
                 }
+            }
+            if at_once {
+                self.sink.row(y);
             }
         }
         bits.was_there()?;
@@ -522,17 +529,22 @@ impl<S: Sink> Reader<'_, S> {
             return Some(());
         };
         let component = &frame.components[one.number];
+        let kept = self.kept[which].get_mut(place[1] * component.blocks[0] + place[0]);
         if !frame.progressive {
             let mut block = [0; BLOCK];
             block[0] = next_first(bits, one.first.as_ref()?, first)? as i16;
             // All of them at once, and none of another block.
             let band = Band { from: 1, ..band };
             more(bits, one.others.as_ref()?, band, &mut 0, &mut block)?;
-            self.sink
-                .block(which, place, &block, component.steps.as_ref()?);
+            match kept {
+                Some(kept) => *kept = block,
+                None => self
+                    .sink
+                    .block(which, place, &block, component.steps.as_ref()?),
+            }
             return Some(());
         }
-        let block = self.kept[which].get_mut(place[1] * component.blocks[0] + place[0])?;
+        let block = kept?;
         match (band.from, band.high) {
             (0, 0) => block[0] = (next_first(bits, one.first.as_ref()?, first)? << band.low) as i16,
             (0, _) => block[0] |= i16::from(bits.bit()) << band.low,

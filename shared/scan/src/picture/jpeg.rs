@@ -5,7 +5,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::chroma::Chroma;
+use super::chroma;
 use super::exif::Orientation;
 use super::profile::{Model, to_srgb};
 use super::{Fault, Header, Levels, Pixels, Samples};
@@ -299,24 +299,17 @@ pub(crate) fn decode(
     let markers = markers(bytes)?;
     let icc = markers.profile()?;
     check(bytes, &markers, width, height)?;
-    let chroma = markers
-        .has_differences()
-        .then(|| Chroma::read(bytes, width, height))
-        .flatten();
-    let mut samples = match &chroma {
-        Some(chroma) => {
-            let count = width * height;
-            let mut samples = cleared(room, 3 * count);
-            decode_into(
-                bytes,
-                ColorSpace::Luma,
-                width,
-                height,
-                &mut samples[2 * count..],
-            )?;
-            chroma.colour(&mut samples, width);
-            samples
-        }
+    let mut chroma_step = None;
+    let mut room = room;
+    if markers.has_differences() {
+        let count = width * height;
+        room = cleared(room, 3 * count);
+        let brightness = &mut room[2 * count..];
+        decode_into(bytes, ColorSpace::Luma, width, height, brightness)?;
+        chroma_step = chroma::colour(bytes, &mut room, [width, height]);
+    }
+    let mut samples = match chroma_step {
+        Some(_) => room,
         None => samples(bytes, markers.colours(), width, height, room)?,
     };
     let model = match markers.components.len() {
@@ -339,7 +332,7 @@ pub(crate) fn decode(
         width,
         height,
         grey: model == Model::Grey,
-        chroma_step: chroma.map(|chroma| chroma.step),
+        chroma_step,
         samples: Samples::Eight(to_srgb(samples, model, icc.as_deref())?),
     })
 }
