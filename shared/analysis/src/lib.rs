@@ -48,6 +48,7 @@ mod preparation;
 mod products;
 mod profile;
 mod projection;
+mod push_pull;
 mod quality;
 mod redness;
 #[cfg(test)]
@@ -65,6 +66,7 @@ mod structure;
 mod summit;
 mod texture;
 mod thumbnails;
+mod traces;
 mod ultraviolet;
 mod wide;
 mod window;

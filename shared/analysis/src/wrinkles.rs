@@ -9,16 +9,15 @@ use rayon::prelude::*;
 
 use crate::atlas::is_measured;
 use crate::blocks::Blocks;
-use crate::chart::charts;
-use crate::curves::{Linking, link};
 use crate::groove::{Groove, Signal};
 use crate::places::Places;
-use crate::planes::{Pool, median, quantile};
+use crate::planes::median;
 use crate::pores::Pits;
 use crate::profile::Shapes;
 use crate::removal::take_out;
-use crate::ridges::{ChartPoint, RidgePoint, reach_px, respond};
+use crate::ridges::RidgePoint;
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
+use crate::traces::{LEAST_TRACE_MM, trace_mm, traced};
 use crate::{Atlas, Context, Outcome};
 
 /// Shorter lines are not counted as wrinkles.
@@ -39,12 +38,6 @@ const LEAST_EVENNESS: f64 = 0.42;
 const MOST_CHROMATIC: f32 = 0.4;
 /// Coarser rasters show no wrinkles of the widths that are asked for.
 const COARSEST_MM_PER_PX: f64 = 1.0;
-/// Filter scales for widths of 0.3 to 2 mm at half depth.
-const SIGMAS_MM: [f32; 3] = [0.2, 0.38, 0.72];
-
-/// The finest step that these need.
-const FINEST_STEP_MM: f32 = 0.13;
-
 /// A wrinkle with all that is known about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Wrinkle {
@@ -104,12 +97,24 @@ pub(crate) fn find(
                 .zip(r.height_mm.par_chunks(COPIED))
                 .for_each(|(to, from)| to.copy_from_slice(from));
             take_out(ctx, pits, &mut smooth);
-            let traced = traced(ctx, blocks, Signal::new(&smooth, -1.0), size, true);
+            let traced = traced(
+                ctx,
+                blocks,
+                Signal::new(&smooth, -1.0),
+                size,
+                LEAST_DEPTH_MM,
+            );
             (Signal::new(&r.height_mm, -1.0), true, traced)
         }
         (None, Some(s)) => {
             let removed = take_out(ctx, pits, &mut s.density);
-            let traced = traced(ctx, blocks, Signal::new(&s.density, 1.0), size, false);
+            let traced = traced(
+                ctx,
+                blocks,
+                Signal::new(&s.density, 1.0),
+                size,
+                LEAST_DENSITY,
+            );
             removed.put_back(ctx, &mut s.density);
             (Signal::new(&s.density, 1.0), false, traced)
         }
@@ -125,23 +130,6 @@ pub(crate) fn find(
         .filter_map(|groove| accept(ctx, table, &shapes, &places, groove, relief))
         .collect();
     Lines::new(without_doubles(wrinkles))
-}
-
-/// Centre lines of ridges.
-#[derive(Default)]
-struct Traced {
-    lines: Vec<Vec<RidgePoint>>,
-    /// The strength of a point that a line may start at.
-    high: f32,
-}
-
-/// Shorter traces are not measured.
-const LEAST_TRACE_MM: f32 = 2.5;
-
-fn trace_mm(line: &[RidgePoint]) -> f32 {
-    line.windows(2)
-        .map(|w| dermalia_surface::norm(dermalia_surface::sub(w[1].mm, w[0].mm)))
-        .sum()
 }
 
 /// The grooves along a line. A trace goes on from one to the next over grain between them;
@@ -202,94 +190,6 @@ fn touch(a: &Groove, b: &Groove) -> bool {
             d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < reach * reach
         })
     })
-}
-
-fn traced(
-    ctx: &Context<'_>,
-    blocks: &Arc<Blocks>,
-    signal: Signal<'_>,
-    size: f32,
-    relief: bool,
-) -> Traced {
-    let atlas = ctx.atlas;
-    let step = size.max(FINEST_STEP_MM);
-    let sigmas: Vec<f32> = SIGMAS_MM.iter().map(|s| (s / step).max(1.0)).collect();
-    let charts = charts(atlas, blocks, f64::from(size), step, 30.0, 2.8);
-    let found: Vec<Vec<ChartPoint>> = charts
-        .par_iter()
-        .map_init(Pool::default, |pool, chart| {
-            let mut sampled = chart.sample(atlas, signal.data, pool);
-            if signal.sign < 0.0 {
-                for v in &mut sampled.data {
-                    *v = -*v;
-                }
-            }
-            let spans = chart.spans();
-            let reach = reach_px(chart.step_mm);
-            let response = respond(&sampled, &sigmas, &spans, reach, pool);
-            let points = response.points(chart, atlas, &spans, pool);
-            pool.give(sampled);
-            response.give_back(pool);
-            points
-        })
-        .collect();
-    let mut strengths: Vec<f32> = found.iter().flatten().map(|p| p.strength).collect();
-    if strengths.is_empty() {
-        return Traced::default();
-    }
-    // Most centre points are grain: their upper quarter tells its spread.
-    let middle = median(&mut strengths);
-    let spread = quantile(&mut strengths, 0.75) - middle;
-    let floor = if relief {
-        LEAST_DEPTH_MM
-    } else {
-        LEAST_DENSITY
-    } as f32
-        * 0.25;
-    let linking = Linking {
-        high: (middle + 6.0 * spread).max(floor),
-        low: (middle + 2.5 * spread).max(0.6 * floor),
-        width_mm: 0.45,
-        gap_mm: 2.5,
-    };
-    let points: Vec<RidgePoint> = charts
-        .par_iter()
-        .zip(&found)
-        .flat_map_iter(|(chart, points)| {
-            points
-                .iter()
-                .filter(|p| p.strength >= linking.low)
-                .filter_map(move |p| p.on_surface(chart, atlas))
-        })
-        .collect();
-    Traced {
-        lines: link(&points, linking)
-            .into_iter()
-            .flat_map(|line| pieces(&points, &line))
-            .collect(),
-        high: linking.high,
-    }
-}
-
-/// Cuts a line where it leaps in the atlas from one island to another, and drops short
-/// pieces.
-fn pieces(points: &[RidgePoint], line: &[usize]) -> Vec<Vec<RidgePoint>> {
-    let mut out: Vec<Vec<RidgePoint>> = vec![vec![]];
-    for &i in line {
-        let q = points[i];
-        let current = out.len() - 1;
-        if let Some(p) = out[current].last() {
-            let px = ((p.px[0] - q.px[0]).powi(2) + (p.px[1] - q.px[1]).powi(2)).sqrt();
-            let mm = dermalia_surface::norm(dermalia_surface::sub(p.mm, q.mm));
-            if px > 60.0 * mm.max(0.1) + 8.0 {
-                out.push(vec![q]);
-                continue;
-            }
-        }
-        out[current].push(q);
-    }
-    out.retain(|piece| trace_mm(piece) >= LEAST_TRACE_MM);
-    out
 }
 
 fn accept(
