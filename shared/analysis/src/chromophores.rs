@@ -125,22 +125,20 @@ impl Directions {
         ]
     }
 
-    /// Melanin and haemoglobin of a step by red and green alone, with the error of each, given
-    /// the noise of both and how much of the step light and relief can have made.
+    /// Melanin of a step by red and green alone, with its error, given the noise of both and
+    /// how much of the step light and relief can have made.
     pub(crate) fn of_red_and_green(
         self,
-        [red, green]: [f32; 2],
-        noise: [f32; 2],
+        [red, green, _]: [f32; 3],
+        noise: [f32; 3],
         shade: f32,
-    ) -> [[f32; 2]; 2] {
+    ) -> [f32; 2] {
         let [m, h] = self.spectra().map(|s| s.map(|v| v as f32));
         let det = m[0] * h[1] - m[1] * h[0];
-        [[h[1], -h[0]], [-m[1], m[0]]].map(|row| {
-            let [r, g] = row.map(|v| v / det);
-            let errors = [r * noise[0], g * noise[1], (r + g) * shade];
-            let error = errors.iter().map(|e| e * e).sum::<f32>().sqrt();
-            [r * red + g * green, error]
-        })
+        let [r, g] = [h[1] / det, -h[0] / det];
+        let errors = [r * noise[0], g * noise[1], (r + g) * shade];
+        let error = errors.iter().map(|e| e * e).sum::<f32>().sqrt();
+        [r * red + g * green, error]
     }
 
     /// The noise of [`Self::unmix`] of a density, given that of each channel.

@@ -123,6 +123,7 @@ mod tests {
                 ..Increment::default()
             },
             contrast_de00,
+            deep: false,
         }
     }
 

@@ -36,6 +36,7 @@ pub mod iso25178;
 mod labelled;
 mod labels;
 mod left_out;
+mod likeness;
 mod linear;
 mod masks;
 mod mesh_relief;

@@ -1,12 +1,11 @@
 //! Pigment spots: places of more melanin than the skin around them.
 
-use dermalia_findings::LEAST_VISIBLE_DE00;
-
 use crate::chromophores::{Directions, chroma};
 use crate::colour::{Lab, ciede2000, lab_from_density};
 use crate::extent::Increment;
 use crate::field::{Field, quantile};
 use crate::increments::{Reading, Search, find};
+use crate::likeness::Likeness;
 use crate::rounding::Rounding;
 use crate::wide::Wide;
 
@@ -15,14 +14,55 @@ use crate::wide::Wide;
 pub(crate) struct Spot {
     /// Where and how large.
     pub(crate) increment: Increment,
-    /// Mean colour inside against the local skin.
+    /// Mean colour inside against the local skin, in visible light.
     pub(crate) contrast_de00: f64,
+    /// Whether only ultraviolet light shows it.
+    pub(crate) deep: bool,
 }
 
-impl Spot {
-    /// Whether visible light shows it, see [`dermalia_findings::Feature::is_visible`].
-    pub(crate) fn is_visible(&self) -> bool {
-        self.contrast_de00 >= LEAST_VISIBLE_DE00
+/// How a place differs from the local skin in visible light.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contrast {
+    /// Mean colour inside against that of the skin around, CIEDE2000.
+    pub(crate) de00: f64,
+    /// The same of density, the mean of the three channels.
+    density: f64,
+}
+
+/// From this CIEDE2000 on a place is seen in visible light, on skin of any tone …
+const LEAST_VISIBLE_DE00: f64 = 1.0;
+/// … and from this density on, if it has as much melanin as would be seen on light skin (1.3 in
+/// CIEDE2000 there): on the darkest skin the same melanin changes colour half as much. It is
+/// above what the unevenness of the skin's own melanin makes, 0.04 on phantoms …
+const LEAST_DENSITY: f64 = 0.06;
+/// … unless nobody could tell the two colours from each other.
+const LEAST_DENSE_DE00: f64 = 0.5;
+
+impl Contrast {
+    /// Of a place in a field of visible light.
+    pub(crate) fn of(field: &Field, one: &Increment) -> Option<Self> {
+        let (inside, around) = colours(field, one)?;
+        let mean = |cells: &[u32]| {
+            let cells = cells.iter().map(|&c| c as usize);
+            let (sum, count) =
+                cells
+                    .filter(|&c| field.weight[c] > 0.0)
+                    .fold((0.0, 0.0), |(sum, count), c| {
+                        let [r, g, b] = field.at(c).map(f64::from);
+                        (sum + (r + g + b) / 3.0, count + 1.0)
+                    });
+            sum / f64::max(count, 1.0)
+        };
+        Some(Self {
+            de00: ciede2000(inside, around),
+            density: mean(&one.inside) - mean(&one.around),
+        })
+    }
+
+    /// Whether visible light shows it. The floor is one of melanin, alike on every tone.
+    pub(crate) fn is_seen(self) -> bool {
+        self.de00 >= LEAST_VISIBLE_DE00
+            || (self.density >= LEAST_DENSITY && self.de00 >= LEAST_DENSE_DE00)
     }
 }
 
@@ -39,8 +79,10 @@ const SIGMAS: f32 = 5.5;
 /// … and where colour is noisy and is asked for closely afterwards.
 const FAINT_SIGMAS: f32 = 4.0;
 /// What hardly stands out of its surroundings has to be so visible: unevenness of the skin's
-/// own blood and melanin reaches 1.18 on phantoms.
+/// own blood and melanin reaches 1.18 on phantoms …
 const FAINT_DE00: f64 = 1.2;
+/// … or so visible where the relief has excluded all but melanin.
+const FAINT_PROVEN_DE00: f64 = 0.7;
 /// Less melanin than this share of the blood that rises with it is a fold or a red area.
 const MELANIN_SHARE: f32 = 0.8;
 /// Noise of blue, smoothed as for the detection, from which its colour says too little.
@@ -64,7 +106,7 @@ pub(crate) fn spots(
     directions: Directions,
     rounding: Rounding,
 ) -> (Vec<Spot>, Vec<f32>) {
-    let least_de00 = rounding.least_de00().max(LEAST_VISIBLE_DE00);
+    let least_de00 = rounding.least_de00();
     let noise = smoothed_noise(field);
     let noisy = noise[2] > NOISY;
     let sigmas = if noisy { FAINT_SIGMAS } else { SIGMAS };
@@ -98,8 +140,8 @@ pub(crate) fn spots(
             return None;
         }
         // Its direction in density is had for less than its colour.
-        let pigment = if noisy {
-            Step::of(field, one)?.is_pigment(one, directions, reading.narrow)
+        let proof = if noisy {
+            Step::of(field, one)?.proof(one, directions, reading.narrow)
         } else {
             let step = density_step(field, one)?;
             let noise = step_noise(field, one);
@@ -107,17 +149,19 @@ pub(crate) fn spots(
             // skin beside a pit.
             let neutral = (step[0] + step[1] + step[2]) / 3.0 + LIGHT_PER_MM * one.width_mm();
             let doubt = OFF[0] * (noise.map(|n| n * n).iter().sum::<f32>() / 3.0).sqrt();
-            (field.chroma_step.is_none() || chroma(step)[1] <= MOST_CHROMA * neutral + doubt)
-                && is_pigment(step, noise, directions)
+            let sure = (field.chroma_step.is_none()
+                || chroma(step)[1] <= MOST_CHROMA * neutral + doubt)
+                && is_pigment(step, noise, directions);
+            sure.then_some(Proof::Colour)
+        }?;
+        let contrast = Contrast::of(field, one)?;
+        let faint = match proof {
+            _ if !noisy || one.sigmas >= SIGMAS => 0.0,
+            Proof::Colour => FAINT_DE00,
+            Proof::Relief => FAINT_PROVEN_DE00,
         };
-        if !pigment {
-            return None;
-        }
-        let (inside, around) = colours(field, one)?;
-        let contrast_de00 = ciede2000(inside, around);
-        let faint = noisy && one.sigmas < SIGMAS;
-        let least = least_de00.max(if faint { FAINT_DE00 } else { 0.0 });
-        (contrast_de00 >= least).then_some(contrast_de00)
+        let least = least_de00.max(faint);
+        (contrast.is_seen() && contrast.de00 >= least).then_some(contrast.de00)
     };
     let wider = wide.filter(|_| !noisy);
     let found = find(field, wider, &readings, SEARCH, contrast);
@@ -126,6 +170,7 @@ pub(crate) fn spots(
         .into_iter()
         .map(|increment| Spot {
             contrast_de00: increment.contrast,
+            deep: false,
             increment,
         })
         .collect();
@@ -173,10 +218,10 @@ struct Step {
     chroma: [f32; 2],
     /// The noise of the two.
     noise: [f32; 2],
-    /// Density of red and green.
-    red_green: [f32; 2],
-    /// The noise of the two.
-    red_green_noise: [f32; 2],
+    /// Density of each channel.
+    density: [f32; 3],
+    /// The noise of each.
+    density_noise: [f32; 3],
     /// How far the relief lies off its level around on average, where it is known.
     off_mm: Option<f32>,
 }
@@ -193,18 +238,30 @@ const CLEAR: f32 = 3.5;
 const MOST_CHROMA: f32 = 0.8;
 /// Of what hardly stands out of its surroundings the share of blood is at most this.
 const FAINT_BLOOD: f32 = 0.5;
-/// Density that a place of flat relief may have of light and of hollows around it …
-const FLAT_SHADE: f32 = 0.012;
-/// … and a relief for each millimetre of height: a pit half as deep as wide, or the shaded
-/// side of a fold.
-const SHADE_PER_MM: f32 = 1.6;
-/// What is wider than 3 mm need not show in a relief, which is height above a smooth form.
-const FLAT_MM2: f64 = 7.0;
-/// Melanin that stands so many errors out of what shade can be is melanin.
-const PROVEN: f32 = 3.0;
-/// Blood less than that of the skin around by this share of the melanin comes of a direction
-/// of melanin that is 8 degrees off.
-const LESS_BLOOD: f32 = 0.2;
+/// A relief that lies no further off the skin around is flat: a pit or a fold of the width of
+/// a spot is deeper, and fine relief and what the capture adds are not.
+const FLAT_MM: f32 = 0.025;
+/// Density that light makes on flat relief (one deviation) …
+const FLAT_SHADE: f32 = 0.008;
+/// … and what lies off the skin around for each millimetre: a pit half as deep as wide, or the
+/// shaded side of a fold.
+const SHADE_PER_MM: f32 = 1.4;
+/// So large is what a relief proves: larger than the noise of some cells, and no larger than
+/// what height above a smooth form tells of.
+const PROVEN_MM2: std::ops::Range<f64> = 0.5..LARGE_MM2;
+/// It is so many times as long as wide at most: the rims of red areas and folds are longer …
+const PROVEN_LENGTH: f64 = 2.2;
+/// … and stands so far out of the noise.
+const PROVEN_SIGMAS: f32 = 4.5;
+
+/// What shows that a place is melanin's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// Its colour.
+    Colour,
+    /// A flat relief, with which nothing but melanin explains its density.
+    Relief,
+}
 
 impl Step {
     fn of(field: &Field, one: &Increment) -> Option<Self> {
@@ -248,8 +305,8 @@ impl Step {
             Some((off / own.len() as f64) as f32)
         });
         Some(Self {
-            red_green: [step[0], step[1]],
-            red_green_noise: [0, 1].map(|k| noise[k].sqrt() as f32),
+            density: step,
+            density_noise: noise.map(|n| n.sqrt() as f32),
             off_mm,
             neutral: (step[0] + step[1] + step[2]) / 3.0,
             chroma: chroma(step),
@@ -260,9 +317,37 @@ impl Step {
         })
     }
 
-    /// Whether it is melanin's, as far as its noise, its size, its shape and the relief tell;
-    /// where `proven`, only if the relief does.
-    fn is_pigment(&self, one: &Increment, directions: Directions, proven: bool) -> bool {
+    /// What shows that it is melanin's, as far as its noise, its size, its shape and the relief
+    /// tell; where `proven`, only what the relief does.
+    fn proof(&self, one: &Increment, directions: Directions, proven: bool) -> Option<Proof> {
+        let [short, long] = one.axes_mm;
+        let line = (short < FOLD_MM && long > 3.5 * short)
+            || (short < 0.5 * FOLD_MM && long > 2.1 * short);
+        let shade = self.off_mm.map(|off| FLAT_SHADE + SHADE_PER_MM * off);
+        let flat = self.off_mm.is_some_and(|off| off < FLAT_MM)
+            && !line
+            && long <= PROVEN_LENGTH * short
+            && PROVEN_MM2.contains(&one.area_mm2)
+            && one.sigmas >= PROVEN_SIGMAS;
+        if flat
+            && let Some(shade) = shade
+            && self.neutral > 0.0
+            && Likeness::of(self.density, self.density_noise, shade).is_melanin()
+        {
+            return Some(Proof::Relief);
+        }
+        let coloured = !proven && self.is_coloured(one, directions, line, shade);
+        coloured.then_some(Proof::Colour)
+    }
+
+    /// Whether its colour is melanin's; `shade` is what light and relief can have made of it.
+    fn is_coloured(
+        &self,
+        one: &Increment,
+        directions: Directions,
+        line: bool,
+        shade: Option<f32>,
+    ) -> bool {
         let Self {
             neutral,
             chroma: c,
@@ -272,34 +357,15 @@ impl Step {
         if neutral <= 0.0 {
             return false;
         }
+        let [short, long] = one.axes_mm;
         let off = [0, 1].map(|k| (c[k] - PIT_CHROMA[k] * neutral) / n[k].max(1e-9));
         let coloured = off[0] > OFF[0]
             || off[1] > OFF[1]
             || (off[0] > 0.0 && off[1] > 0.0 && off[0] + off[1] > OFF[2]);
-        let [short, long] = one.axes_mm;
-        let line = (short < FOLD_MM && long > 3.5 * short)
-            || (short < 0.5 * FOLD_MM && long > 2.1 * short);
-        let quiet = self.off_mm.map(|off| {
-            let shade = FLAT_SHADE + SHADE_PER_MM * off;
-            directions.of_red_and_green(self.red_green, self.red_green_noise, shade)
-        });
-        if let Some([[melanin, error], [blood, blood_error]]) = quiet {
-            // Light that falls off a curve of the face is neutral, too.
-            let beside = c[0].abs() - PIT_CHROMA[0] * neutral;
-            let flat = melanin > PROVEN * error
-                && beside > OFF[1] * n[0]
-                && off[1] > -OFF[0]
-                && blood - blood_error < FAINT_BLOOD * (melanin + error)
-                && blood + 2.0 * blood_error > -LESS_BLOOD * melanin;
-            if flat && !line && (PIT_MM2..FLAT_MM2).contains(&one.area_mm2) {
-                return true;
-            }
-        }
-        if proven {
-            return false;
-        }
+        let quiet =
+            shade.map(|shade| directions.of_red_and_green(self.density, self.density_noise, shade));
         // Blue that red and green say nothing of is noise, or a fold.
-        let alone = quiet.is_some_and(|[[melanin, error], _]| melanin < error);
+        let alone = quiet.is_some_and(|[melanin, error]| melanin < error);
         let faint = one.sigmas < SIGMAS;
         if faint && alone {
             return false;
@@ -413,10 +479,20 @@ mod tests {
             neutral: (r + g + b) / 3.0,
             chroma: chroma([r, g, b]),
             noise: [0.007, 0.045],
-            red_green: [r, g],
-            red_green_noise: [0.006, 0.008],
+            density: [r, g, b],
+            density_noise: [0.006, 0.008, 0.055],
             off_mm,
         }
+    }
+
+    #[test]
+    fn the_same_melanin_is_seen_on_every_tone() {
+        let seen = |de00, density| Contrast { de00, density }.is_seen();
+        // 0.12 of melanin on light and on the darkest skin, half of it, and neither.
+        assert!(seen(1.4, 0.065) && seen(0.6, 0.065));
+        assert!(!seen(0.7, 0.033) && !seen(0.3, 0.033));
+        // What is seen in any case, and what nobody sees.
+        assert!(seen(1.0, 0.0) && !seen(0.45, 0.1));
     }
 
     #[test]
@@ -436,14 +512,26 @@ mod tests {
             contrast: 0.0,
         };
         let is = |density, off_mm| {
-            step(density, off_mm).is_pigment(&spot([1.0, 1.1]), directions, false)
+            let proof = step(density, off_mm).proof(&spot([1.0, 1.1]), directions, false);
+            proof == Some(Proof::Relief)
         };
         let melanin = [0.121, 0.171, 0.14];
         assert!(is(melanin, Some(0.003)));
         // Without a relief, in a pit, on a line, of blood, or of light there is no telling.
         assert!(!is(melanin, None) && !is(melanin, Some(0.1)));
+        let faint = Increment {
+            sigmas: 4.0,
+            ..spot([1.0, 1.1])
+        };
+        assert_eq!(
+            step(melanin, Some(0.003)).proof(&faint, directions, true),
+            None
+        );
         let line = spot([0.6, 1.5]);
-        assert!(!step(melanin, Some(0.003)).is_pigment(&line, directions, false));
+        assert_eq!(
+            step(melanin, Some(0.003)).proof(&line, directions, false),
+            None
+        );
         assert!(!is([0.09, 0.205, 0.2], Some(0.003)));
         assert!(!is([0.17, 0.17, 0.17], Some(0.003)));
     }

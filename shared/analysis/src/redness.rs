@@ -7,7 +7,7 @@ use crate::colour::ciede2000;
 use crate::extent::Increment;
 use crate::field::Field;
 use crate::increments::{Reading, Search, find};
-use crate::pigment::{Spot, colours, density_step, evidence, smoothed_noise, spots};
+use crate::pigment::{Contrast, Spot, colours, density_step, evidence, smoothed_noise, spots};
 use crate::rounding::Rounding;
 use crate::ultraviolet::{Ultraviolet, fused};
 use crate::wide::Wide;
@@ -115,8 +115,9 @@ impl Look {
         let (mut found, melanin) = spots(&all, Some(&wider), rough.directions, rounding);
         // Their contrast is what the eye sees.
         for spot in &mut found {
-            if let Some((inside, around)) = colours(field, &spot.increment) {
-                spot.contrast_de00 = ciede2000(inside, around);
+            if let Some(contrast) = Contrast::of(field, &spot.increment) {
+                spot.contrast_de00 = contrast.de00;
+                spot.deep = !contrast.is_seen();
             }
         }
         Some(Self {
@@ -179,6 +180,7 @@ fn moles_apart(
         match dark.then(|| colours(field, &increment)).flatten() {
             Some((inside, around)) => spots.push(Spot {
                 contrast_de00: ciede2000(inside, around),
+                deep: false,
                 increment,
             }),
             None => kept.push(RedArea { increment, ..area }),

@@ -454,7 +454,7 @@ impl Report<'_> {
             return out;
         }
         let (mut count, mut area, mut contrast) = (0.0, 0.0, 0.0);
-        for spot in self.spots.iter().filter(|s| s.is_visible()) {
+        for spot in self.spots.iter().filter(|s| !s.deep) {
             if self.region(&spot.increment).is_some() {
                 area += spot.increment.area_mm2 * self.share(&spot.increment, region);
             }
@@ -607,6 +607,7 @@ impl Report<'_> {
                     region,
                     area_mm2: s.increment.area_mm2,
                     contrast_de00: s.contrast_de00,
+                    deep: s.deep,
                     centre_mm,
                     centre_uv,
                 })

@@ -47,6 +47,9 @@ pub enum Feature {
         area_mm2: f64,
         /// Mean colour inside against the local skin, CIEDE2000.
         contrast_de00: f64,
+        /// Whether only ultraviolet light shows it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deep: bool,
         /// Its centre.
         centre_mm: PointMm,
         /// Its centre in the atlas.
@@ -67,17 +70,13 @@ pub enum Feature {
     },
 }
 
-/// From this CIEDE2000 on a spot is seen in visible light. What only ultraviolet light shows
-/// has less.
-pub const LEAST_VISIBLE_DE00: f64 = 1.0;
-
 impl Feature {
     /// Whether visible light shows it. Spots that it does not show are no part of a measure
     /// and of no comparison, which would then hang on the lamps of a visit.
     #[must_use]
     pub fn is_visible(&self) -> bool {
         match self {
-            Self::Spot { contrast_de00, .. } => *contrast_de00 >= LEAST_VISIBLE_DE00,
+            Self::Spot { deep, .. } => !deep,
             _ => true,
         }
     }
@@ -90,6 +89,29 @@ impl Feature {
             | Self::Pore { region, .. }
             | Self::Spot { region, .. }
             | Self::RedArea { region, .. } => *region,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_deep_spot_is_not_visible_and_says_so() {
+        let spot = |deep| Feature::Spot {
+            region: Region::Nose,
+            area_mm2: 2.0,
+            contrast_de00: 0.6,
+            deep,
+            centre_mm: [0.0; 3],
+            centre_uv: [0.0; 2],
+        };
+        let text = [false, true].map(|deep| serde_json::to_string(&spot(deep)).unwrap());
+        assert!(spot(false).is_visible() && !text[0].contains("deep"));
+        assert!(!spot(true).is_visible() && text[1].contains("\"deep\":true"));
+        for (text, deep) in text.iter().zip([false, true]) {
+            assert_eq!(serde_json::from_str::<Feature>(text).unwrap(), spot(deep));
         }
     }
 }

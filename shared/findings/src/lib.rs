@@ -13,7 +13,7 @@ mod region;
 pub mod scatter;
 
 pub use comparison::{Comparison, compared};
-pub use feature::{Feature, LEAST_VISIBLE_DE00, PathUv, PointMm, PointUv};
+pub use feature::{Feature, PathUv, PointMm, PointUv};
 pub use map::{BaseTexture, ParameterMap};
 pub use measure::{Confidence, Measure, MeasureName, Parameter, Source};
 pub use region::Region;

@@ -322,6 +322,7 @@ fn perfect(truth: &Truth) -> Findings {
                 region,
                 area_mm2,
                 contrast_de00,
+                deep: false,
                 centre_mm,
                 centre_uv,
             },
