@@ -31,10 +31,10 @@ pub(crate) struct Contrast {
 
 /// From this CIEDE2000 on a place is seen in visible light, on skin of any tone …
 const LEAST_VISIBLE_DE00: f64 = 1.0;
-/// … and from this density on, if it has as much melanin as would be seen on light skin (1.3 in
-/// CIEDE2000 there): on the darkest skin the same melanin changes colour half as much. It is
-/// above what the unevenness of the skin's own melanin makes, 0.04 on phantoms …
-const LEAST_DENSITY: f64 = 0.06;
+/// … and from this density on: as much melanin is seen on light skin (1.1 to 1.3), and on the
+/// darkest it changes colour by less than half of that. The unevenness of the skin's own
+/// melanin makes 0.04 at its peaks on phantoms …
+const LEAST_DENSITY: f64 = 0.05;
 /// … unless nobody could tell the two colours from each other.
 const LEAST_DENSE_DE00: f64 = 0.5;
 
@@ -155,12 +155,14 @@ pub(crate) fn spots(
             sure.then_some(Proof::Colour)
         }?;
         let contrast = Contrast::of(field, one)?;
-        let faint = match proof {
-            _ if !noisy || one.sigmas >= SIGMAS => 0.0,
-            Proof::Colour => FAINT_DE00,
-            Proof::Relief => FAINT_PROVEN_DE00,
-        };
-        let least = least_de00.max(faint);
+        let faint = noisy && one.sigmas < SIGMAS;
+        let least = least_de00.max(match proof {
+            Proof::Colour if faint => FAINT_DE00,
+            // What a relief does not prove is mostly a pit or a fold.
+            Proof::Colour if noisy && field.height_mm.is_some() => LEAST_VISIBLE_DE00,
+            Proof::Relief if faint => FAINT_PROVEN_DE00,
+            _ => 0.0,
+        });
         (contrast.is_seen() && contrast.de00 >= least).then_some(contrast.de00)
     };
     let wider = wide.filter(|_| !noisy);
@@ -249,6 +251,8 @@ const SHADE_PER_MM: f32 = 1.4;
 /// So large is what a relief proves: larger than the noise of some cells, and no larger than
 /// what height above a smooth form tells of.
 const PROVEN_MM2: std::ops::Range<f64> = 0.5..LARGE_MM2;
+/// Light that falls off a curve of the face darkens more than this.
+const CURVE_MM2: f64 = 2.0;
 /// It is so many times as long as wide at most: the rims of red areas and folds are longer …
 const PROVEN_LENGTH: f64 = 2.2;
 /// … and stands so far out of the noise.
@@ -329,7 +333,12 @@ impl Step {
             && long <= PROVEN_LENGTH * short
             && PROVEN_MM2.contains(&one.area_mm2)
             && one.sigmas >= PROVEN_SIGMAS;
+        // Light that falls off a curve of the face is no redder than the skin around.
+        let light = one.area_mm2 > CURVE_MM2
+            && self.chroma[0].abs() <= PIT_CHROMA[0] * self.neutral
+            && self.chroma[1] - PIT_CHROMA[1] * self.neutral <= OFF[0] * self.noise[1];
         if flat
+            && !light
             && let Some(shade) = shade
             && self.neutral > 0.0
             && Likeness::of(self.density, self.density_noise, shade).is_melanin()
