@@ -12,8 +12,8 @@ const BLUE_LOST: f64 = 0.35;
 const NO_SHADE: f64 = 20.0;
 /// … and melanin is likelier than blood, …
 const NO_BLOOD: f64 = 2.0;
-/// … which is of use only if melanin explains the step within its noise, 2.5 deviations.
-const MOST_LEFT: f64 = 6.25;
+/// … which is of use only if melanin explains the step within its noise, 3 deviations.
+const MOST_LEFT: f64 = 9.0;
 
 /// What is left of a step, squared and in units of its noise.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_relief_lets_red_and_green_tell_melanin() {
+    fn a_flat_relief_lets_all_channels_tell_melanin() {
         let directions = Directions {
             melanin_deg: 107.0,
             ..Directions::default()
