@@ -25,8 +25,9 @@ const EVEN_MM: f32 = 4.0;
 const NOISY: f64 = 0.05;
 /// The reach of the light that the logarithm of noisy cells is taken of.
 const LIGHT_MM: f32 = 0.4;
-/// So much gloss, in density of blue, that a picture is of no use beside another.
-const MUCH_GLOSS: f32 = 0.3;
+/// So much gloss, in density of blue beyond that of red, that a picture is of no use beside
+/// another: a sixth of what the skin gives back in blue.
+const MUCH_GLOSS: f32 = 0.15;
 
 /// The share of the cells that a level is read off.
 pub(crate) const LEVEL_SHARE: f64 = 0.6;
@@ -352,9 +353,11 @@ fn tangent_density(field: &Field, light: &[f32]) -> Vec<f32> {
 
 /// Takes the mean of the colour with another picture of the same skin, each by its noise.
 /// Light differs between pictures smoothly, which is evened out, chromophores do not; where
-/// the other has gloss, which hides colour, it counts less. Pits and folds differ as well, but
-/// alike in all channels: what red and green have in common stays that of the first picture,
-/// which has the least of them.
+/// the other has gloss, which hides colour, it counts less: gloss is white, so that blue, of
+/// which skin gives back the least, gets lighter by more than red, whatever the exposures.
+/// Pits have less of it and would look like melanin. They and folds differ as well, but alike
+/// in all channels: what red and green have in common stays that of the first picture, which
+/// has the least of them.
 pub(crate) fn fuse(field: &mut Field, other: &Field) {
     let inverse = |noise: [f64; 3]| 1.0 / (noise[2] * noise[2]).max(1e-12);
     let relative = (inverse(other.noise) / inverse(field.noise)) as f32;
@@ -369,14 +372,8 @@ pub(crate) fn fuse(field: &mut Field, other: &Field) {
             field.smooth(&off, &both, EVEN_MM)
         })
         .collect();
-    let mut usual: Vec<f32> = (0..field.len())
-        .step_by(7)
-        .filter(|&i| both[i] > 0.5)
-        .map(|i| above[2][i])
-        .collect();
-    let usual = quantile(&mut usual, 0.5).unwrap_or(0.0);
     for i in (0..field.len()).filter(|&i| both[i] > 0.0) {
-        let gloss = (above[2][i] - usual) / MUCH_GLOSS;
+        let gloss = (above[2][i] - above[0][i]) / MUCH_GLOSS;
         let share = relative * (1.0 - gloss).clamp(0.0, 1.0);
         let off = [0, 1, 2].map(|k| other.density[k][i] + above[k][i] - field.density[k][i]);
         let structure = 0.5 * (off[0] + off[1]);
