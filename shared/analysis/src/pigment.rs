@@ -157,9 +157,8 @@ pub(crate) fn spots(
         let contrast = Contrast::of(field, one)?;
         let faint = noisy && one.sigmas < SIGMAS;
         let least = least_de00.max(match proof {
-            Proof::Colour if faint => FAINT_DE00,
-            // What a relief does not prove is mostly a pit or a fold.
-            Proof::Colour if noisy && field.height_mm.is_some() => LEAST_VISIBLE_DE00,
+            Proof::Colour | Proof::Uneven if faint => FAINT_DE00,
+            Proof::Uneven => LEAST_VISIBLE_DE00,
             Proof::Relief if faint => FAINT_PROVEN_DE00,
             _ => 0.0,
         });
@@ -263,6 +262,8 @@ const PROVEN_SIGMAS: f32 = 4.5;
 enum Proof {
     /// Its colour.
     Colour,
+    /// Its colour, but its relief is that of a pit or a fold.
+    Uneven,
     /// A flat relief, with which nothing but melanin explains its density.
     Relief,
 }
@@ -328,7 +329,8 @@ impl Step {
         let line = (short < FOLD_MM && long > 3.5 * short)
             || (short < 0.5 * FOLD_MM && long > 2.1 * short);
         let shade = self.off_mm.map(|off| FLAT_SHADE + SHADE_PER_MM * off);
-        let flat = self.off_mm.is_some_and(|off| off < FLAT_MM)
+        let uneven = self.off_mm.is_some_and(|off| off >= FLAT_MM);
+        let flat = !uneven
             && !line
             && long <= PROVEN_LENGTH * short
             && PROVEN_MM2.contains(&one.area_mm2)
@@ -346,7 +348,7 @@ impl Step {
             return Some(Proof::Relief);
         }
         let coloured = !proven && self.is_coloured(one, directions, line, shade);
-        coloured.then_some(Proof::Colour)
+        coloured.then_some(if uneven { Proof::Uneven } else { Proof::Colour })
     }
 
     /// Whether its colour is melanin's; `shade` is what light and relief can have made of it.
@@ -528,6 +530,15 @@ mod tests {
         assert!(is(melanin, Some(0.003)));
         // Without a relief, in a pit, on a line, of blood, or of light there is no telling.
         assert!(!is(melanin, None) && !is(melanin, Some(0.1)));
+        // Where its colour is sure, it is what the relief asks for more contrast of.
+        let coloured = [0.121, 0.171, 0.42];
+        for (off_mm, proof) in [(None, Proof::Colour), (Some(0.03), Proof::Uneven)] {
+            let step = step(coloured, off_mm);
+            assert_eq!(
+                step.proof(&spot([1.0, 1.1]), directions, false),
+                Some(proof)
+            );
+        }
         let faint = Increment {
             sigmas: 4.0,
             ..spot([1.0, 1.1])
