@@ -110,7 +110,7 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
     let colour = colour?.measured(wrinkles.features.iter().chain(&pores.features));
     let clipped_elsewhere =
         exposure::most_clipped(&prepared.unmeasured, ctx.atlas).max(colour.clipped);
-    let mut quality = quality::measure(&ctx, colour.unevenness, clipped_elsewhere);
+    let mut quality = quality::measure(&ctx, colour.unevenness.map(|u| u.range), clipped_elsewhere);
     quality
         .warnings
         .splice(0..0, prepared.warnings.iter().cloned());

@@ -7,6 +7,7 @@ use dermalia_findings::{
 use dermalia_scan::Manifest;
 use dermalia_scan::manifest::DeviceValue;
 
+use crate::flatten::Unevenness;
 use crate::interval::{self, Capture};
 use crate::quality::by_capture;
 use crate::{Context, Outcome, Scale};
@@ -26,7 +27,7 @@ pub(crate) fn findings(
     context: &Context<'_>,
     has_face: bool,
     quality: Quality,
-    unevenness: Option<f64>,
+    unevenness: Option<Unevenness>,
     outcomes: &[Outcome],
 ) -> Findings {
     let atlas = context.atlas;

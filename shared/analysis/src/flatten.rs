@@ -2,21 +2,26 @@
 //!
 //! Light moves optical density along (1, 1, 1) only. The linear form that neither
 //! chromophore moves reads it, and its low pass is the illumination. All skin is brought
-//! to the illumination that the upper quarter of the face receives: without a light
-//! standard there is no absolute one, exposures are set for the skin that faces the lamp,
-//! and light falls off from there. Under even light every choice is the same.
+//! to full light ([`full_and_mean`]): without a light standard there is no absolute one. Under
+//! even light every choice is the same.
 
 use crate::baseline::low_pass;
 use crate::chromophores::{Directions, plane};
 use crate::colour::{Lab, lab_from_density};
 use crate::field::{Field, weighted_quantile};
+use crate::full_light::{Piece, full_and_mean};
+use dermalia_surface::{Vec3, add, scale};
 use rayon::prelude::*;
 
 /// Finer than the slope of a cheek, coarser than any fold.
 const REACH_MM: f32 = 6.0;
 
-/// The quantile of the illumination that stands for full light.
+/// The quantile of the illumination that stands for full light where nothing tells more.
 const LIT: f64 = 0.75;
+
+/// The side of the pieces of skin that full light is found on: no finer than the low pass,
+/// and large enough that the grain of a mesh leaves their normals.
+const PIECE_MM: f32 = 8.0;
 
 /// So many cells tell a median as well as more: colour that scatters by 0.05 in density has it
 /// to 0.0003.
@@ -27,13 +32,28 @@ const ENOUGH: usize = 60_000;
 pub(crate) struct Illumination {
     /// Optical density above that of full light; positive is darker.
     pub(crate) density: Vec<f32>,
+    /// How much it differs.
+    pub(crate) unevenness: Unevenness,
+}
+
+/// How much the light on the skin differs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unevenness {
     /// Half the range of 90 % of the skin, as a factor of the light less 1.
-    pub(crate) unevenness: f64,
+    pub(crate) range: f64,
+    /// The logarithm of full light over the mean light.
+    pub(crate) full: f64,
 }
 
 impl Illumination {
-    /// Reads the light off the cells that have weight.
-    pub(crate) fn of(field: &Field, weight: &[f32], directions: Directions) -> Self {
+    /// Reads the light off the cells that have weight. `surface` gives the place and the
+    /// normal of a pixel.
+    pub(crate) fn of(
+        field: &Field,
+        weight: &[f32],
+        directions: Directions,
+        surface: impl Fn([f64; 2]) -> Option<[Vec3; 2]>,
+    ) -> Self {
         let plane = plane(field, directions.shading_form(field.noise));
         let mut density = low_pass(field, &plane, weight, REACH_MM);
         let mut levels: Vec<(f32, f32)> = (0..field.len())
@@ -43,12 +63,60 @@ impl Illumination {
             .collect();
         let mut at = |q: f64| weighted_quantile(&mut levels, q).unwrap_or(0.0);
         let (low, lit, high) = (at(0.05), at(1.0 - LIT), at(0.95));
-        density.par_iter_mut().for_each(|d| *d -= lit);
+        let pieces = pieces(field, weight, &density, lit, surface);
+        let [full, mean] = full_and_mean(&pieces).map(libm::log);
+        let full_density = lit - full as f32;
+        density.par_iter_mut().for_each(|d| *d -= full_density);
         Self {
             density,
-            unevenness: libm::exp(0.5 * f64::from(high - low)) - 1.0,
+            unevenness: Unevenness {
+                range: libm::exp(0.5 * f64::from(high - low)) - 1.0,
+                full: full - mean,
+            },
         }
     }
+}
+
+/// Pieces of the skin under a light of which `lit` is the density of the upper quartile.
+fn pieces(
+    field: &Field,
+    weight: &[f32],
+    density: &[f32],
+    lit: f32,
+    surface: impl Fn([f64; 2]) -> Option<[Vec3; 2]>,
+) -> Vec<Piece> {
+    let side = (field.cell_mm).map(|mm| (PIECE_MM / mm).round().max(1.0) as usize);
+    let columns = field.width.div_ceil(side[0]);
+    let nothing = Piece {
+        light: 0.0,
+        weight: 0.0,
+        position: [0.0; 3],
+        normal: [0.0; 3],
+    };
+    let mut pieces = vec![nothing; columns * field.height.div_ceil(side[1])];
+    for i in (0..field.len()).step_by(field.len() / ENOUGH + 1) {
+        let mass = weight[i] * field.area_mm2[i];
+        let (x, y) = (i % field.width, i / field.width);
+        let place = (mass > 0.0).then(|| surface(field.pixel(x as f64, y as f64)));
+        let Some([position, normal]) = place.flatten() else {
+            continue;
+        };
+        let piece = &mut pieces[y / side[1] * columns + x / side[0]];
+        piece.light += f64::from(mass) * libm::exp(f64::from(lit - density[i]));
+        piece.weight += f64::from(mass);
+        piece.position = add(piece.position, scale(position, mass));
+        piece.normal = add(piece.normal, scale(normal, mass));
+    }
+    pieces.retain(|p| p.weight > 0.0);
+    // Whichever way round the triangles are, a face looks to the front.
+    let front: f32 = pieces.iter().map(|p| p.normal[2]).sum();
+    for piece in &mut pieces {
+        let share = (1.0 / piece.weight) as f32;
+        piece.light /= piece.weight;
+        piece.position = scale(piece.position, share);
+        piece.normal = scale(piece.normal, share.copysign(front));
+    }
+    pieces
 }
 
 /// The colour of a stretch of skin.
@@ -128,12 +196,11 @@ mod tests {
             melanin_deg: crate::chromophores::angle_deg(MELANIN_SPECTRAL),
             ..Directions::default()
         };
-        let light = Illumination::of(&field, &field.weight, directions);
-        assert!(
-            (light.unevenness - 0.37).abs() < 0.03,
-            "{}",
-            light.unevenness
-        );
+        // A flat sheet: nothing tells full light, so that the upper quartile is.
+        let sheet = |[x, y]: [f64; 2]| Some([[x as f32, y as f32, 0.0], [0.0, 0.0, 1.0]]);
+        let light = Illumination::of(&field, &field.weight, directions, sheet);
+        let range = light.unevenness.range;
+        assert!((range - 0.37).abs() < 0.03, "{range}");
         for (top, m) in [(true, 0.4), (false, 0.8)] {
             let half = (side * side / 2) as u32;
             let cells: Vec<u32> = if top {

@@ -12,6 +12,7 @@
 use dermalia_findings::{Confidence, Measure, MeasureName, Region, RegionFindings, Source};
 
 use crate::atlas::Scale;
+use crate::flatten::Unevenness;
 
 /// Two-sided 95 % of a normal distribution, in standard deviations.
 const WIDTH: f64 = 1.96;
@@ -20,8 +21,15 @@ const WIDTH: f64 = 1.96;
 const EXPOSURE: f64 = 0.06;
 /// The same for each unit of unevenness of the light, which decides where it is full.
 const EXPOSURE_UNEVEN: f64 = 0.09;
+/// The same for each unit of the logarithm of full light over the mean light: where a lamp
+/// lights the skin from one side, some mean by the skin's colour that under its full light,
+/// others that under the mean light, and 95 % hold both.
+const EXPOSURE_FULL: f64 = 0.5;
 /// Unevenness where none was measured.
-const USUAL_UNEVEN: f64 = 0.35;
+const USUAL_UNEVEN: Unevenness = Unevenness {
+    range: 0.35,
+    full: 0.0,
+};
 /// Degrees of ITA for a logarithm of light of 1, where L* is 50: (50 + 16) / 3 over a b*
 /// of 18. It falls with the squared cosine of the angle.
 const ITA_BY_LIGHT_DEG: f64 = 70.0;
@@ -46,8 +54,8 @@ const LOW: f64 = 2.0;
 /// What of a capture widens intervals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Capture {
-    /// Half the range of the light over the skin as a factor less 1.
-    pub(crate) unevenness: Option<f64>,
+    /// That of the light over the skin.
+    pub(crate) unevenness: Option<Unevenness>,
     /// Where the scale comes from.
     pub(crate) scale: Scale,
     /// Sharpness from 0 to 1, where a picture told it.
@@ -101,7 +109,11 @@ fn of(
         value.abs() * root(method, each / n.max(1.0).sqrt())
     };
     let uneven = capture.unevenness.unwrap_or(USUAL_UNEVEN);
-    let light = WIDTH * root(EXPOSURE, EXPOSURE_UNEVEN * uneven);
+    let light = WIDTH
+        * root(
+            root(EXPOSURE, EXPOSURE_UNEVEN * uneven.range),
+            EXPOSURE_FULL * uneven.full,
+        );
     let blur = capture
         .focus
         .map_or(0.0, |f| WIDER_BY_BLUR * (SHARP - f).max(0.0));
@@ -187,7 +199,10 @@ mod tests {
     }
 
     const EVEN: Capture = Capture {
-        unevenness: Some(0.05),
+        unevenness: Some(Unevenness {
+            range: 0.05,
+            full: 0.0,
+        }),
         scale: Scale::Stated,
         focus: Some(0.9),
         doubtful_pores: 0.0,
@@ -232,13 +247,15 @@ mod tests {
         let few = density(0.5, EVEN);
         let many = density(50.0, EVEN);
         assert!(few[0] > many[0] && many[0] > 0.11, "{few:?} {many:?}");
-        let uneven = Capture {
-            unevenness: Some(0.6),
+        let uneven = |full| Capture {
+            unevenness: Some(Unevenness { range: 0.6, full }),
             ..EVEN
         };
         // 12 % of light are 4.9 degrees at an ITA of 40.
         assert!((many[1] - 4.85).abs() < 0.1, "{many:?}");
-        assert!(density(50.0, uneven)[1] > 1.2 * many[1]);
+        assert!(density(50.0, uneven(0.0))[1] > 1.2 * many[1]);
+        // A lamp whose mean light is 30 % below its full light: 12.3 degrees.
+        assert!(density(50.0, uneven(0.3))[1] > 12.3);
         let iris = Capture {
             scale: Scale::Iris,
             ..EVEN

@@ -28,6 +28,7 @@ mod face;
 mod field;
 mod flatten;
 mod flood;
+mod full_light;
 mod gaussian;
 mod groove;
 mod increments;

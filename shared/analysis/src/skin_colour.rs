@@ -7,6 +7,7 @@ use dermalia_findings::{
 };
 use dermalia_scan::manifest::{Light, SkinState};
 use dermalia_scan::{Limits, Picture};
+use dermalia_surface::{Vec3, normalize};
 
 use rayon::prelude::*;
 
@@ -18,7 +19,7 @@ use crate::explained::{Colour, Form};
 use crate::exposure::{Exposure, most_clipped};
 use crate::extent::Increment;
 use crate::field::{CELL_MM, Field};
-use crate::flatten::{Illumination, Level, level};
+use crate::flatten::{Illumination, Level, Unevenness, level};
 use crate::increments::clear_around;
 use crate::pigment::{Spot, density_step};
 use crate::preparation::ULTRAVIOLET;
@@ -67,8 +68,8 @@ pub(crate) struct SkinColour {
     pub(crate) pigmentation: Outcome,
     /// Red areas, redness.
     pub(crate) redness: Outcome,
-    /// Half the range of the illumination of 90 % of the skin, as a factor less 1.
-    pub(crate) unevenness: Option<f64>,
+    /// That of the light.
+    pub(crate) unevenness: Option<Unevenness>,
     /// The fraction of the skin over- or under-exposed under ultraviolet light.
     pub(crate) clipped: f64,
 }
@@ -102,7 +103,7 @@ struct Skin {
     regions: Vec<Option<Region>>,
     px_mm: f64,
     levels: Vec<Option<Level>>,
-    unevenness: f64,
+    unevenness: Unevenness,
 }
 
 /// Looks at pigmentation and redness; `ultraviolet` is a picture of the whole atlas that is
@@ -184,7 +185,10 @@ fn skin(
         clear_around(field, one, &mut free);
     }
     let (light, cells) = rayon::join(
-        || Illumination::of(level_field, &free, features.directions),
+        || {
+            let surface = |[x, y]: [f64; 2]| surface_at(context.atlas, x, y);
+            Illumination::of(level_field, &free, features.directions, surface)
+        },
         || cells_of_regions(&regions, &free),
     );
     let levels: Vec<Option<Level>> = cells
@@ -241,7 +245,7 @@ fn measure(context: &Context<'_>, skin: Skin, form: &Form<'_>) -> SkinColour {
         tone_deg: levels[Region::Face.index()]
             .as_ref()
             .and_then(|l| ita_deg(l.lab)),
-        uneven: unevenness,
+        uneven: unevenness.range,
     };
     spots.retain(|spot| !report.is_explained(spot, form));
     report.spots = &spots;
@@ -302,6 +306,14 @@ fn nothing(reason: &str) -> SkinColour {
         redness: outcome(&REDNESS),
         ..SkinColour::default()
     }
+}
+
+/// The place and the unit normal of a point of the raster.
+fn surface_at(atlas: &Atlas, x: f64, y: f64) -> Option<[Vec3; 2]> {
+    let place = atlas.surface_point(x, y)?;
+    let triangle = atlas.triangle[atlas.pixel(x, y)?] as usize;
+    let normal = normalize(atlas.mesh.area_normal(triangle));
+    Some([place.map(|c| c as f32), normal])
 }
 
 /// The first picture with colour under the first of `lights` that there is.
