@@ -119,14 +119,16 @@ impl Capture {
     pub(crate) fn shade(&self, mm: [f32; 3], normal: [f32; 3]) -> f32 {
         let n = normal.map(f64::from);
         let lambert = dot(n, self.lamp).max(0.0);
-        let directional = 0.42 + 0.70 * lambert;
         let lamps = match self.lighting {
             Lighting::Even => 1.0,
-            Lighting::Directional => directional,
+            // Skin that faces the lamp has the light its colour is defined under.
+            Lighting::Directional => 0.42 + 0.58 * lambert,
             Lighting::Uneven => {
                 let slow = f64::from(gradient_noise(self.patches, mm, 45.0));
                 let spots = f64::from(gradient_noise(self.patches ^ 1, mm, 22.0));
-                0.5 * (1.0 + directional) * libm::exp(0.13 * slow + 0.05 * spots)
+                // Skin on the mean has about that.
+                let side = 0.42 + 0.70 * lambert;
+                0.5 * (1.0 + side) * libm::exp(0.13 * slow + 0.05 * spots)
             }
         };
         let drift = dot(mm.map(f64::from), self.gradient);
