@@ -10,7 +10,8 @@ use crate::chromophores::{Directions, plane};
 use crate::colour::{Lab, lab_from_density};
 use crate::field::{Field, weighted_quantile};
 use crate::full_light::{Piece, full_and_mean};
-use dermalia_surface::{Vec3, add, scale};
+use crate::gaussian::gaussian;
+use dermalia_surface::Vec3;
 use rayon::prelude::*;
 
 /// Finer than the slope of a cheek, coarser than any fold.
@@ -19,13 +20,14 @@ const REACH_MM: f32 = 6.0;
 /// The quantile of the illumination that stands for full light where nothing tells more.
 const LIT: f64 = 0.75;
 
-/// The side of the pieces of skin that full light is found on: no finer than the low pass,
-/// and large enough that the grain of a mesh leaves their normals.
-const PIECE_MM: f32 = 8.0;
+/// The side of the pieces of skin that full light is found on: no finer than the low pass.
+const PIECE_MM: f32 = 6.0;
 
 /// So many cells tell a median as well as more: colour that scatters by 0.05 in density has it
 /// to 0.0003.
 const ENOUGH: usize = 60_000;
+/// So many cells tell where the pieces of skin face: some ten of a piece.
+const ENOUGH_NORMALS: usize = 30_000;
 
 /// The illumination of every cell.
 #[derive(Debug, Clone)]
@@ -86,37 +88,45 @@ fn pieces(
     surface: impl Fn([f64; 2]) -> Option<[Vec3; 2]>,
 ) -> Vec<Piece> {
     let side = (field.cell_mm).map(|mm| (PIECE_MM / mm).round().max(1.0) as usize);
-    let columns = field.width.div_ceil(side[0]);
-    let nothing = Piece {
-        light: 0.0,
-        weight: 0.0,
-        position: [0.0; 3],
-        normal: [0.0; 3],
-    };
-    let mut pieces = vec![nothing; columns * field.height.div_ceil(side[1])];
-    for i in (0..field.len()).step_by(field.len() / ENOUGH + 1) {
-        let mass = weight[i] * field.area_mm2[i];
+    let [columns, rows] = [
+        field.width.div_ceil(side[0]),
+        field.height.div_ceil(side[1]),
+    ];
+    let mut light = vec![0.0_f64; columns * rows];
+    let mut mass = vec![0.0_f32; columns * rows];
+    // Sums of places and of normals.
+    let mut sums: [Vec<f32>; 6] = std::array::from_fn(|_| mass.clone());
+    for i in (0..field.len()).step_by(field.len() / ENOUGH_NORMALS + 1) {
+        let own = weight[i] * field.area_mm2[i];
         let (x, y) = (i % field.width, i / field.width);
-        let place = (mass > 0.0).then(|| surface(field.pixel(x as f64, y as f64)));
-        let Some([position, normal]) = place.flatten() else {
+        let found = (own > 0.0).then(|| surface(field.pixel(x as f64, y as f64)));
+        let Some([place, normal]) = found.flatten() else {
             continue;
         };
-        let piece = &mut pieces[y / side[1] * columns + x / side[0]];
-        piece.light += f64::from(mass) * libm::exp(f64::from(lit - density[i]));
-        piece.weight += f64::from(mass);
-        piece.position = add(piece.position, scale(position, mass));
-        piece.normal = add(piece.normal, scale(normal, mass));
+        let piece = y / side[1] * columns + x / side[0];
+        light[piece] += f64::from(own) * libm::exp(f64::from(lit - density[i]));
+        mass[piece] += own;
+        for (sum, v) in sums.iter_mut().zip(place.into_iter().chain(normal)) {
+            sum[piece] += own * v;
+        }
     }
-    pieces.retain(|p| p.weight > 0.0);
     // Whichever way round the triangles are, a face looks to the front.
-    let front: f32 = pieces.iter().map(|p| p.normal[2]).sum();
-    for piece in &mut pieces {
-        let share = (1.0 / piece.weight) as f32;
-        piece.light /= piece.weight;
-        piece.position = scale(piece.position, share);
-        piece.normal = scale(piece.normal, share.copysign(front));
-    }
-    pieces
+    let front = sums[5].iter().sum::<f32>();
+    // The light is smooth, so that what receives it has to be: else the shade of a nose
+    // would look weaker than its normals, and with it the lamp.
+    let sigma = [0, 1].map(|k| REACH_MM / (field.cell_mm[k] * side[k] as f32));
+    let smooth = |plane: &[f32]| gaussian(plane, columns, rows, sigma);
+    let around = smooth(&mass);
+    let normals = [3, 4, 5].map(|k| smooth(&sums[k]));
+    (0..mass.len())
+        .filter(|&p| mass[p] > 0.0)
+        .map(|p| Piece {
+            light: light[p] / f64::from(mass[p]),
+            weight: f64::from(mass[p]),
+            position: [0, 1, 2].map(|k| sums[k][p] / mass[p]),
+            normal: [0, 1, 2].map(|k| normals[k][p] / around[p] * 1.0_f32.copysign(front)),
+        })
+        .collect()
 }
 
 /// The colour of a stretch of skin.
