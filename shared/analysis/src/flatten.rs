@@ -178,6 +178,7 @@ mod tests {
     use super::*;
     use crate::colour::{HAEMOGLOBIN, MELANIN_SPECTRAL, ita_deg};
     use crate::field::{Extent, Sample};
+    use dermalia_surface::{dot, normalize};
 
     /// Two halves of different pigment under a light that halves from left to right: the
     /// halves keep their difference and the light goes.
@@ -222,6 +223,56 @@ mod tests {
             let want = lab_from_density(colour(m, 0.475).map(f64::from));
             let error = ita_deg(found.lab).unwrap() - ita_deg(want).unwrap();
             assert!(error.abs() < 0.3, "{error}");
+        }
+    }
+
+    /// A dome with a nose under a lamp from one side: its colour is that where it faces the
+    /// lamp, whichever way round its triangles are, and a nose that is blurred with the light
+    /// makes the lamp no weaker.
+    #[test]
+    fn skin_under_a_lamp_is_brought_to_the_light_of_skin_that_faces_it() {
+        let side = 600;
+        let height = |x: f32, y: f32| {
+            let nose = (-(x / 11.0).powi(2) - (y / 20.0).powi(2)).exp();
+            (95.0_f32.powi(2) - x * x - 0.6 * y * y).max(1.0).sqrt() + 20.0 * nose
+        };
+        let surface = |[x, y]: [f64; 2]| {
+            let (x, y) = (0.25 * x as f32 - 75.0, 75.0 - 0.25 * y as f32);
+            let z = height(x, y);
+            let slope = [z - height(x + 1.0, y), z - height(x, y + 1.0), 1.0];
+            Some([[x, y, z], normalize(slope)])
+        };
+        let lamp = normalize([-0.5, 0.3, 0.8]);
+        let extent = Extent {
+            origin: [0, 0],
+            size: [side, side],
+            px_mm: [0.25, 0.25],
+            aim_mm: 0.25,
+        };
+        let skin = [0.6, 1.0, 1.4];
+        let field = Field::reduce(extent, |x, y| {
+            let [_, normal] = surface([x as f64 + 0.5, y as f64 + 0.5])?;
+            let light = 0.35 + 0.65 * dot(normal, lamp).max(0.0);
+            Some(Sample {
+                density: skin.map(|d: f64| d as f32 - libm::logf(light)),
+                area_mm2: 0.0625 / normal[2],
+                usable: true,
+            })
+        });
+        let directions = Directions::default();
+        let backwards = |at| surface(at).map(|[place, n]| [place, n.map(|c| -c)]);
+        let lights = [
+            Illumination::of(&field, &field.weight, directions, surface),
+            Illumination::of(&field, &field.weight, directions, backwards),
+        ];
+        let cells: Vec<u32> = (0..field.len() as u32).collect();
+        for light in lights {
+            let found = level(&field, &field.weight, &light, &cells).unwrap();
+            for (found, want) in found.density.iter().zip(skin) {
+                assert!((found - want).abs() < 0.015, "{found} {want}");
+            }
+            let full = light.unevenness.full;
+            assert!((0.1..0.4).contains(&full), "{full}");
         }
     }
 }
