@@ -9,7 +9,7 @@
 
 use dermalia_surface::{Work, in_vectors};
 
-use super::entropy::{self, BLOCK, Sink};
+use super::entropy::{self, BLOCK, Block, Sink};
 
 /// Samples of a block, along a side.
 const SIDE: usize = 8;
@@ -114,13 +114,13 @@ impl Differences {
         }
     }
 
-    fn block(
-        &mut self,
-        which: usize,
-        [x, y]: [usize; 2],
-        coefficients: &[i16; BLOCK],
-        steps: &[f32; BLOCK],
-    ) {
+    fn block(&mut self, block: Block<'_>) {
+        let Block {
+            which,
+            place: [x, y],
+            coefficients,
+            steps,
+        } = block;
         let from = SIDE * y % self.rows * self.stride + SIDE * x;
         let Some(rows) = self.samples[which].get_mut(from..) else {
             return;
@@ -198,15 +198,9 @@ impl Sink for Painter<'_> {
         }
     }
 
-    fn block(
-        &mut self,
-        which: usize,
-        place: [usize; 2],
-        coefficients: &[i16; BLOCK],
-        steps: &[f32; BLOCK],
-    ) {
+    fn block(&mut self, block: Block<'_>) {
         if let Some((differences, _)) = &mut self.parts {
-            differences.block(which, place, coefficients, steps);
+            differences.block(block);
         }
     }
 
@@ -382,15 +376,8 @@ mod tests {
             self.0 = Some(Differences::new(SIZE, blocks, share, usize::MAX));
         }
 
-        fn block(
-            &mut self,
-            which: usize,
-            place: [usize; 2],
-            coefficients: &[i16; BLOCK],
-            steps: &[f32; BLOCK],
-        ) {
-            let all = self.0.as_mut().unwrap();
-            all.block(which, place, coefficients, steps);
+        fn block(&mut self, block: Block<'_>) {
+            self.0.as_mut().unwrap().block(block);
         }
 
         fn row(&mut self, _: usize) {}

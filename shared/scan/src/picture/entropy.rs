@@ -281,21 +281,26 @@ struct Carried {
     empty: u32,
 }
 
+/// A block of one of the two colour differences.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block<'a> {
+    /// Of which of the two.
+    pub(super) which: usize,
+    /// Its place, in blocks across and down.
+    pub(super) place: [usize; 2],
+    /// Its coefficients in steps, and these steps, row by row.
+    pub(super) coefficients: &'a [i16; BLOCK],
+    pub(super) steps: &'a [f32; BLOCK],
+}
+
 /// What the blocks of the two colour differences go to.
 pub(super) trait Sink {
     /// Told first how many blocks each of the two has, across and down, and how many pixels
     /// share a sample.
     fn begin(&mut self, blocks: [usize; 2], share: [usize; 2]);
 
-    /// Given a block: of which of the two it is, its place, its coefficients in steps and
-    /// these steps, row by row.
-    fn block(
-        &mut self,
-        which: usize,
-        place: [usize; 2],
-        coefficients: &[i16; BLOCK],
-        steps: &[f32; BLOCK],
-    );
+    /// Given a block.
+    fn block(&mut self, block: Block<'_>);
 
     /// Told that both have all blocks of this row, after those of the rows before.
     fn row(&mut self, y: usize);
@@ -370,8 +375,13 @@ impl<S: Sink> Reader<'_, S> {
         let [blue, red] = rows;
         for (y, rows) in blue.zip(red).enumerate() {
             for (which, row) in [rows.0, rows.1].into_iter().enumerate() {
-                for (x, block) in row.iter().enumerate() {
-                    self.sink.block(which, [x, y], block, &steps[which]);
+                for (x, coefficients) in row.iter().enumerate() {
+                    self.sink.block(Block {
+                        which,
+                        place: [x, y],
+                        coefficients,
+                        steps: &steps[which],
+                    });
                 }
             }
             self.sink.row(y);
@@ -538,9 +548,12 @@ impl<S: Sink> Reader<'_, S> {
             more(bits, one.others.as_ref()?, band, &mut 0, &mut block)?;
             match kept {
                 Some(kept) => *kept = block,
-                None => self
-                    .sink
-                    .block(which, place, &block, component.steps.as_ref()?),
+                None => self.sink.block(Block {
+                    which,
+                    place,
+                    coefficients: &block,
+                    steps: component.steps.as_ref()?,
+                }),
             }
             return Some(());
         }
