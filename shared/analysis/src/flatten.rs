@@ -20,8 +20,10 @@ const REACH_MM: f32 = 6.0;
 /// The quantile of the illumination that stands for full light where nothing tells more.
 const LIT: f64 = 0.75;
 
-/// The side of the pieces of skin that full light is found on: no finer than the low pass.
-const PIECE_MM: f32 = 6.0;
+/// The side of the pieces of skin that full light is found on: no finer than the low pass, and
+/// on a large surface larger, so that there are about so many.
+const PIECE_MM: f32 = 8.0;
+const ENOUGH_PIECES: f32 = 600.0;
 
 /// So many cells tell a median as well as more: colour that scatters by 0.05 in density has it
 /// to 0.0003.
@@ -87,7 +89,11 @@ fn pieces(
     lit: f32,
     surface: impl Fn([f64; 2]) -> Option<[Vec3; 2]>,
 ) -> Vec<Piece> {
-    let side = (field.cell_mm).map(|mm| (PIECE_MM / mm).round().max(1.0) as usize);
+    let area_mm2: f32 = (weight.iter().zip(&*field.area_mm2))
+        .map(|(w, a)| w * a)
+        .sum();
+    let piece_mm = PIECE_MM.max((area_mm2 / ENOUGH_PIECES).sqrt());
+    let side = (field.cell_mm).map(|mm| (piece_mm / mm).round().max(1.0) as usize);
     let [columns, rows] = [
         field.width.div_ceil(side[0]),
         field.height.div_ceil(side[1]),

@@ -388,7 +388,7 @@ pub(crate) fn on_surface(
     // A light that shows little more than half of the face would cost the others theirs.
     let kept: Vec<bool> = counts.iter().map(|c| *c * 10 >= most * 6).collect();
     for (i, bits) in atlas.labels.iter_mut().enumerate() {
-        if *bits != 0 && coverage.iter().zip(&kept).any(|(s, k)| *k && !s[i]) {
+        if coverage.iter().zip(&kept).any(|(s, k)| *k && !s[i]) {
             *bits |= label::NOT_COVERED;
         }
     }

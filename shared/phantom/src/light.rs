@@ -121,14 +121,13 @@ impl Capture {
         let lambert = dot(n, self.lamp).max(0.0);
         let lamps = match self.lighting {
             Lighting::Even => 1.0,
-            // Skin that faces the lamp has the light its colour is defined under.
+            // Skin that faces the lamp has the light its colour is defined under; patches are
+            // brighter and darker than that.
             Lighting::Directional => 0.42 + 0.58 * lambert,
             Lighting::Uneven => {
                 let slow = f64::from(gradient_noise(self.patches, mm, 45.0));
                 let spots = f64::from(gradient_noise(self.patches ^ 1, mm, 22.0));
-                // Skin on the mean has about that.
-                let side = 0.42 + 0.70 * lambert;
-                0.5 * (1.0 + side) * libm::exp(0.13 * slow + 0.05 * spots)
+                (0.71 + 0.29 * lambert) * libm::exp(0.13 * slow + 0.05 * spots)
             }
         };
         let drift = dot(mm.map(f64::from), self.gradient);
