@@ -8,6 +8,7 @@
 use crate::baseline::low_pass;
 use crate::chromophores::{Directions, plane};
 use crate::colour::{Lab, lab_from_density};
+use crate::extent::Increment;
 use crate::field::{Field, weighted_quantile};
 use crate::full_light::{Piece, full_and_mean};
 use crate::gaussian::gaussian;
@@ -78,6 +79,17 @@ impl Illumination {
                 full: full - mean,
             },
         }
+    }
+}
+
+impl Illumination {
+    /// The shade that the skin around an increment lies in, of about so many of its cells.
+    pub(crate) fn around(&self, one: &Increment, enough: usize) -> f32 {
+        let some = one.around.iter().step_by(one.around.len() / enough + 1);
+        let (sum, count) = some.fold((0.0_f64, 0.0_f64), |(sum, count), c| {
+            (sum + f64::from(self.density[*c as usize]), count + 1.0)
+        });
+        (sum / count.max(1.0)) as f32
     }
 }
 

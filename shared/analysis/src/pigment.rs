@@ -428,11 +428,22 @@ pub(crate) fn median_step(plane: &[f32], one: &Increment) -> Option<f32> {
 
 /// Mean colour inside an increment and the colour of the skin around it.
 pub(crate) fn colours(field: &Field, one: &Increment) -> Option<(Lab, Lab)> {
-    let lab = |c: u32| lab_from_density(field.at(c as usize).map(f64::from));
+    colours_lit(field, one, 0.0, usize::MAX)
+}
+
+/// The same under light that is brighter by the density `shade`, of about so many cells.
+pub(crate) fn colours_lit(
+    field: &Field,
+    one: &Increment,
+    shade: f32,
+    enough: usize,
+) -> Option<(Lab, Lab)> {
+    let lab = |c: u32| lab_from_density(field.at(c as usize).map(|d| f64::from(d - shade)));
     let (mut sum, mut mass) = ([0.0; 3], 0.0);
     for &c in one
         .inside
         .iter()
+        .step_by(one.inside.len() / enough + 1)
         .filter(|&&c| field.weight[c as usize] > 0.0)
     {
         let (v, a) = (lab(c), f64::from(field.area_mm2[c as usize]));
@@ -444,7 +455,8 @@ pub(crate) fn colours(field: &Field, one: &Increment) -> Option<(Lab, Lab)> {
     if mass <= 0.0 || one.around.is_empty() {
         return None;
     }
-    let around: Vec<Lab> = one.around.iter().map(|&c| lab(c)).collect();
+    let some = one.around.iter().step_by(one.around.len() / enough + 1);
+    let around: Vec<Lab> = some.map(|&c| lab(c)).collect();
     let median = |of: fn(&Lab) -> f64| {
         let mut v: Vec<f64> = around.iter().map(of).collect();
         let middle = v.len() / 2;

@@ -153,7 +153,7 @@ pub(crate) fn colour_features(field: &Field, ultraviolet: Option<Ultraviolet>) -
 
 /// A mole is no larger than this and darker in green (natural logarithm) than blood makes
 /// a place of that size.
-const MOLE_MM2: f64 = 20.0;
+const MOLE_MM2: f64 = 9.0;
 const MOLE_DENSITY: f32 = 0.45;
 
 /// Moves moles from the red areas to the spots, and brings all to the cells of the field.

@@ -14,14 +14,14 @@ use rayon::prelude::*;
 use crate::AnalysisError;
 use crate::atlas::{Atlas, Scale};
 use crate::chromophores::chroma;
-use crate::colour::{erythema_index, ita_deg, melanin_index};
+use crate::colour::{ciede2000, erythema_index, ita_deg, melanin_index};
 use crate::explained::{Colour, Form};
 use crate::exposure::{Exposure, most_clipped};
 use crate::extent::Increment;
 use crate::field::{CELL_MM, Field};
 use crate::flatten::{Illumination, Level, Unevenness, level};
 use crate::increments::clear_around;
-use crate::pigment::{Spot, density_step};
+use crate::pigment::{Spot, colours_lit, density_step};
 use crate::preparation::ULTRAVIOLET;
 use crate::redness::{ColourFeatures, RedArea, colour_features};
 use crate::registration::{Context, Outcome, RegisteredPicture};
@@ -43,7 +43,7 @@ const COARSEST_RELIEF_MM: f64 = 0.25;
 const MARGIN_MM: f32 = 4.0;
 /// Half of the pixels that a block of a JPEG's colour differences mostly covers.
 const SPREAD_PX: f64 = 8.0;
-/// So many cells tell where a spot lies.
+/// So many cells tell where a spot lies, and its colour.
 const ENOUGH_CELLS: usize = 200;
 /// Less skin than this has no colour of its own.
 const LEAST_MM2: f64 = 10.0;
@@ -155,7 +155,7 @@ fn skin(
     let own = grid.read_skin(best);
     let another = !std::ptr::eq(best, standard);
     // Noisy colour is helped by the other picture, and has to wait for it.
-    let (other, all, features) = if own.noise[2] > NOISY {
+    let (other, all, mut features) = if own.noise[2] > NOISY {
         let other = another.then(|| grid.read_skin(standard));
         let mut all = own.clone();
         // Not that of the surface's own light: on dark skin it is as much as what the skin
@@ -196,6 +196,7 @@ fn skin(
         .map(|cells| level(level_field, &free, &light, cells))
         .map(|l| l.filter(|l| l.area_mm2 >= share * LEAST_MM2))
         .collect();
+    at_full_light(field, &light, &mut features);
     let unevenness = light.unevenness;
     Ok(Skin {
         own,
@@ -206,6 +207,25 @@ fn skin(
         levels,
         unevenness,
     })
+}
+
+/// States contrasts as they are at full light, like the level of colour: in the shade the same
+/// pigment makes less of them.
+fn at_full_light(field: &Field, light: &Illumination, features: &mut ColourFeatures) {
+    let lit = |one: &Increment| {
+        let shade = light.around(one, ENOUGH_CELLS);
+        colours_lit(field, one, shade, ENOUGH_CELLS)
+    };
+    features.spots.par_iter_mut().for_each(|spot| {
+        if let Some((inside, around)) = lit(&spot.increment) {
+            spot.contrast_de00 = ciede2000(inside, around);
+        }
+    });
+    features.red_areas.par_iter_mut().for_each(|area| {
+        if let Some((inside, around)) = lit(&area.increment) {
+            area.contrast_a = inside.a - around.a;
+        }
+    });
 }
 
 impl Seen<'_> {

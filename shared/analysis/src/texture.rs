@@ -1,8 +1,8 @@
 //! Roughness of the relief: the height parameters of ISO 25178-2, area-weighted.
 //!
 //! A relief is displacement from the form already, so only a smooth surface of second
-//! order in space is removed from the face and a plane from each region: less would leave
-//! the residual form in the numbers, more would eat into the wrinkles of a small region.
+//! order in space is removed from the face and, for its own numbers, a plane from each
+//! region: more would eat into the wrinkles of a small region.
 
 use dermalia_findings::{Confidence, Measure, MeasureName, Parameter, ParameterMap, Region};
 use rayon::prelude::*;
@@ -220,8 +220,8 @@ fn form_step(height: usize) -> usize {
 }
 
 /// The height parameters of each region in um, without the form of the face, levelled in
-/// the region. Those of the face are of all its regions' points together, so that the face
-/// is as rough as its parts.
+/// the region. Those of the face are of all points without its form: that a region with a
+/// fold lies deeper than the next is part of them.
 fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>; 14] {
     let middle = ctx.atlas.mesh.positions.len().max(1) as f64;
     let centre = [0, 1, 2].map(|k| {
@@ -261,31 +261,34 @@ fn roughness(ctx: &Context<'_>, height_mm: &[f32]) -> [Option<HeightParameters>;
     };
     let forms = normals.map(|n| n.levelled(&form));
     // Without the form the mean is zero, so that one more pass gives every moment.
-    let moments: Vec<Vec<Moments>> = strips
+    let moments: Vec<([Moments; 14], Moments)> = strips
         .par_iter()
         .map(|rows| {
-            let mut moments = vec![Moments::default(); 14];
+            let (mut regions, mut face) = ([Moments::default(); 14], Moments::default());
             runs(ctx, height_mm, centre, rows.clone(), |run| {
                 if let Some(form) = &forms[run.region] {
-                    let sums = &mut moments[run.region];
-                    for (um, mm2) in run.without(form) {
-                        sums.add_point(um, mm2);
-                    }
+                    add_to(&mut regions[run.region], run, form);
                 }
+                add_to(&mut face, run, &form);
             });
-            moments
+            (regions, face)
         })
         .collect();
-    let mut regions = [Moments::default(); 14];
-    let mut face = Moments::default();
-    for strip in &moments {
-        for region in 0..14 {
-            regions[region].add(&strip[region]);
-            face.add(&strip[region]);
+    let (mut regions, mut face) = ([Moments::default(); 14], Moments::default());
+    for (of_regions, of_face) in &moments {
+        for (sums, own) in regions.iter_mut().zip(of_regions) {
+            sums.add(own);
         }
+        face.add(of_face);
     }
     regions[Region::Face.index()] = face;
     regions.map(|m| m.parameters())
+}
+
+fn add_to(sums: &mut Moments, run: &Run, form: &[f64; TERMS]) {
+    for (um, mm2) in run.without(form) {
+        sums.add_point(um, mm2);
+    }
 }
 
 /// The roughness of each region and of the face.
