@@ -23,8 +23,8 @@ const LIT: f64 = 0.75;
 
 /// The side of the pieces of skin that full light is found on: no finer than the low pass, and
 /// on a large surface larger, so that there are about so many.
-const PIECE_MM: f32 = 8.0;
-const ENOUGH_PIECES: f32 = 600.0;
+const PIECE_MM: f32 = 6.0;
+const ENOUGH_PIECES: f32 = 800.0;
 
 /// So many cells tell a median as well as more: colour that scatters by 0.05 in density has it
 /// to 0.0003.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dermalia_findings::{
     Confidence, Feature, Measure, MeasureName, Parameter, ParameterMap, Region,
 };
+use dermalia_scan::manifest::Light;
 use rayon::prelude::*;
 
 use crate::atlas::is_measured;
@@ -274,17 +275,23 @@ fn colour(
     shapes: &Shapes,
     groove: &Groove,
 ) -> Option<[f32; 3]> {
-    let pictures: Vec<_> = structure_pictures(ctx)
+    let mut pictures: Vec<_> = structure_pictures(ctx)
         .into_iter()
-        .filter(|(p, _)| !p.grey)
+        .map(|(picture, _)| picture)
+        .filter(|p| !p.grey)
         .collect();
     if pictures.is_empty() {
         return None;
     }
+    // On dark skin gloss is as much as what the skin gives back in blue, and a groove lacks it:
+    // it has a colour where there is gloss.
+    if pictures.iter().any(|p| p.light == Light::CrossPolarised) {
+        pictures.retain(|p| p.light == Light::CrossPolarised);
+    }
     let atlas = ctx.atlas;
     let (radius, shape) = groove.profile;
-    let mut rise = [0.0_f32; 3];
-    let mut power = 0.0;
+    // Of each place along it.
+    let mut rises: [Vec<f32>; 3] = Default::default();
     let n = groove.path_px.len();
     for i in (2..n.saturating_sub(2)).step_by(2) {
         let (a, b, p) = (
@@ -304,6 +311,7 @@ fn colour(
         let offsets = [-2.0, -1.6, -0.8, -0.4, 0.0, 0.4, 0.8, 1.6, 2.0].map(|k: f32| k * radius);
         let weights = offsets.map(|o| shapes.at(shape, (o / radius) * (o / radius)).0);
         let mean = weights.iter().sum::<f32>() / 9.0;
+        let (mut rise, mut power) = ([0.0_f32; 3], 0.0);
         for (o, w) in offsets.iter().zip(weights) {
             let at = [
                 p[0] + f64::from(u[0] / l * o),
@@ -313,15 +321,29 @@ fn colour(
                 continue;
             };
             power += w * (w - mean);
-            for (picture, _) in &pictures {
+            for picture in &pictures {
                 let d = table.of(picture, q);
                 for c in 0..3 {
                     rise[c] += (w - mean) * d[c];
                 }
             }
         }
+        if power > 0.0 {
+            for (rises, rise) in rises.iter_mut().zip(rise) {
+                rises.push(rise / (power * pictures.len() as f32));
+            }
+        }
     }
-    (power > 0.0).then(|| rise.map(|v| v / (power * pictures.len() as f32)))
+    let [r, g, b] = rises.map(middle_mean);
+    Some([r?, g?, b?])
+}
+
+/// The mean of the middle half: a spot that a line crosses has no part in its colour.
+fn middle_mean(mut values: Vec<f32>) -> Option<f32> {
+    values.sort_unstable_by(f32::total_cmp);
+    let quarter = values.len() / 4;
+    let middle = values.get(quarter..values.len() - quarter)?;
+    (!middle.is_empty()).then(|| middle.iter().sum::<f32>() / middle.len() as f32)
 }
 
 /// Of two lines that run over each other, the longer stays.
@@ -550,6 +572,15 @@ fn map(ctx: &Context<'_>, lines: &Lines) -> ParameterMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spot_on_a_line_has_no_part_in_its_colour() {
+        let neutral = [0.1_f32; 30];
+        let mut crossed = neutral.to_vec();
+        crossed[20..26].fill(0.9);
+        assert!((middle_mean(crossed).unwrap() - 0.1).abs() < 1e-6);
+        assert_eq!(middle_mean(vec![]), None);
+    }
 
     /// Grooves along x: from, to and depth of each, all traced as one line.
     fn found(drawn: &[[f32; 3]]) -> Vec<Groove> {

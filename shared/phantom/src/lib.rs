@@ -119,7 +119,7 @@ impl Phantom {
         let bare = optics::Skin::of(options.tone, options.melanin).density(0.0, 0.0);
         let look =
             (!uvs.is_empty()).then(|| look::Look::face(uvs, skin.mm_per_uv(), options.seed, bare));
-        let capture = light::Capture::of(options);
+        let capture = light::Capture::of(options).levelled(&skin, &areas);
         let filters: Vec<light::Filter> = options
             .lights
             .iter()

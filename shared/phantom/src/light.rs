@@ -2,10 +2,14 @@
 
 use dermalia_scan::manifest::Light;
 
+use crate::areas::Areas;
 use crate::noise::gradient_noise;
 use crate::options::{Lighting, PhantomOptions};
 use crate::random::{Rng, hash_normal, mix};
-use crate::skin::{V3, dot, unit};
+use crate::skin::{Skin, V3, dot, unit};
+
+/// So many points of the surface tell the mean of the light on it to a thousandth.
+const POINTS: usize = 4000;
 
 /// What one kind of light makes of the skin.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +82,9 @@ pub(crate) struct Capture {
     pub(crate) balance: [f32; 3],
     /// Shift of the atlas against the pixels, in pixels.
     pub(crate) shift_px: [f64; 2],
-    patches: u64,
+    /// Of uneven light's patches, and the factor on them.
+    seed: u64,
+    level: f64,
     noise: u64,
     noise_scale: f32,
 }
@@ -109,10 +115,34 @@ impl Capture {
             gradient,
             balance,
             shift_px,
-            patches: Rng::stream(options.seed, "patches").next(),
+            seed: Rng::stream(options.seed, "patches").next(),
+            level: 1.0,
             noise: rng.next(),
             noise_scale: (options.noise_scale * if options.hard { 2.0 } else { 1.0 }) as f32,
         }
+    }
+
+    /// Brings the mean of uneven light's patches over the measured skin to 1.
+    pub(crate) fn levelled(mut self, skin: &Skin, areas: &Areas) -> Self {
+        if self.lighting == Lighting::Uneven {
+            let mut rng = Rng::stream(self.seed, "points");
+            let mut share = || rng.range(0.0, 1.0);
+            let points = (0..POINTS).map(|_| skin.uniform(share(), share(), share()));
+            let measured = points.filter(|p| areas.measured(p.uv).is_some());
+            let (sum, count) = measured.fold((0.0, 0.0), |(sum, count), p| {
+                (sum + self.patches(p.mm.map(|c| c as f32)), count + 1.0)
+            });
+            if count > 0.0 {
+                self.level *= count / sum;
+            }
+        }
+        self
+    }
+
+    fn patches(&self, mm: [f32; 3]) -> f64 {
+        let slow = f64::from(gradient_noise(self.seed, mm, 45.0));
+        let spots = f64::from(gradient_noise(self.seed ^ 1, mm, 22.0));
+        self.level * libm::exp(0.13 * slow + 0.05 * spots)
     }
 
     /// Light on a point: 1 is the light the skin's colour is defined under.
@@ -122,13 +152,9 @@ impl Capture {
         let lamps = match self.lighting {
             Lighting::Even => 1.0,
             // Skin that faces the lamp has the light its colour is defined under; patches are
-            // brighter and darker than that.
+            // as much brighter as darker than that.
             Lighting::Directional => 0.42 + 0.58 * lambert,
-            Lighting::Uneven => {
-                let slow = f64::from(gradient_noise(self.patches, mm, 45.0));
-                let spots = f64::from(gradient_noise(self.patches ^ 1, mm, 22.0));
-                (0.71 + 0.29 * lambert) * libm::exp(0.13 * slow + 0.05 * spots)
-            }
+            Lighting::Uneven => (0.71 + 0.29 * lambert) * self.patches(mm),
         };
         let drift = dot(mm.map(f64::from), self.gradient);
         (lamps * self.gain * (1.0 + drift)) as f32
