@@ -21,8 +21,8 @@ const FACE_MM: f64 = 80.0;
 /// Of what a term of the polynomial is worth, the part that the lower terms must leave.
 const LEAST_LEFT: f64 = 1e-6;
 /// Lamps that are tried, evenly over the directions up to 75 degrees from the front: some
-/// 9 degrees apart, which moves full light by half a per cent.
-const LAMPS: usize = 240;
+/// 7 degrees apart, which moves full light by half a per cent.
+const LAMPS: usize = 400;
 const LEAST_FRONTAL: f64 = 0.26;
 /// Patches are alike over these distances (standard deviation of a Gaussian), half of their
 /// variance over each. A piece of mean size has so much of a patch's variance of its own.

@@ -151,10 +151,10 @@ impl Capture {
         let lambert = dot(n, self.lamp).max(0.0);
         let lamps = match self.lighting {
             Lighting::Even => 1.0,
-            // Skin that faces the lamp has the light its colour is defined under; patches are
-            // as much brighter as darker than that.
+            // Skin that faces the lamp has the light its colour is defined under …
             Lighting::Directional => 0.42 + 0.58 * lambert,
-            Lighting::Uneven => (0.71 + 0.29 * lambert) * self.patches(mm),
+            // … and patches have it on the mean.
+            Lighting::Uneven => self.patches(mm),
         };
         let drift = dot(mm.map(f64::from), self.gradient);
         (lamps * self.gain * (1.0 + drift)) as f32
