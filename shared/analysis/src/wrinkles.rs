@@ -19,7 +19,7 @@ use crate::removal::take_out;
 use crate::ridges::RidgePoint;
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
 use crate::traces::{LEAST_TRACE_MM, trace_mm, traced};
-use crate::{Atlas, Context, Outcome};
+use crate::{Atlas, Context, Outcome, RegisteredPicture};
 
 /// Shorter lines are not counted as wrinkles.
 const LEAST_LENGTH_MM: f64 = 4.5;
@@ -216,10 +216,7 @@ fn accept(
     {
         return None;
     }
-    if !relief
-        && let Some(rise) = colour(ctx, table, shapes, &groove)
-        && chromaticity(rise) > MOST_CHROMATIC
-    {
+    if !relief && is_coloured(ctx, table, shapes, &groove) {
         return None;
     }
     let mut by_region = [0.0; 14];
@@ -268,25 +265,37 @@ fn is_row(groove: &Groove, pits: &Places) -> bool {
     n > 0.1 * count && between / n < 0.4 * all / count
 }
 
+/// Whether a line is coloured in every way of looking at it: a groove has less of the gloss,
+/// which on dark skin is as much as what that gives back in blue, so that it has a colour where
+/// there is gloss; and the one picture without gloss is noisy.
+fn is_coloured(ctx: &Context<'_>, table: &DensityTable, shapes: &Shapes, groove: &Groove) -> bool {
+    let pictures: Vec<_> = structure_pictures(ctx)
+        .into_iter()
+        .map(|(picture, _)| picture)
+        .filter(|p| !p.grey)
+        .collect();
+    let matte: Vec<_> = pictures
+        .iter()
+        .copied()
+        .filter(|p| p.light == Light::CrossPolarised)
+        .collect();
+    let coloured = |pictures: &[&RegisteredPicture]| {
+        colour(ctx, table, shapes, groove, pictures)
+            .is_some_and(|rise| chromaticity(rise) > MOST_CHROMATIC)
+    };
+    coloured(&pictures) && (matte.is_empty() || coloured(&matte))
+}
+
 /// The rise of each channel's density in a groove against 1.5 widths beside it.
 fn colour(
     ctx: &Context<'_>,
     table: &DensityTable,
     shapes: &Shapes,
     groove: &Groove,
+    pictures: &[&RegisteredPicture],
 ) -> Option<[f32; 3]> {
-    let mut pictures: Vec<_> = structure_pictures(ctx)
-        .into_iter()
-        .map(|(picture, _)| picture)
-        .filter(|p| !p.grey)
-        .collect();
     if pictures.is_empty() {
         return None;
-    }
-    // On dark skin gloss is as much as what the skin gives back in blue, and a groove lacks it:
-    // it has a colour where there is gloss.
-    if pictures.iter().any(|p| p.light == Light::CrossPolarised) {
-        pictures.retain(|p| p.light == Light::CrossPolarised);
     }
     let atlas = ctx.atlas;
     let (radius, shape) = groove.profile;
@@ -321,7 +330,7 @@ fn colour(
                 continue;
             };
             power += w * (w - mean);
-            for picture in &pictures {
+            for picture in pictures {
                 let d = table.of(picture, q);
                 for c in 0..3 {
                     rise[c] += (w - mean) * d[c];
