@@ -1,12 +1,14 @@
-//! The coefficients of a JPEG's colour differences: an own reading of its Huffman codes
-//! (ITU-T T.81), because decoders hand out whole levels only.
+//! The coefficients of a JPEG's brightness and colour differences: an own reading of its
+//! Huffman codes (ITU-T T.81), because decoders hand out whole levels only.
 //!
 //! What is odd is left to the decoder, which judges the file: every function returns `None`
 //! for it.
 
-/// Blocks of both colour differences that are read at most; what a larger picture has is
-/// taken from the decoder.
-const MOST_BLOCKS: usize = 1 << 20;
+/// Blocks that are read at most: three whole components of the largest picture accepted.
+const MOST_BLOCKS: usize = 3 << 20;
+
+/// Brightness first, then the two differences.
+pub(super) const COMPONENTS: usize = 3;
 
 /// Coefficients of a block.
 pub(super) const BLOCK: usize = 64;
@@ -33,7 +35,7 @@ struct Component {
     steps: Option<[f32; BLOCK]>,
 }
 
-/// The frame of a picture whose colour differences can be read.
+/// The frame of a picture that can be read.
 #[derive(Debug)]
 struct Frame {
     progressive: bool,
@@ -59,7 +61,8 @@ impl Frame {
             return None;
         }
         let units = [0, 1].map(|k| size[k].div_ceil(8 * share[k]));
-        if units[0] * units[1] > MOST_BLOCKS / 2 {
+        let blocks = units[0] * units[1] * (share[0] * share[1] + 2);
+        if blocks > MOST_BLOCKS {
             return None;
         }
         let components = list.iter().zip(sampling).map(|(c, sampling)| Component {
@@ -76,6 +79,14 @@ impl Frame {
             components: components.collect(),
             share,
         })
+    }
+
+    /// The steps of each component, once all had a scan.
+    fn all_steps(&self) -> Option<[[f32; BLOCK]; COMPONENTS]> {
+        let [brightness, blue, red] = &self.components[..] else {
+            return None;
+        };
+        Some([brightness.steps?, blue.steps?, red.steps?])
     }
 }
 
@@ -281,45 +292,67 @@ struct Carried {
     empty: u32,
 }
 
-/// A block of one of the two colour differences.
+/// Blocks of one component: coefficients in steps, and these steps, row by row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block<'a> {
-    /// Of which of the two.
-    pub(super) which: usize,
-    /// Its place, in blocks across and down.
-    pub(super) place: [usize; 2],
-    /// Its coefficients in steps, and these steps, row by row.
-    pub(super) coefficients: &'a [i16; BLOCK],
+pub(super) struct Blocks<'a> {
+    pub(super) coefficients: &'a [[i16; BLOCK]],
     pub(super) steps: &'a [f32; BLOCK],
 }
 
-/// What the blocks of the two colour differences go to.
+/// What the blocks go to.
 pub(super) trait Sink {
-    /// Told first how many blocks each of the two has, across and down, and how many pixels
-    /// share a sample.
-    fn begin(&mut self, blocks: [usize; 2], share: [usize; 2]);
+    /// Told first how many units the picture has, across and down, and how many pixels share
+    /// a sample of the differences; refuses what is of another size than expected.
+    fn begin(&mut self, units: [usize; 2], share: [usize; 2]) -> Option<()>;
 
-    /// Given a block.
-    fn block(&mut self, block: Block<'_>);
-
-    /// Told that both have all blocks of this row, after those of the rows before.
-    fn row(&mut self, y: usize);
+    /// Given all blocks of the next row of units: of each component, one row after another.
+    fn row(&mut self, components: [Blocks<'_>; COMPONENTS]);
 }
 
-/// Reads the two colour differences; returns the steps of the coefficients of each, row by
-/// row. `None` may come after any of the rows.
-pub(super) fn read(bytes: &[u8], sink: &mut impl Sink) -> Option<[[f32; BLOCK]; 2]> {
+/// Reads a picture; returns the steps of the coefficients of each component, row by row.
+/// `None` may come after any of the rows.
+pub(super) fn read(bytes: &[u8], sink: &mut impl Sink) -> Option<[[f32; BLOCK]; COMPONENTS]> {
     Reader {
         bytes,
         steps: [None; 4],
         first: [const { None }; 4],
         others: [const { None }; 4],
         restart: 0,
-        kept: [vec![], vec![]],
-        seen: [false; 2],
+        kept: Kept::default(),
+        at_once: false,
+        seen: [false; COMPONENTS],
         sink,
     }
     .read()
+}
+
+/// Coefficients that are not with the sink yet.
+#[derive(Default)]
+struct Kept {
+    /// Those of a row of units, of each component, one such row after another.
+    components: [Vec<[i16; BLOCK]>; COMPONENTS],
+    /// Rows of units there is room for; none at first.
+    rows: usize,
+}
+
+impl Kept {
+    fn new(frame: &Frame, rows: usize) -> Self {
+        let blocks = |c: &Component| c.blocks[0] * c.sampling[1] * rows;
+        let components = [0, 1, 2].map(|k| vec![[0; BLOCK]; blocks(&frame.components[k])]);
+        Self { components, rows }
+    }
+
+    /// Hands a row of units on.
+    fn give(&self, y: usize, steps: &[[f32; BLOCK]; COMPONENTS], sink: &mut impl Sink) {
+        sink.row([0, 1, 2].map(|k| {
+            let all = &self.components[k];
+            let row = all.len() / self.rows;
+            Blocks {
+                coefficients: &all[y * row..(y + 1) * row],
+                steps: &steps[k],
+            }
+        }));
+    }
 }
 
 struct Reader<'a, S> {
@@ -328,20 +361,21 @@ struct Reader<'a, S> {
     first: [Option<Huffman>; 4],
     others: [Option<Huffman>; 4],
     restart: usize,
-    /// The coefficients until the last scan, where not all come with one.
-    kept: [Vec<[i16; BLOCK]>; 2],
-    /// Whether the first coefficients of the two were there.
-    seen: [bool; 2],
+    kept: Kept,
+    /// Whether all came at once, and went on row by row.
+    at_once: bool,
+    /// Whether the first coefficients of each were there.
+    seen: [bool; COMPONENTS],
     sink: &'a mut S,
 }
 
 impl<S: Sink> Reader<'_, S> {
-    fn read(mut self) -> Option<[[f32; BLOCK]; 2]> {
+    fn read(mut self) -> Option<[[f32; BLOCK]; COMPONENTS]> {
         let bytes = self.bytes;
         let mut frame: Option<Frame> = None;
         let mut at = 2;
         loop {
-            // From one marker to the next, over what a scan that is not read holds.
+            // From one marker to the next.
             while *bytes.get(at)? != 0xff || matches!(*bytes.get(at + 1)?, 0 | 0xff | 0xd0..=0xd7) {
                 at += 1;
             }
@@ -358,7 +392,7 @@ impl<S: Sink> Reader<'_, S> {
                 0xdd => self.restart = usize::from(u16::from_be_bytes(*segment.first_chunk()?)),
                 0xc0..=0xc2 if frame.is_none() => {
                     let new = Frame::read(segment, marker == 0xc2)?;
-                    self.sink.begin(new.units, new.share);
+                    self.sink.begin(new.units, new.share)?;
                     frame = Some(new);
                 }
                 0xda => at = self.scan(frame.as_mut()?, segment, at)?,
@@ -366,25 +400,12 @@ impl<S: Sink> Reader<'_, S> {
             }
         }
         let frame = frame?;
-        let steps = [1, 2].map(|k| frame.components[k].steps);
-        let ([Some(blue), Some(red)], [true, true]) = (steps, self.seen) else {
-            return None;
-        };
-        let steps = [blue, red];
-        let rows = self.kept.each_ref().map(|k| k.chunks(frame.units[0]));
-        let [blue, red] = rows;
-        for (y, rows) in blue.zip(red).enumerate() {
-            for (which, row) in [rows.0, rows.1].into_iter().enumerate() {
-                for (x, coefficients) in row.iter().enumerate() {
-                    self.sink.block(Block {
-                        which,
-                        place: [x, y],
-                        coefficients,
-                        steps: &steps[which],
-                    });
-                }
+        (self.seen == [true; COMPONENTS]).then_some(())?;
+        let steps = frame.all_steps()?;
+        if !self.at_once {
+            for y in 0..frame.units[1] {
+                self.kept.give(y, &steps, self.sink);
             }
-            self.sink.row(y);
         }
         Some(steps)
     }
@@ -425,7 +446,7 @@ impl<S: Sink> Reader<'_, S> {
         Some(())
     }
 
-    /// Reads a scan, if it says anything of the colour differences; where it ends at least.
+    /// Reads a scan; where it ends at least.
     fn scan(&mut self, frame: &mut Frame, segment: &[u8], at: usize) -> Option<usize> {
         let (&count, rest) = segment.split_first()?;
         let (list, rest) = rest.split_at_checked(2 * usize::from(count))?;
@@ -462,20 +483,20 @@ impl<S: Sink> Reader<'_, S> {
         if !spectral || selected.is_empty() || (band.from > 0 && selected.len() > 1) {
             return None;
         }
-        if selected.iter().all(|s| s.number == 0) {
-            return Some(at);
-        }
         // What comes all at once goes on row by row, and nothing of it may come again.
-        let nothing_kept = self.kept[0].is_empty();
-        if nothing_kept && self.seen != [false; 2] {
+        if self.at_once {
             return None;
         }
-        let at_once =
-            nothing_kept && !frame.progressive && selected.len() == frame.components.len();
-        if !at_once && nothing_kept {
-            let count = frame.units[0] * frame.units[1];
-            self.kept = [vec![[0; BLOCK]; count], vec![[0; BLOCK]; count]];
+        if self.kept.rows == 0 {
+            self.at_once = !frame.progressive && selected.len() == frame.components.len();
+            let rows = if self.at_once { 1 } else { frame.units[1] };
+            self.kept = Kept::new(frame, rows);
         }
+        let steps = if self.at_once {
+            Some(frame.all_steps()?)
+        } else {
+            None
+        };
         let mut bits = Bits::new(self.bytes, at);
         let mut carried = Carried::default();
         let mut done = 0;
@@ -503,13 +524,16 @@ impl<S: Sink> Reader<'_, S> {
                     }
                 }
             }
-            if at_once {
-                self.sink.row(y);
+            if let Some(steps) = &steps {
+                self.kept.give(0, steps, self.sink);
+                for blocks in &mut self.kept.components {
+                    blocks.fill([0; BLOCK]);
+                }
             }
         }
         bits.was_there()?;
-        for one in selected.iter().filter(|s| s.number > 0 && band.from == 0) {
-            self.seen[one.number - 1] = true;
+        for one in selected.iter().filter(|_| band.from == 0) {
+            self.seen[one.number] = true;
         }
         Some(bits.at)
     }
@@ -525,39 +549,20 @@ impl<S: Sink> Reader<'_, S> {
         carried: &mut Carried,
     ) -> Option<()> {
         let first = &mut carried.first[one.number];
-        let Some(which) = one.number.checked_sub(1) else {
-            // Of brightness only what the reading of the others asks for.
-            if band.high > 0 {
-                bits.bit();
-            } else {
-                let size = u32::from(bits.symbol(one.first.as_ref()?)?);
-                (size < 16).then(|| bits.take(size))?;
-            }
-            if !frame.progressive {
-                pass(bits, one.others.as_ref()?)?;
-            }
-            return Some(());
+        let [across, _] = frame.components[one.number].blocks;
+        let kept = &mut self.kept.components[one.number];
+        let row = if self.at_once {
+            place[1] % frame.components[one.number].sampling[1]
+        } else {
+            place[1]
         };
-        let component = &frame.components[one.number];
-        let kept = self.kept[which].get_mut(place[1] * component.blocks[0] + place[0]);
+        let block = kept.get_mut(row * across + place[0])?;
         if !frame.progressive {
-            let mut block = [0; BLOCK];
             block[0] = next_first(bits, one.first.as_ref()?, first)? as i16;
             // All of them at once, and none of another block.
             let band = Band { from: 1, ..band };
-            more(bits, one.others.as_ref()?, band, &mut 0, &mut block)?;
-            match kept {
-                Some(kept) => *kept = block,
-                None => self.sink.block(Block {
-                    which,
-                    place,
-                    coefficients: &block,
-                    steps: component.steps.as_ref()?,
-                }),
-            }
-            return Some(());
+            return more(bits, one.others.as_ref()?, band, &mut 0, block);
         }
-        let block = kept?;
         match (band.from, band.high) {
             (0, 0) => block[0] = (next_first(bits, one.first.as_ref()?, first)? << band.low) as i16,
             (0, _) => block[0] |= i16::from(bits.bit()) << band.low,
@@ -577,26 +582,6 @@ fn next_first(bits: &mut Bits<'_>, code: &Huffman, last: &mut i32) -> Option<i32
     }
     *last = last.wrapping_add(bits.number(size));
     Some(*last)
-}
-
-/// Passes over the other coefficients of a block.
-#[inline(always)]
-fn pass(bits: &mut Bits<'_>, code: &Huffman) -> Option<()> {
-    let mut k = 1;
-    while k < BLOCK {
-        let symbol = bits.symbol(code)?;
-        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 {
-            if run < 15 {
-                break;
-            }
-            k += 16;
-            continue;
-        }
-        bits.count -= size;
-        k += run + 1;
-    }
-    Some(())
 }
 
 /// The upper bits of a band of coefficients, or all of them.

@@ -1,12 +1,13 @@
-//! JPEG: an own reading of the markers before the pixels, zune-jpeg for the pixels.
+//! JPEG: an own reading of the markers before the pixels and, where a picture is stored in
+//! the usual way, of the pixels; zune-jpeg for all others.
 
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::chroma;
 use super::exif::Orientation;
+use super::inverse;
 use super::profile::{Model, to_srgb};
 use super::{Fault, Header, Levels, Pixels, Samples};
 
@@ -248,19 +249,6 @@ fn samples(
     height: usize,
     room: Vec<u8>,
 ) -> Result<Vec<u8>, Fault> {
-    let mut samples = cleared(room, width * height * out.num_components());
-    decode_into(bytes, out, width, height, &mut samples)?;
-    Ok(samples)
-}
-
-/// The same into zeros of that number.
-fn decode_into(
-    bytes: &[u8],
-    out: ColorSpace,
-    width: usize,
-    height: usize,
-    samples: &mut [u8],
-) -> Result<(), Fault> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -273,10 +261,12 @@ fn decode_into(
     if decoder.dimensions() != Some((width, height)) {
         return Err(Fault::picture("it states two sizes"));
     }
+    let mut samples = cleared(room, width * height * out.num_components());
     if decoder.output_buffer_size() != Some(samples.len()) {
         return Err(Fault::picture("it holds another number of samples"));
     }
-    decoder.decode_into(samples).map_err(broken)
+    decoder.decode_into(&mut samples).map_err(broken)?;
+    Ok(samples)
 }
 
 /// So many zeros, in `room` if that is large enough: nothing of what was there before may
@@ -302,11 +292,9 @@ pub(crate) fn decode(
     let mut chroma_step = None;
     let mut room = room;
     if markers.has_differences() {
-        let count = width * height;
-        room = cleared(room, 3 * count);
-        let brightness = &mut room[2 * count..];
-        decode_into(bytes, ColorSpace::Luma, width, height, brightness)?;
-        chroma_step = chroma::colour(bytes, &mut room, [width, height]);
+        // What is there before is written over, or is cleared for the decoder.
+        room.resize(3 * width * height, 0);
+        chroma_step = inverse::colours(bytes, &mut room, [width, height]);
     }
     let mut samples = match chroma_step {
         Some(_) => room,

@@ -1,8 +1,8 @@
 //! Encoded pictures, and their decoding to upright sRGB.
 
-mod chroma;
 mod entropy;
 mod exif;
+mod inverse;
 mod jpeg;
 mod png;
 mod profile;

@@ -1,20 +1,24 @@
-//! The colour differences of a JPEG in fractions of a level.
+//! The brightness and colour differences of a JPEG in fractions of a level.
 //!
 //! A decoder rounds them to whole levels. Where compression has taken the grain out of them,
-//! and that it mostly has on skin, all of a cheek is off by up to half a level (0.8 in a*,
-//! more than a degree of ITA), and where they pass from one level to the next there is an
-//! edge that no skin has. Their coefficients say more: they are transformed here without
-//! rounding, and a pixel's own level is chosen by a fixed pattern so that the mean of some
-//! pixels is what the coefficients say.
+//! and that it mostly has on skin, all of a cheek is off by up to half a level of the
+//! differences (0.8 in a*, more than a degree of ITA), and where they pass from one level to
+//! the next there is an edge that no skin has. Their coefficients say more: they are
+//! transformed here without rounding, and a pixel's own level is chosen by a fixed pattern so
+//! that the mean of some pixels is what the coefficients say.
+
+use std::ops::Range;
 
 use dermalia_surface::{Work, in_vectors};
 
-use super::entropy::{self, BLOCK, Block, Sink};
+use super::entropy::{self, BLOCK, Blocks, COMPONENTS, Sink};
 
 /// Samples of a block, along a side.
 const SIDE: usize = 8;
 /// What a level counts in the planes.
 const LEVEL: f32 = 128.0;
+/// The middle of the range of brightness, in levels.
+const MIDDLE: f32 = 128.0;
 
 /// Half of the cosine of so many sixteenths of a half turn, the first by the root of a half.
 const COSINES: [f32; SIDE] = [
@@ -59,23 +63,22 @@ const fn basis() -> [[f32; SIDE]; SIDE] {
 const BASIS: [[f32; SIDE]; SIDE] = basis();
 
 /// The samples of a block, less the middle of their range.
+#[inline(always)]
 fn transformed(block: &[i16; BLOCK], steps: &[f32; BLOCK]) -> [[f32; SIDE]; SIDE] {
     let mut out = [[0.0; SIDE]; SIDE];
     let (rows, steps) = (block.as_chunks::<SIDE>().0, steps.as_chunks::<SIDE>().0);
-    for (v, (row, steps)) in rows.iter().zip(steps).enumerate() {
+    for ((row, steps), down) in rows.iter().zip(steps).zip(&BASIS) {
         if row == &[0; SIDE] {
             continue;
         }
         let mut line = [0.0; SIDE];
-        for (u, (value, step)) in row.iter().zip(steps).enumerate() {
-            if *value != 0 {
-                let value = f32::from(*value) * step;
-                for (o, b) in line.iter_mut().zip(&BASIS[u]) {
-                    *o += value * b;
-                }
+        for ((value, step), across) in row.iter().zip(steps).zip(&BASIS) {
+            let value = f32::from(*value) * step;
+            for (o, b) in line.iter_mut().zip(across) {
+                *o += value * b;
             }
         }
-        for (out, b) in out.iter_mut().zip(&BASIS[v]) {
+        for (out, b) in out.iter_mut().zip(down) {
             for (o, l) in out.iter_mut().zip(&line) {
                 *o += l * b;
             }
@@ -84,151 +87,200 @@ fn transformed(block: &[i16; BLOCK], steps: &[f32; BLOCK]) -> [[f32; SIDE]; SIDE
     out
 }
 
-/// Blue and red above the middle of their range.
-struct Differences {
-    /// So many pixels share a sample, across and down.
-    share: [usize; 2],
+/// One component above the middle of its range.
+struct Plane {
     /// Samples that the picture has, across and down.
     size: [usize; 2],
-    /// Samples of a row, in whole blocks, and the rows that are kept, the last ones.
+    /// Samples of a row, in whole blocks.
     stride: usize,
-    rows: usize,
-    samples: [Vec<i16>; 2],
+    /// Rows of samples in a row of units.
+    unit: usize,
+    /// The rows that are kept, the last ones: two of units, since a row of pixels can lie
+    /// between them.
+    samples: Vec<i16>,
+    /// Rows that came.
+    known: usize,
 }
 
-impl Differences {
-    fn new(
-        [width, height]: [usize; 2],
-        blocks: [usize; 2],
-        share: [usize; 2],
-        most: usize,
-    ) -> Self {
-        let stride = SIDE * blocks[0];
-        let rows = most.min(SIDE * blocks[1]);
+impl Plane {
+    fn new(size: [usize; 2], across: usize, unit: usize) -> Self {
+        let stride = SIDE * across;
         Self {
-            share,
-            size: [width.div_ceil(share[0]), height.div_ceil(share[1])],
+            size,
             stride,
-            rows,
-            samples: [(); 2].map(|()| vec![0; stride * rows]),
+            unit,
+            samples: vec![0; 2 * unit * stride],
+            known: 0,
         }
     }
 
-    fn block(&mut self, block: Block<'_>) {
-        let Block {
-            which,
-            place: [x, y],
+    /// A row that is kept; the last one beyond it.
+    #[inline(always)]
+    fn row(&self, y: usize) -> &[i16] {
+        let from = y.min(self.size[1] - 1) % (2 * self.unit) * self.stride;
+        &self.samples[from..from + self.size[0]]
+    }
+
+    /// Takes the next row of units.
+    fn take(&mut self, blocks: Blocks<'_>) {
+        let from = self.known % (2 * self.unit) * self.stride;
+        let samples = &mut self.samples[from..from + self.unit * self.stride];
+        in_vectors(Transform {
+            blocks,
+            samples,
+            stride: self.stride,
+        });
+        self.known += self.unit;
+    }
+}
+
+/// Rows of blocks to be transformed.
+struct Transform<'a> {
+    blocks: Blocks<'a>,
+    samples: &'a mut [i16],
+    stride: usize,
+}
+
+impl Work for Transform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Blocks {
             coefficients,
             steps,
-        } = block;
-        let from = SIDE * y % self.rows * self.stride + SIDE * x;
-        let Some(rows) = self.samples[which].get_mut(from..) else {
-            return;
-        };
-        let rows = rows.chunks_mut(self.stride).take(SIDE);
-        // Mostly there is no more than the mean.
-        if coefficients[1..].iter().fold(0, |any, c| any | c) == 0 {
-            let mean = stored(f32::from(coefficients[0]) * steps[0] / SIDE as f32);
-            for row in rows {
-                row[..SIDE].fill(mean);
+        } = self.blocks;
+        let across = self.stride / SIDE;
+        let bands = self.samples.chunks_exact_mut(SIDE * self.stride);
+        for (band, coefficients) in bands.zip(coefficients.chunks_exact(across)) {
+            for (x, block) in coefficients.iter().enumerate() {
+                let rows = band.chunks_exact_mut(self.stride);
+                let rows = rows.map(|row| &mut row[SIDE * x..][..SIDE]);
+                // Often there is no more than the mean.
+                if block[1..].iter().fold(0, |any, c| any | c) == 0 {
+                    let mean = stored(f32::from(block[0]) * steps[0] / SIDE as f32);
+                    rows.for_each(|row| row.fill(mean));
+                    continue;
+                }
+                for (out, row) in rows.zip(&transformed(block, steps)) {
+                    for (o, v) in out.iter_mut().zip(row) {
+                        *o = stored(*v);
+                    }
+                }
             }
-            return;
         }
-        let block = transformed(coefficients, steps);
-        for (out, row) in rows.zip(&block) {
-            for (o, v) in out[..SIDE].iter_mut().zip(row) {
-                *o = stored(*v);
-            }
-        }
-    }
-
-    /// The last row of samples that a row of pixels is made of.
-    fn last_of(&self, y: usize) -> usize {
-        let own = y / self.share[1];
-        let below = usize::from(self.share[1] == 2 && y % 2 == 1);
-        (own + below).min(self.size[1] - 1)
     }
 }
 
-/// A difference as the planes have it. No decoder goes beyond its range either.
+/// A sample as the planes have it. No decoder goes beyond its range either.
 #[inline(always)]
-fn stored(difference: f32) -> i16 {
+fn stored(sample: f32) -> i16 {
     // From here on the last bit of a number is worth 1: unlike a conversion, that is done in
     // vectors.
     const WHOLE: f32 = 12_582_912.0;
-    (LEVEL * difference.clamp(-128.0, 127.0) + WHOLE).to_bits() as i16
+    (LEVEL * sample.clamp(-128.0, 127.0) + WHOLE).to_bits() as i16
 }
 
-/// Makes colours of a picture's brightness, which fills the last third of `samples`, and of the
-/// differences in its file; returns the coarser of the steps of their means, in levels. `None`
-/// where the file is to be left to the decoder: `samples` may then hold anything.
-pub(super) fn colour(bytes: &[u8], samples: &mut [u8], [width, height]: [usize; 2]) -> Option<f32> {
+/// Fills `samples` with a picture's colours; returns the coarser of the steps of the means of
+/// its colour differences, in levels. `None` where the file is to be left to the decoder:
+/// `samples` may then hold anything.
+pub(super) fn colours(
+    bytes: &[u8],
+    samples: &mut [u8],
+    [width, height]: [usize; 2],
+) -> Option<f32> {
     let mut painter = Painter {
         size: [width, height],
         out: samples,
         next: 0,
         parts: None,
     };
-    let steps = entropy::read(bytes, &mut painter)?;
-    let coarsest = steps.iter().fold(0.0, |most, s| s[0].max(most));
-    (painter.next == height).then_some(coarsest / SIDE as f32)
+    let [_, blue, red] = entropy::read(bytes, &mut painter)?;
+    (painter.next == height).then_some(blue[0].max(red[0]) / SIDE as f32)
 }
 
-/// Rows of differences that are kept: those of two rows of blocks, since a row of pixels can
-/// lie between them.
-const KEPT: usize = 2 * SIDE;
-
-/// Colours the rows of pixels as soon as their differences are there: a row of colours ends
-/// before the brightness of the next one begins.
+/// Colours the rows of pixels as soon as all of them is there.
 struct Painter<'a> {
     size: [usize; 2],
     out: &'a mut [u8],
     /// The first row of pixels without colours.
     next: usize,
-    parts: Option<(Differences, Lines)>,
+    parts: Option<(Planes, Lines)>,
 }
 
 impl Sink for Painter<'_> {
-    fn begin(&mut self, blocks: [usize; 2], share: [usize; 2]) {
-        let covering = [0, 1].map(|k| self.size[k].div_ceil(SIDE * share[k]));
-        if blocks == covering {
-            let differences = Differences::new(self.size, blocks, share, KEPT);
-            let lines = Lines::new(differences.size[0], self.size[0]);
-            self.parts = Some((differences, lines));
-        }
+    fn begin(&mut self, units: [usize; 2], share: [usize; 2]) -> Option<()> {
+        let planes = Planes::new(self.size, units, share)?;
+        let lines = Lines::new(planes.components[1].size[0], self.size[0]);
+        self.parts = Some((planes, lines));
+        Some(())
     }
 
-    fn block(&mut self, block: Block<'_>) {
-        if let Some((differences, _)) = &mut self.parts {
-            differences.block(block);
-        }
-    }
-
-    fn row(&mut self, y: usize) {
-        let Some((differences, lines)) = &mut self.parts else {
+    fn row(&mut self, components: [Blocks<'_>; COMPONENTS]) {
+        let Some((planes, lines)) = &mut self.parts else {
             return;
         };
-        let [width, height] = self.size;
-        let known = (SIDE * (y + 1)).min(differences.size[1]);
-        while self.next < height && differences.last_of(self.next) < known {
-            let own = (2 * height + self.next) * width;
-            lines
-                .brightness
-                .copy_from_slice(&self.out[own..own + width]);
+        planes.take(components);
+        let rows = planes.ready(self.next);
+        let width = 3 * self.size[0];
+        for (y, out) in rows
+            .clone()
+            .zip(self.out[rows.start * width..].chunks_exact_mut(width))
+        {
             in_vectors(Row {
-                differences,
-                y: self.next,
+                planes,
+                y,
                 lines,
-                out: &mut self.out[3 * self.next * width..3 * (self.next + 1) * width],
+                out,
             });
-            self.next += 1;
         }
+        self.next = rows.end;
+    }
+}
+
+/// Brightness and the two differences.
+struct Planes {
+    /// So many pixels share a sample of the differences, across and down.
+    share: [usize; 2],
+    components: [Plane; COMPONENTS],
+}
+
+impl Planes {
+    /// `None` if units of that number are not what covers a picture of that size.
+    fn new(size: [usize; 2], units: [usize; 2], share: [usize; 2]) -> Option<Self> {
+        let covering = [0, 1].map(|k| size[k].div_ceil(SIDE * share[k]));
+        let fewer = [0, 1].map(|k| size[k].div_ceil(share[k]));
+        (units == covering).then(|| Self {
+            share,
+            components: [
+                Plane::new(size, units[0] * share[0], SIDE * share[1]),
+                Plane::new(fewer, units[0], SIDE),
+                Plane::new(fewer, units[0], SIDE),
+            ],
+        })
+    }
+
+    fn take(&mut self, components: [Blocks<'_>; COMPONENTS]) {
+        for (plane, blocks) in self.components.iter_mut().zip(components) {
+            plane.take(blocks);
+        }
+    }
+
+    /// The rows of pixels from `next` on that have all samples they are made of.
+    fn ready(&self, next: usize) -> Range<usize> {
+        let [brightness, blue, _] = &self.components;
+        let [all, fewer] = [brightness.size[1], blue.size[1]];
+        let mut end = brightness.known.min(all);
+        // Between the last of these samples and the next one lies a row of pixels.
+        if self.share[1] == 2 && blue.known < fewer {
+            end = end.saturating_sub(1);
+        }
+        next..end.max(next)
     }
 }
 
 /// Memory for one row of pixels.
 struct Lines {
-    brightness: Vec<u8>,
     colours: [Vec<u8>; 3],
     /// The two differences at their samples, with one more at either end, and at the pixels.
     samples: Vec<f32>,
@@ -238,7 +290,6 @@ struct Lines {
 impl Lines {
     fn new(samples: usize, width: usize) -> Self {
         Self {
-            brightness: vec![0; width],
             colours: [(); 3].map(|()| vec![0; width]),
             samples: vec![0.0; samples + 2],
             differences: [vec![0.0; width + 1], vec![0.0; width + 1]],
@@ -248,7 +299,7 @@ impl Lines {
 
 /// One row of pixels to be coloured.
 struct Row<'a> {
-    differences: &'a Differences,
+    planes: &'a Planes,
     y: usize,
     lines: &'a mut Lines,
     out: &'a mut [u8],
@@ -260,24 +311,25 @@ impl Work for Row<'_> {
     #[inline(always)]
     fn call(self) {
         let Lines {
-            brightness,
             colours,
             samples,
             differences,
         } = self.lines;
         for (which, line) in differences.iter_mut().enumerate() {
-            self.differences.row(which, self.y, samples, line);
+            self.planes.differences(which, self.y, samples, line);
         }
+        let brightness = self.planes.components[0].row(self.y);
         let [blue, red] = differences;
         let start = (self.y as u32).wrapping_mul(DOWN);
         let shares = [[0.0, 1.402], [-0.344_136, -0.714_136], [1.772, 0.0]];
         for (c, (out, [of_blue, of_red])) in colours.iter_mut().zip(shares).enumerate() {
             let start = start.wrapping_add((c as u32).wrapping_mul(THIRD));
             let differences = blue.iter().zip(&*red);
-            let pixels = out.iter_mut().zip(&*brightness).zip(differences);
+            let pixels = out.iter_mut().zip(brightness).zip(differences);
             for (x, ((out, light), (cb, cr))) in pixels.enumerate() {
                 let place = start.wrapping_add((x as u32).wrapping_mul(ACROSS));
-                *out = chosen(f32::from(*light) + (of_blue * cb + of_red * cr), place);
+                let light = MIDDLE + f32::from(*light) / LEVEL;
+                *out = chosen(light + (of_blue * cb + of_red * cr), place);
             }
         }
         let [r, g, b] = colours;
@@ -307,19 +359,17 @@ fn chosen(value: f32, place: u32) -> u8 {
     (value.max(0.0) + WHOLE).to_bits() as u8
 }
 
-impl Differences {
+impl Planes {
     /// One of the differences, of a row of pixels: linear between the middles of its samples.
     #[inline(always)]
-    fn row(&self, which: usize, y: usize, samples: &mut [f32], out: &mut [f32]) {
-        let line = |y: usize| {
-            let from = y.min(self.size[1] - 1) % self.rows * self.stride;
-            &self.samples[which][from..from + self.size[0]]
-        };
+    fn differences(&self, which: usize, y: usize, samples: &mut [f32], out: &mut [f32]) {
+        let plane = &self.components[1 + which];
         let own = y / self.share[1];
-        let (near, far) = match (self.share[1], y % 2) {
-            (2, 0) => (line(own), line(own.saturating_sub(1))),
-            (2, _) => (line(own), line(own + 1)),
-            _ => (line(own), line(own)),
+        let near = plane.row(own);
+        let far = match (self.share[1], y % 2) {
+            (2, 0) => plane.row(own.saturating_sub(1)),
+            (2, _) => plane.row(own + 1),
+            _ => near,
         };
         let last = samples.len() - 2;
         for ((o, a), b) in samples[1..].iter_mut().zip(near).zip(far) {
@@ -368,34 +418,53 @@ mod tests {
     ];
     const SIZE: [usize; 2] = [67, 45];
 
-    /// All rows of the differences.
-    struct Whole(Option<Differences>);
+    /// Brightness and the two differences of every pixel.
+    struct Whole {
+        planes: Option<Planes>,
+        pixels: Vec<[f32; 3]>,
+    }
 
     impl Sink for Whole {
-        fn begin(&mut self, blocks: [usize; 2], share: [usize; 2]) {
-            self.0 = Some(Differences::new(SIZE, blocks, share, usize::MAX));
+        fn begin(&mut self, units: [usize; 2], share: [usize; 2]) -> Option<()> {
+            self.planes = Some(Planes::new(SIZE, units, share)?);
+            Some(())
         }
 
-        fn block(&mut self, block: Block<'_>) {
-            self.0.as_mut().unwrap().block(block);
+        fn row(&mut self, components: [Blocks<'_>; COMPONENTS]) {
+            let planes = self.planes.as_mut().unwrap();
+            planes.take(components);
+            for y in planes.ready(self.pixels.len() / SIZE[0]) {
+                let lines = [0, 1].map(|which| {
+                    let mut line = vec![0.0; SIZE[0] + 1];
+                    let mut samples = vec![0.0; planes.components[1].size[0] + 2];
+                    planes.differences(which, y, &mut samples, &mut line);
+                    line
+                });
+                let brightness = planes.components[0].row(y).iter();
+                let pixels = brightness.zip(&lines[0]).zip(&lines[1]);
+                self.pixels.extend(
+                    pixels.map(|((light, blue), red)| [f32::from(*light) / LEVEL, *blue, *red]),
+                );
+            }
         }
-
-        fn row(&mut self, _: usize) {}
     }
 
-    fn read(bytes: &[u8]) -> Differences {
-        let mut whole = Whole(None);
+    fn read(bytes: &[u8]) -> Vec<[f32; 3]> {
+        let mut whole = Whole {
+            planes: None,
+            pixels: vec![],
+        };
         entropy::read(bytes, &mut whole).unwrap();
-        whole.0.unwrap()
+        assert_eq!(whole.pixels.len(), SIZE[0] * SIZE[1]);
+        whole.pixels
     }
 
-    /// Colours of a picture of the same brightness all over.
     fn coloured(bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut samples = vec![90; 3 * SIZE[0] * SIZE[1]];
-        colour(bytes, &mut samples, SIZE).map(|_| samples)
+        let mut samples = vec![0; 3 * SIZE[0] * SIZE[1]];
+        colours(bytes, &mut samples, SIZE).map(|_| samples)
     }
 
-    /// The decoder's own differences, in whole levels.
+    /// The decoder's own samples, in whole levels.
     fn decoded(bytes: &[u8]) -> Vec<[f32; 3]> {
         let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::YCbCr);
         let samples = JpegDecoder::new_with_options(ZCursor::new(bytes), options)
@@ -410,33 +479,41 @@ mod tests {
     #[test]
     fn what_the_decoder_rounds_is_what_is_read() {
         for bytes in WHOLE {
-            let (differences, decoded) = (read(bytes), decoded(bytes));
-            let mut inexact = 0;
-            for y in 0..SIZE[1] {
-                for which in 0..2 {
-                    let mut line = vec![0.0; SIZE[0] + 1];
-                    differences.row(which, y, &mut vec![0.0; SIZE[0] + 2], &mut line);
-                    for (x, own) in line[..SIZE[0]].iter().enumerate() {
-                        let whole = decoded[y * SIZE[0] + x][1 + which];
-                        // Its transform is one of whole numbers, and not exact either.
-                        assert!((own + 128.0 - whole).abs() < 0.6, "{x} {y}: {own} {whole}");
-                        inexact += usize::from((own - own.round()).abs() > 0.1);
-                    }
+            let mut inexact = [0; 3];
+            for (i, (own, whole)) in read(bytes).iter().zip(decoded(bytes)).enumerate() {
+                for c in 0..3 {
+                    // Its transform is one of whole numbers, and not exact either.
+                    let apart = own[c] + 128.0 - whole[c];
+                    assert!(apart.abs() < 0.6, "{i} {c}: {} {}", own[c], whole[c]);
+                    inexact[c] += usize::from((own[c] - own[c].round()).abs() > 0.1);
                 }
             }
-            assert!(inexact > SIZE[0] * SIZE[1], "{inexact}");
+            let half = SIZE[0] * SIZE[1] / 2;
+            assert!(inexact.iter().all(|n| *n > half), "{inexact:?}");
         }
     }
 
-    /// Samples that four pixels share, in every way of storing them.
+    /// Where four pixels share a sample of the differences, brightness is each pixel's own.
+    #[test]
+    fn brightness_is_read_where_differences_are_shared() {
+        for bytes in SHARED {
+            for (i, (own, whole)) in read(bytes).iter().zip(decoded(bytes)).enumerate() {
+                let apart = own[0] + 128.0 - whole[0];
+                assert!(apart.abs() < 0.6, "{i}: {} {}", own[0], whole[0]);
+            }
+        }
+    }
+
+    /// Samples of one to a pixel and of one to four, in every way of storing them.
     #[test]
     fn all_ways_of_storing_a_picture_read_alike() {
         let same = |list: [&[u8]; 4]| {
             let first = read(list[0]);
-            let any = |samples: &Vec<i16>| samples.iter().any(|v| *v != 0);
-            assert!(first.samples.iter().all(any));
+            for c in 0..3 {
+                assert!(first.iter().any(|px| px[c] != first[0][c]));
+            }
             for bytes in &list[1..] {
-                assert!(read(bytes).samples == first.samples);
+                assert!(read(bytes) == first);
                 assert!(coloured(bytes).is_some() && coloured(bytes) == coloured(list[0]));
             }
         };
@@ -444,23 +521,26 @@ mod tests {
         same(SHARED);
     }
 
-    /// Rows that pass by are coloured as if all were there.
+    /// Of either of the levels beside a value, and on average that value.
     #[test]
-    fn a_row_needs_no_more_than_what_is_kept() {
+    fn colours_are_what_brightness_and_differences_make() {
         for bytes in WHOLE.into_iter().chain(SHARED) {
-            let (all, found) = (read(bytes), coloured(bytes).unwrap());
-            let mut lines = Lines::new(all.size[0], SIZE[0]);
-            for (y, found) in found.chunks(3 * SIZE[0]).enumerate() {
-                lines.brightness.fill(90);
-                let mut row = vec![0; found.len()];
-                in_vectors(Row {
-                    differences: &all,
-                    y,
-                    lines: &mut lines,
-                    out: &mut row,
-                });
-                assert!(row == found, "row {y}");
+            let (pixels, colours) = (read(bytes), coloured(bytes).unwrap());
+            let mut off = [0.0; 3];
+            for (px, out) in pixels.iter().zip(colours.as_chunks::<3>().0) {
+                let [light, blue, red] = [px[0] + 128.0, px[1], px[2]];
+                let exact = [
+                    light + 1.402 * red,
+                    light - 0.344_136 * blue - 0.714_136 * red,
+                    light + 1.772 * blue,
+                ];
+                for ((off, exact), out) in off.iter_mut().zip(exact).zip(*out) {
+                    let apart = f32::from(out) - exact.clamp(0.0, 255.0);
+                    assert!(apart.abs() < 1.001, "{exact} {out}");
+                    *off += apart / pixels.len() as f32;
+                }
             }
+            assert!(off.iter().all(|o| o.abs() < 0.02), "{off:?}");
         }
     }
 
