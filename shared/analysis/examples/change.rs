@@ -116,6 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 missing_spots: 8,
                 red_diameter: 0.8,
                 wrinkle_depth: 0.6,
+                ..Earlier::default()
             }),
             recapture: Some(captures + 1),
             ..options.clone()

@@ -229,6 +229,7 @@ impl Features {
         });
         for area in &mut self.red_areas {
             area.half_axes_mm = area.half_axes_mm.map(|a| a * earlier.red_diameter.min(1.0));
+            area.haemoglobin *= earlier.redness;
         }
         for line in &mut self.wrinkles {
             line.depth *= earlier.wrinkle_depth;

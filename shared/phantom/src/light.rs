@@ -160,6 +160,13 @@ impl Capture {
         (lamps * self.gain * (1.0 + drift)) as f32
     }
 
+    /// The direction to the lamp as far as it runs along the skin.
+    pub(crate) fn along(&self, normal: [f32; 3]) -> [f32; 3] {
+        let n = normal.map(f64::from);
+        let out = dot(n, self.lamp);
+        [0, 1, 2].map(|c| (self.lamp[c] - out * n[c]) as f32)
+    }
+
     /// Highlights of a filter, in linear light.
     pub(crate) fn gloss(&self, filter: &Filter, normal: [f32; 3], structure: f32) -> f32 {
         if filter.gloss == 0.0 {

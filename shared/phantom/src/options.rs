@@ -59,6 +59,20 @@ pub struct Earlier {
     pub red_diameter: f64,
     /// Factor on the depth of every wrinkle.
     pub wrinkle_depth: f64,
+    /// Factor on the haemoglobin of every red area.
+    pub redness: f64,
+}
+
+impl Default for Earlier {
+    /// As it is now.
+    fn default() -> Self {
+        Self {
+            missing_spots: 0,
+            red_diameter: 1.0,
+            wrinkle_depth: 1.0,
+            redness: 1.0,
+        }
+    }
 }
 
 /// Everything that decides a phantom: the same options give the same bytes.
@@ -78,6 +92,10 @@ pub struct PhantomOptions {
     pub hard: bool,
     /// Skin without any feature.
     pub clean: bool,
+    /// Skin as rough as on an arm: micro-relief of twice the height, whose slopes the lamps
+    /// light.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rough: bool,
     /// Which pictures are taken.
     pub lights: Vec<Light>,
     /// Whether the bundle brings a height map.
@@ -130,6 +148,7 @@ impl Default for PhantomOptions {
             lighting: Lighting::Even,
             hard: false,
             clean: false,
+            rough: false,
             lights: vec![
                 Light::White,
                 Light::ParallelPolarised,

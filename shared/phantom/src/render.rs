@@ -22,6 +22,11 @@ const MICRO_DENSITY_PER_MM: f32 = 1.2;
 const MOTTLE: [f32; 2] = [0.025, 0.018];
 /// Lattice and height of the micro-relief's octaves.
 const MICRO_MM: [(f32, f32); 3] = [(0.45, 0.0035), (0.9, 0.005), (1.8, 0.006)];
+/// Factor on it of rough skin; what a step towards the lamp adds to the light there, and that
+/// step.
+const ROUGH: f64 = 2.0;
+const SLOPE_LIGHT: f32 = 0.4;
+const SLOPE_STEP_MM: f32 = 0.1;
 const STRIP_ROWS: usize = 32;
 /// Pixels painted beyond the mesh, so that interpolation at its rim finds skin.
 const PADDING_PX: usize = 4;
@@ -42,6 +47,8 @@ struct Scene<'a> {
     mottle: [u64; 2],
     micro: [u64; 3],
     micro_scale: f32,
+    /// Whether its slopes are lit.
+    rough: bool,
 }
 
 /// The rows of every output that one task fills.
@@ -89,7 +96,8 @@ pub(crate) fn draw(
         encoder: Encoder::new(),
         mottle: [0; 2].map(|_| rng.next()),
         micro: [0; 3].map(|_| rng.next()),
-        micro_scale: rng.range(0.8, 1.3) as f32,
+        micro_scale: (rng.range(0.8, 1.3) * if options.rough { ROUGH } else { 1.0 }) as f32,
+        rough: options.rough,
     };
     let strip_px = size * STRIP_ROWS;
     let count = size.div_ceil(STRIP_ROWS);
@@ -238,6 +246,16 @@ impl Scene<'_> {
             * self.micro_scale
     }
 
+    /// Density that a slope of rough skin has by turning away from the lamp.
+    fn slope(&self, p: [f32; 3], normal: [f32; 3], micro: f32) -> f32 {
+        if !self.rough {
+            return 0.0;
+        }
+        let towards = self.capture.along(normal);
+        let there = [0, 1, 2].map(|c| p[c] + SLOPE_STEP_MM * towards[c]);
+        SLOPE_LIGHT * (self.micro(there) - micro) / SLOPE_STEP_MM
+    }
+
     fn finish(&self, mut strip: Strip<'_>, planes: &Planes) -> Vec<Sums> {
         let mut sums = vec![Sums::default(); Region::ALL.len()];
         for i in 0..strip.region.len() {
@@ -272,7 +290,7 @@ impl Scene<'_> {
             }
             let length = normal.iter().map(|c| c * c).sum::<f32>().sqrt().max(1e-6);
             let normal = normal.map(|c| c / length);
-            let shade = self.capture.shade(p, normal);
+            let shade = self.capture.shade(p, normal) * libm::expf(-self.slope(p, normal, micro));
             let covers: Vec<Cover> = self
                 .look
                 .filter(|l| l.near(uv))
