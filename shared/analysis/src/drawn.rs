@@ -237,6 +237,17 @@ fn red_areas_of_every_size_and_profile_under_both_melanins() {
     }
 }
 
+/// Much blood in a small place is as dark in green as a mole.
+#[test]
+fn a_small_strong_red_area_is_no_mole() {
+    let skin = Skin::new(MELANIN_SPECTRAL, spread_out(&[2.0, 2.4], 0.0, 0.85));
+    let (field, found) = skin.measure();
+    let list: Vec<&Increment> = found.red_areas.iter().map(|s| &s.increment).collect();
+    let (hits, wrong, worst, _) = score(&field, &skin.drawn, &list);
+    assert_eq!((hits, wrong), (8, 0), "{worst}");
+    assert!(found.spots.is_empty(), "{}", found.spots.len());
+}
+
 #[test]
 fn dark_skin_uneven_light_and_pores_change_little() {
     for (base, melanin) in [

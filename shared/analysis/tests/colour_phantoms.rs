@@ -51,6 +51,10 @@ fn spots_red_areas_and_tone_of_light_and_dark_skin() {
         assert!(bias.abs() < 0.03, "{what}: spots {bias}");
         let bias = score.red_areas.size_bias.unwrap();
         assert!(bias.abs() < 0.03, "{what}: red areas {bias}");
+        // At full light, wherever a spot lies.
+        let contrast = score.measure(Region::Face, MeasureName::SpotContrastMean);
+        let error = contrast.unwrap().relative().unwrap();
+        assert!(error.abs() < 0.1, "{what}: contrast of spots {error}");
         let ita = score.measure(Region::Face, MeasureName::Ita).unwrap();
         let error = ita.difference().unwrap();
         assert!(error.abs() < 1.5, "{what}: ITA {error}");
