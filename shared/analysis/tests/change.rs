@@ -202,6 +202,36 @@ fn a_noisy_surface_is_registered_as_well() {
     is_the_pose(&found);
 }
 
+/// Of the same size, and half as red.
+#[test]
+fn areas_that_were_half_as_red_are_told_by_their_contrast() {
+    let earlier = PhantomOptions {
+        earlier: Some(Earlier {
+            redness: 0.5,
+            ..Earlier::default()
+        }),
+        recapture: Some(3),
+        ..options()
+    };
+    let (then, _) = measured(&earlier, Some(POSE));
+    let found = change(&then, &now().0).unwrap();
+    let red = |state| found.count(Kind::RedArea, state);
+    assert!(red(State::Stronger) >= 6, "{}", red(State::Stronger));
+    assert!(red(State::Unchanged) <= 1 && red(State::Weaker) == 0);
+    for f in (found.features.iter()).filter(|f| f.state == State::Stronger) {
+        let (Some(then), Some(now)) = (f.strength_before, f.strength_now) else {
+            panic!("{f:?}")
+        };
+        assert!((then / now - 0.5).abs() < 0.1, "{then} {now}");
+    }
+    // Nothing of this is seen where nothing changed.
+    for kind in [Kind::Wrinkle, Kind::Spot, Kind::RedArea] {
+        for state in [State::Stronger, State::Weaker] {
+            assert_eq!(again().count(kind, state), 0, "{kind:?} {state:?}");
+        }
+    }
+}
+
 #[test]
 fn what_has_really_changed_is_found_with_its_size() {
     let earlier = PhantomOptions {
@@ -209,6 +239,7 @@ fn what_has_really_changed_is_found_with_its_size() {
             missing_spots: 8,
             red_diameter: 0.8,
             wrinkle_depth: 0.6,
+            ..Earlier::default()
         }),
         recapture: Some(2),
         ..options()

@@ -50,6 +50,22 @@ impl Kind {
             Self::RedArea => [0.03, 0.3],
         }
     }
+
+    /// The same of its strength; none of pores.
+    const fn scatter_of_strength(self) -> Option<[f64; 2]> {
+        match self {
+            Self::Wrinkle => Some([0.08, 0.004]),
+            Self::Pore => None,
+            Self::Spot => Some([0.06, 0.2]),
+            Self::RedArea => Some([0.08, 0.2]),
+        }
+    }
+}
+
+/// Whether a value differs by more than its scatter, a share of it and a constant, explains.
+fn changed(before: f64, now: f64, [share, constant]: [f64; 2]) -> bool {
+    let scatter = root(share * 0.5 * (before + now), constant);
+    (now - before).abs() > super::DETECTABLE * scatter
 }
 
 /// What became of a feature.
@@ -62,6 +78,9 @@ pub enum State {
     Unchanged,
     Larger,
     Smaller,
+    /// As large as before, and deeper, darker or redder.
+    Stronger,
+    Weaker,
 }
 
 /// One feature in both scans, or in one of them where the other measured too.
@@ -81,6 +100,11 @@ pub struct FeatureChange {
     pub size_before: Option<f64>,
     /// The same on the later scan.
     pub size_now: Option<f64>,
+    /// Depth of a wrinkle (mm), contrast of a spot (CIEDE2000) or of a red area (a*); none of a
+    /// pore.
+    pub strength_before: Option<f64>,
+    /// The same on the later scan.
+    pub strength_now: Option<f64>,
 }
 
 /// A feature on the later surface.
@@ -101,6 +125,41 @@ impl Placed<'_> {
             Feature::Wrinkle { length_mm, .. } => *length_mm,
             Feature::Pore { diameter_mm, .. } => *diameter_mm,
             Feature::Spot { area_mm2, .. } | Feature::RedArea { area_mm2, .. } => *area_mm2,
+        }
+    }
+
+    fn strength(&self) -> Option<f64> {
+        match self.feature {
+            Feature::Wrinkle { depth_mm, .. } => *depth_mm,
+            Feature::Pore { .. } => None,
+            Feature::Spot { contrast_de00, .. } => Some(*contrast_de00),
+            Feature::RedArea { contrast_a, .. } => Some(*contrast_a),
+        }
+    }
+
+    /// What became of it.
+    fn state(&self, before: &Self) -> State {
+        let (then, now) = (before.size(), self.size());
+        if changed(then, now, self.kind.scatter()) {
+            return if now > then {
+                State::Larger
+            } else {
+                State::Smaller
+            };
+        }
+        match (
+            before.strength(),
+            self.strength(),
+            self.kind.scatter_of_strength(),
+        ) {
+            (Some(then), Some(now), Some(scatter)) if changed(then, now, scatter) => {
+                if now > then {
+                    State::Stronger
+                } else {
+                    State::Weaker
+                }
+            }
+            _ => State::Unchanged,
         }
     }
 
@@ -331,18 +390,7 @@ pub(super) fn changes(
         let state = match before {
             None if on_any(now, earlier) => continue,
             None => State::New,
-            Some(before) => {
-                let [share, constant] = now.kind.scatter();
-                let (a, b) = (before.size(), now.size());
-                let scatter = root(share * 0.5 * (a + b), constant);
-                if (b - a).abs() <= super::DETECTABLE * scatter {
-                    State::Unchanged
-                } else if b > a {
-                    State::Larger
-                } else {
-                    State::Smaller
-                }
-            }
+            Some(before) => now.state(before),
         };
         out.push(FeatureChange {
             kind: now.kind,
@@ -352,6 +400,8 @@ pub(super) fn changes(
             later: Some(now.index),
             size_before: before.map(Placed::size),
             size_now: Some(now.size()),
+            strength_before: before.and_then(Placed::strength),
+            strength_now: now.strength(),
         });
     }
     for (i, before) in earlier.iter().enumerate() {
@@ -369,6 +419,8 @@ pub(super) fn changes(
             later: None,
             size_before: Some(before.size()),
             size_now: None,
+            strength_before: before.strength(),
+            strength_now: None,
         });
     }
     out.sort_by_key(|c| {
