@@ -38,6 +38,8 @@ pub(crate) fn findings(
         scale: atlas.scale,
         focus: (quality.focus > 0.0).then_some(quality.focus),
         doubtful_pores: 0.0,
+        doubtful_wrinkles: 0.0,
+        relief_of_mesh: context.relief.is_some_and(|r| r.mm_per_sample.is_some()),
     };
     let regions = Region::ALL
         .into_iter()
@@ -65,9 +67,13 @@ pub(crate) fn findings(
                 excluded_cm2: known.then_some(excluded / 100.0),
                 measures,
             };
-            let doubtful = outcomes.iter().map(|o| o.doubtful[region.index()]);
+            let most = |of: fn(&Outcome) -> &[f64; 14]| {
+                let shares = outcomes.iter().map(|o| of(o)[region.index()]);
+                shares.fold(0.0, f64::max)
+            };
             let capture = Capture {
-                doubtful_pores: doubtful.fold(0.0, f64::max),
+                doubtful_pores: most(|o| &o.doubtful.pores),
+                doubtful_wrinkles: most(|o| &o.doubtful.wrinkles),
                 ..capture
             };
             interval::fill(&mut findings, capture);

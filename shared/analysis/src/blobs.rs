@@ -30,6 +30,15 @@ pub(crate) struct Candidate {
     pub(crate) roundness: f32,
 }
 
+/// The share of the least response from which a maximum is told: others may be judged by it.
+const DOUBTFUL: f32 = 0.5;
+/// A pit has a part in a filter's response within so many times the root of both variances.
+const PIT_REACH: f32 = 2.2;
+/// The noise is told by the skin beside pits unless that is less than one part of so many.
+const MOST_BESIDE: usize = 4;
+/// No noise at all.
+const LEAST_NOISE: f32 = 1e-7;
+
 /// How far apart the charts on either side of a tile's edge may see one peak.
 const BORDER_PX: f32 = 0.5;
 
@@ -47,8 +56,9 @@ const COARSE_PX: f32 = 2.1;
 const COARSE_VARIANCE: f32 = 2.2;
 
 /// Maxima over space and scale of the scale-normalised Laplacian of Gaussian
-/// (Lindeberg 1998, doi 10.1023/A:1008045108935) of a plane where positive is deep.
-/// `least` bounds the response over the noise of its scale, which is returned, too.
+/// (Lindeberg 1998, doi 10.1023/A:1008045108935) of a plane where positive is deep: those of
+/// at least [`DOUBTFUL`] of `least` as a response over the noise of its scale, which is
+/// returned, too. That is the noise beside what reaches `least`.
 pub(crate) fn candidates(
     chart: &Chart,
     sampled: &Plane,
@@ -58,12 +68,14 @@ pub(crate) fn candidates(
     pool: &mut Pool,
 ) -> (Vec<Candidate>, Vec<f32>) {
     let spans = chart.spans();
-    let levels = levels(chart, sampled, atlas, sigmas_mm, &spans, pool);
+    let probes = inside(chart, atlas, &spans);
+    let levels = levels(chart, sampled, sigmas_mm, (&spans, &probes), pool);
     let mut found = vec![];
+    let mut sure = vec![];
     let mut marks = vec![];
     for (k, level) in levels.iter().enumerate() {
         let (w, h, stride) = (level.response.width, level.response.height, level.stride);
-        let floor = least * level.noise;
+        let floor = DOUBTFUL * least * level.noise;
         // The top of a peak may lie in the tile while its pixel does not.
         let own = spans.grown([stride; 2]);
         for y in 1..h.saturating_sub(1) {
@@ -78,6 +90,10 @@ pub(crate) fn candidates(
                     continue;
                 }
                 let i = y * w + x;
+                if v >= least * level.noise {
+                    let place = [x, y].map(|n| (n * stride) as f32);
+                    sure.push((place, sigmas_mm[k] / chart.step_mm));
+                }
                 let [dx, dy] = vertex(&level.response.data, i, w);
                 let on_chart = |n: usize, d: f32| (n as f32 + d) * stride as f32 + 0.5;
                 let px = chart.to_atlas(on_chart(x, dx), on_chart(y, dy));
@@ -101,14 +117,25 @@ pub(crate) fn candidates(
                     metric: around,
                     sigma_mm: sigma * area.sqrt(),
                     response: v,
-                    score: v / level.noise,
+                    score: 0.0,
                     scale: k,
                     roundness: roundness(&level.smooth, i, local),
                 });
             }
         }
     }
-    let noise = levels.iter().map(|l| l.noise).collect();
+    let noise: Vec<f32> = (levels.iter().zip(sigmas_mm))
+        .map(|(level, sigma_mm)| {
+            let beside = beside(&probes, &sure, sigma_mm / chart.step_mm);
+            if MOST_BESIDE * beside.len() < probes.len() {
+                return level.noise;
+            }
+            spread(&beside, &level.response, level.stride).clamp(LEAST_NOISE, level.noise)
+        })
+        .collect();
+    for one in &mut found {
+        one.score = one.response / noise[one.scale];
+    }
     for level in levels {
         pool.give(level.response);
         pool.give(level.smooth);
@@ -175,13 +202,11 @@ fn steps(step_mm: f32, sigmas_mm: &[f32]) -> Vec<Step> {
 fn levels(
     chart: &Chart,
     sampled: &Plane,
-    atlas: &Atlas,
     sigmas_mm: &[f32],
-    spans: &Spans,
+    (spans, probes): (&Spans, &[[u32; 2]]),
     pool: &mut Pool,
 ) -> Vec<Level> {
     let mut levels: Vec<Level> = vec![];
-    let probes = inside(chart, atlas, spans);
     for step in steps(chart.step_mm, sigmas_mm) {
         let stride = step.stride;
         let mut from = levels.last().map_or(sampled, |l| &l.smooth);
@@ -199,7 +224,7 @@ fn levels(
         let mut response = rows;
         let asked = spans.grown([step.beside; 2]);
         laplacian_within(&smooth, step.sigma * step.sigma, &asked, &mut response);
-        let noise = spread(&probes, &response, stride).max(1e-7);
+        let noise = spread(probes, &response, stride).max(LEAST_NOISE);
         levels.push(Level {
             response,
             smooth,
@@ -277,6 +302,30 @@ fn inside(chart: &Chart, atlas: &Atlas, spans: &Spans) -> Vec<[u32; 2]> {
         }
     }
     inside
+}
+
+/// The pixels on which no pit has a part in the response of a filter of that scale: given
+/// those of the chart, where pits lie and the scale of each, in pixels.
+fn beside(pixels: &[[u32; 2]], pits: &[([f32; 2], f32)], sigma: f32) -> Vec<[u32; 2]> {
+    let cell = |v: f32| (v / PROBED as f32).max(0.0) as usize;
+    let size = [0, 1].map(|k| {
+        let most = pixels.iter().map(|p| p[k]).max();
+        most.map_or(0, |most| cell(most as f32) + 1)
+    });
+    let mut within = vec![false; size[0] * size[1]];
+    for ([x, y], own) in pits {
+        let reach = PIT_REACH * (own * own + sigma * sigma).sqrt();
+        let [columns, rows] = [(*x, size[0]), (*y, size[1])]
+            .map(|(v, size)| cell(v - reach)..size.min(cell(v + reach) + 1));
+        for row in rows {
+            for column in columns.clone() {
+                let [dx, dy] = [(column, x), (row, y)].map(|(c, v)| (c * PROBED) as f32 - v);
+                within[row * size[0] + column] |= dx * dx + dy * dy <= reach * reach;
+            }
+        }
+    }
+    let free = |p: &&[u32; 2]| !within[cell(p[1] as f32) * size[0] + cell(p[0] as f32)];
+    pixels.iter().filter(free).copied().collect()
 }
 
 /// Robust standard deviation of a response over some pixels of the chart.

@@ -62,6 +62,8 @@ pub(crate) struct Groove {
     pub(crate) evenness: f64,
     /// Half-width and shape of the fitted cross profile.
     pub(crate) profile: (f32, usize),
+    /// Robust standard deviation of the signal beside it, across.
+    pub(crate) scatter: f64,
 }
 
 /// Step of the centre line.
@@ -71,6 +73,8 @@ const BEYOND_MM: f64 = 4.0;
 /// Half the width of the cross profiles.
 const REACH_MM: f32 = 2.6;
 const ACROSS_MM: f32 = 0.065;
+/// Beyond so many of its half-widths a groove is over.
+const BESIDE_RADII: f32 = 3.0;
 /// A place shallower than half is bridged when no longer than this.
 const BRIDGE_MM: f64 = 2.5;
 
@@ -124,6 +128,7 @@ pub(crate) fn measure(
     let core = core_range(&course, traced)?;
     course.cut(HALF, core.clone());
     let (radius, shape) = course.cross_profile(shapes, core.clone())?;
+    let scatter = course.scatter(radius, core.clone());
     // Beyond what was traced no more is asked for than the depth needs.
     let half = ((window_mm(radius) / ACROSS_MM) as usize + 1).min(HALF);
     course.cut(half, 0..core.start);
@@ -140,7 +145,8 @@ pub(crate) fn measure(
         })
         .sum();
     let inside = from.ceil() as usize..=(to.floor() as usize).max(from.ceil() as usize);
-    let mean = depth[inside.clone()].iter().sum::<f64>() / inside.clone().count() as f64;
+    // Smoothing takes of the depth at the ends.
+    let mean = raw[inside.clone()].iter().sum::<f64>() / inside.clone().count() as f64;
     let mut fine = smooth(&raw, 0.45 * smoothing_mm / STEP_MM)[inside].to_vec();
     fine.sort_by(f64::total_cmp);
     let rank = |q: f64| fine[(q * (fine.len() - 1) as f64) as usize];
@@ -154,6 +160,7 @@ pub(crate) fn measure(
         depths,
         evenness,
         profile: (radius, shape),
+        scatter,
     })
 }
 
@@ -402,6 +409,36 @@ impl Course<'_> {
             .collect();
         let fit = shapes.fit_pit(&samples, guess, 0.0, &mut Columns::default())?;
         (fit.depth > 0.0).then_some((fit.radius, fit.shape))
+    }
+
+    /// Robust standard deviation of the signal beside the groove, about a sloping base.
+    fn scatter(&self, radius: f32, core: std::ops::Range<usize>) -> f64 {
+        let mut apart = vec![];
+        for profile in &self.profiles[core] {
+            let beside: Vec<[f64; 2]> = offsets(profile)
+                .filter(|(o, v)| o.abs() > BESIDE_RADII * radius && v.is_finite())
+                .map(|(o, v)| [f64::from(o), f64::from(v)])
+                .collect();
+            let count = beside.len() as f64;
+            let [o, v] = [0, 1].map(|k| beside.iter().map(|s| s[k]).sum::<f64>() / count);
+            let (mut both, mut square) = (0.0, 0.0);
+            for s in &beside {
+                both += (s[0] - o) * (s[1] - v);
+                square += (s[0] - o) * (s[0] - o);
+            }
+            if square > 0.0 {
+                let slope = both / square;
+                apart.extend(
+                    beside
+                        .iter()
+                        .map(|s| (s[1] - v - slope * (s[0] - o)).abs() as f32),
+                );
+            }
+        }
+        if apart.is_empty() {
+            return 0.0;
+        }
+        f64::from(1.4826 * crate::planes::median(&mut apart))
     }
 
     /// The depth at every step: the amplitude of the fitted profile on a sloping base.

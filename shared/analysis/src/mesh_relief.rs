@@ -1,8 +1,10 @@
 //! The micro-relief that a fine mesh carries itself: its displacement from its own form.
 //!
-//! The form is the mesh smoothed by a Gaussian of 3 mm on the surface. Smoothing pulls a
-//! curved surface inward; that offset is as smooth as the form, so it is taken out by
-//! smoothing the displacement once more.
+//! The form is the mesh smoothed by a Gaussian on the surface. Smoothing pulls a curved surface
+//! inward and lifts the skin beside a groove; both are as smooth as the form, and are taken out
+//! by smoothing the displacement again, with weights that leave out what lies far from
+//! its surroundings (robust Gaussian regression, ISO 16610-31): grooves and pits have no part
+//! in the form.
 
 use dermalia_surface::{Vec3, cross, dot, norm, normalize, sub};
 use rayon::prelude::*;
@@ -15,10 +17,24 @@ use crate::relief::Relief;
 
 /// A mesh of longer edges does not carry the depth of wrinkles.
 const LONGEST_EDGE_MM: f64 = 0.2;
-const FORM_MM: f32 = 3.0;
+/// A mesh of longer edges is the sheet that a photograph lies on.
+const SHEET_MM: f64 = 20.0;
+/// Of the Gaussian: a nose is bent over some ten millimetres, a groove is two wide at most.
+const FORM_MM: f32 = 1.5;
+/// Passes over the displacement.
+const PASSES: usize = 3;
+/// Beyond so many times the median of all distances from its surroundings a point has no
+/// weight: the standard's constant.
+const FARTHEST: f32 = 4.4478;
+/// But not nearer than this: smoothing lifts the skin beside a groove by as much.
+const LEAST_FAR_MM: f32 = 0.04;
+/// Weights are reckoned so many times.
+const WEIGHED: usize = 3;
 const STEP_MM: f32 = 0.4;
 const MARGIN_MM: f32 = 9.0;
 const TILE_MM: f32 = 40.0;
+/// With less weight around it a point keeps the form it had.
+const LEAST_MASS: f32 = 0.02;
 /// Where more of the surroundings is missing, the form is not known.
 const LEAST_KNOWN: f32 = 0.9;
 
@@ -38,27 +54,67 @@ pub(crate) fn relief(atlas: &Atlas) -> Option<Relief> {
     for (i, z) in parts.into_iter().flatten() {
         height[i] = z;
     }
-    let offsets: Vec<Vec<(usize, f32)>> = charts
-        .par_iter()
-        .map(|chart| {
-            let smooth = gaussian(
-                &chart.sample(atlas, &height, &mut Pool::default()),
-                FORM_MM / STEP_MM,
-            );
-            chart
-                .pixels(atlas)
-                .map(|(i, [x, y])| (i, smooth.sample(x, y)))
-                .collect()
-        })
-        .collect();
-    for (i, z) in offsets.into_iter().flatten() {
-        height[i] -= z;
+    for _ in 0..PASSES {
+        let offsets: Vec<Vec<(usize, f32)>> = charts
+            .par_iter()
+            .map(|chart| {
+                let smooth = form(&chart.sample(atlas, &height, &mut Pool::default()));
+                chart
+                    .pixels(atlas)
+                    .map(|(i, [x, y])| (i, smooth.sample(x, y)))
+                    .collect()
+            })
+            .collect();
+        for (i, z) in offsets.into_iter().flatten() {
+            height[i] -= z;
+        }
     }
     Some(Relief {
         height_mm: height,
         magnification: 1.0,
         mm_per_sample: Some(edge),
     })
+}
+
+/// What is smooth of a displacement, whatever stands out of it.
+fn form(displacement: &Plane) -> Plane {
+    let sigma = FORM_MM / STEP_MM;
+    let mut smooth = gaussian(displacement, sigma);
+    for _ in 0..WEIGHED {
+        let far = |(z, form): (&f32, &f32)| (z - form).abs();
+        let mut distances: Vec<f32> = (displacement.data.iter().zip(&smooth.data))
+            .map(far)
+            .collect();
+        let farthest = (FARTHEST * median(&mut distances.clone())).max(LEAST_FAR_MM);
+        for distance in &mut distances {
+            let share = 1.0 - (*distance / farthest).min(1.0).powi(2);
+            *distance = share * share;
+        }
+        let mut weights = Plane::new(displacement.width, displacement.height);
+        let mut weighed = weights.clone();
+        for (out, (w, z)) in (weighed.data.iter_mut()).zip(distances.iter().zip(&displacement.data))
+        {
+            *out = w * z;
+        }
+        weights.data = distances;
+        let (sum, mass) = (gaussian(&weighed, sigma), gaussian(&weights, sigma));
+        for (out, (sum, mass)) in smooth.data.iter_mut().zip(sum.data.iter().zip(&mass.data)) {
+            if *mass > LEAST_MASS {
+                *out = sum / mass;
+            }
+        }
+    }
+    smooth
+}
+
+/// Why there is no relief.
+pub(crate) fn missing(atlas: &Atlas) -> String {
+    match median_edge_mm(atlas).filter(|edge| *edge < SHEET_MM) {
+        Some(edge) => {
+            format!("no relief and mesh edges of {edge:.2} mm (needs {LONGEST_EDGE_MM:.2})")
+        }
+        None => "no relief".to_owned(),
+    }
 }
 
 fn median_edge_mm(atlas: &Atlas) -> Option<f64> {

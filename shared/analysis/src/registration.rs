@@ -406,6 +406,13 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Shares of features, by region.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Doubtful {
+    pub(crate) pores: [f64; 14],
+    pub(crate) wrinkles: [f64; 14],
+}
+
 /// What one parameter gives to the findings.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -415,8 +422,8 @@ pub struct Outcome {
     pub measures: Vec<(Region, Measure)>,
     /// Strength over the working raster (not yet reduced).
     pub map: Option<ParameterMap>,
-    /// The share of its features in each region that hardly stand out of the noise.
-    pub(crate) doubtful: [f64; 14],
+    /// The share of its pores or wrinkles in each region that hardly stand out of the noise.
+    pub(crate) doubtful: Doubtful,
 }
 
 #[cfg(test)]

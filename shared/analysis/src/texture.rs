@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::atlas::{is_measured, label};
 use crate::iso25178::{HeightParameters, Moments, solve};
+use crate::mesh_relief;
 use crate::{Context, Outcome};
 
 const NAMES: [MeasureName; 5] = [
@@ -301,7 +302,7 @@ pub(crate) fn measure(ctx: &Context<'_>, mm_per_px: Option<f64>) -> Outcome {
         ..Outcome::default()
     };
     let Some(relief) = ctx.relief else {
-        return refuse("no relief, and no mesh fine enough to carry the micro-relief");
+        return refuse(&mesh_relief::missing(ctx.atlas));
     };
     let Some(raster) = mm_per_px else {
         return refuse("no skin to measure");

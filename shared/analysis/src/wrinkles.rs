@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use crate::atlas::is_measured;
 use crate::blocks::Blocks;
 use crate::groove::{Groove, Signal};
+use crate::mesh_relief;
 use crate::places::Places;
 use crate::planes::median;
 use crate::pores::Pits;
@@ -22,7 +23,7 @@ use crate::traces::{LEAST_TRACE_MM, trace_mm, traced};
 use crate::{Atlas, Context, Outcome, RegisteredPicture};
 
 /// Shorter lines are not counted as wrinkles.
-const LEAST_LENGTH_MM: f64 = 4.5;
+const LEAST_LENGTH_MM: f64 = 4.0;
 const LEAST_WIDTH_MM: f64 = 0.25;
 const LARGEST_WIDTH_MM: f64 = 2.6;
 /// Length over width of what is a line.
@@ -34,6 +35,13 @@ const LEAST_DEPTH_MM: f64 = 0.012;
 const LEAST_STEEPNESS: f64 = 0.03;
 /// A picture shows wrinkles of at least this optical density.
 const LEAST_DENSITY: f64 = 0.025;
+/// A wrinkle of this length is so many times as deep as the skin beside it is rough (standard
+/// deviation): in the relief, and as a shadow, to which the slopes of that skin add.
+const PROMINENT_MM: f64 = 6.0;
+const LEAST_PROMINENCE: f64 = 2.5;
+/// What is below so many times the least length or prominence is doubtful.
+const DOUBTFUL: f64 = 1.2;
+const LEAST_PROMINENCE_OF_SHADOW: f64 = 3.2;
 /// A row of pores is not a wrinkle.
 const LEAST_EVENNESS: f64 = 0.42;
 const MOST_CHROMATIC: f32 = 0.4;
@@ -207,6 +215,7 @@ fn accept(
         LEAST_DENSITY
     };
     if groove.length_mm < LEAST_LENGTH_MM
+        || prominence(&groove, relief) < 1.0
         || groove.depth < least
         || relief && groove.depth < LEAST_STEEPNESS * groove.width_mm
         || !(LEAST_WIDTH_MM..=LARGEST_WIDTH_MM).contains(&groove.width_mm)
@@ -249,6 +258,24 @@ fn accept(
         region,
         length_by_region: by_region,
     })
+}
+
+/// How deep a groove is against the texture of the skin beside it, as a share of what is asked
+/// of its length: the longer a line is, the less chance makes one.
+fn prominence(groove: &Groove, relief: bool) -> f64 {
+    let least = if relief {
+        LEAST_PROMINENCE
+    } else {
+        LEAST_PROMINENCE_OF_SHADOW
+    };
+    let chance = least * groove.scatter * (PROMINENT_MM / groove.length_mm).sqrt();
+    groove.depth / chance.max(f64::MIN_POSITIVE)
+}
+
+/// Whether another capture of it may be no wrinkle: too short, or too shallow for the skin
+/// beside it. As many that are as near to it on the other side are not counted.
+fn is_doubtful(groove: &Groove, relief: bool) -> bool {
+    groove.length_mm < DOUBTFUL * LEAST_LENGTH_MM || prominence(groove, relief) < DOUBTFUL
 }
 
 /// Whether a groove is only as deep as it is because of the pits on it.
@@ -466,17 +493,23 @@ pub(crate) fn measure(
             m
         }
     };
+    let no_relief = if ctx.relief.is_none() {
+        mesh_relief::missing(ctx.atlas)
+    } else {
+        String::new()
+    };
     let areas = ctx.areas.of_regions();
     for region in Region::ALL {
         let mm2 = areas[region.index()][0];
         if mm2 <= 0.0 {
             continue;
         }
-        let count = lines
-            .wrinkles
-            .iter()
-            .filter(|w| region == Region::Face || w.region == region)
-            .count();
+        let own = (lines.wrinkles.iter()).filter(|w| region == Region::Face || w.region == region);
+        let (count, doubtful) = own.fold((0.0_f64, 0.0), |(count, doubtful), w| {
+            let near = f64::from(u8::from(is_doubtful(&w.groove, ctx.relief.is_some())));
+            (count + 1.0, doubtful + near)
+        });
+        out.doubtful.wrinkles[region.index()] = doubtful / count.max(1.0);
         let (mut length, mut area, mut deep) = (0.0, 0.0, 0.0);
         for w in &lines.wrinkles {
             let l = w.length_by_region[region.index()];
@@ -485,17 +518,14 @@ pub(crate) fn measure(
             deep += l * w.groove.depth;
         }
         let depth = if ctx.relief.is_none() {
-            Measure::not_measured(
-                names[3],
-                "no relief, and no mesh fine enough to carry wrinkle depth",
-            )
+            Measure::not_measured(names[3], no_relief.as_str())
         } else if length <= 0.0 {
             Measure::not_measured(names[3], "no wrinkle found")
         } else {
             judged(Measure::computed(names[3], deep / length))
         };
         out.measures.extend([
-            (region, judged(Measure::computed(names[0], count as f64))),
+            (region, judged(Measure::computed(names[0], count))),
             (
                 region,
                 judged(Measure::computed(names[1], length / (mm2 / 100.0))),

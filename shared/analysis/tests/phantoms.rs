@@ -53,6 +53,28 @@ fn a_face_is_measured_as_it_is() {
     close(&score, MeasureName::Sq, 0.03);
 }
 
+/// Its texture is as deep as the shallowest pores and wrinkles, and lit from the side as dark.
+#[test]
+fn rough_skin_hides_neither_pores_nor_wrinkles_in_a_relief() {
+    let rough = PhantomOptions {
+        seed: 12,
+        lighting: Lighting::Directional,
+        rough: true,
+        ..PhantomOptions::default()
+    };
+    let (analysis, score) = measured(&rough);
+    let face = analysis.findings.region(Region::Face).unwrap();
+    let sq = face.measure(MeasureName::Sq).unwrap().value.unwrap();
+    assert!(sq > 15.0, "{sq}");
+    assert!(score.pores.f1 >= 0.97, "{:?}", score.pores);
+    assert!(score.wrinkles.f1 >= 0.97, "{:?}", score.wrinkles);
+    let (_, flat) = measured(&PhantomOptions {
+        relief: false,
+        ..rough
+    });
+    assert!(score.pores.f1 > flat.pores.f1, "{:?}", flat.pores);
+}
+
 #[test]
 fn shading_alone_shows_wrinkles_on_bent_skin_in_uneven_light() {
     let (analysis, score) = measured(&PhantomOptions {
