@@ -36,6 +36,8 @@ const DOUBTFUL: f32 = 0.5;
 const PIT_REACH: f32 = 2.2;
 /// The noise is told by the skin beside pits unless that is less than one part of so many.
 const MOST_BESIDE: usize = 4;
+/// What pits there are is told by the noise at one of so many of its pixels.
+const SOME_PROBES: usize = 4;
 /// No noise at all.
 const LEAST_NOISE: f32 = 1e-7;
 
@@ -69,7 +71,8 @@ pub(crate) fn candidates(
 ) -> (Vec<Candidate>, Vec<f32>) {
     let spans = chart.spans();
     let probes = inside(chart, atlas, &spans);
-    let levels = levels(chart, sampled, sigmas_mm, (&spans, &probes), pool);
+    let some: Vec<[u32; 2]> = probes.iter().step_by(SOME_PROBES).copied().collect();
+    let levels = levels(chart, sampled, sigmas_mm, (&spans, &some), pool);
     let mut found = vec![];
     let mut sure = vec![];
     let mut marks = vec![];
@@ -130,7 +133,7 @@ pub(crate) fn candidates(
             if MOST_BESIDE * beside.len() < probes.len() {
                 return level.noise;
             }
-            spread(&beside, &level.response, level.stride).clamp(LEAST_NOISE, level.noise)
+            spread(&beside, &level.response, level.stride).max(LEAST_NOISE)
         })
         .collect();
     for one in &mut found {

@@ -73,6 +73,8 @@ const BEYOND_MM: f64 = 4.0;
 /// Half the width of the cross profiles.
 const REACH_MM: f32 = 2.6;
 const ACROSS_MM: f32 = 0.065;
+/// The skin beside a groove is looked at on one of so many steps.
+const SCATTERED: usize = 4;
 /// Beyond so many of its half-widths a groove is over.
 const BESIDE_RADII: f32 = 3.0;
 /// A place shallower than half is bridged when no longer than this.
@@ -414,25 +416,25 @@ impl Course<'_> {
     /// Robust standard deviation of the signal beside the groove, about a sloping base.
     fn scatter(&self, radius: f32, core: std::ops::Range<usize>) -> f64 {
         let mut apart = vec![];
-        for profile in &self.profiles[core] {
-            let beside: Vec<[f64; 2]> = offsets(profile)
-                .filter(|(o, v)| o.abs() > BESIDE_RADII * radius && v.is_finite())
-                .map(|(o, v)| [f64::from(o), f64::from(v)])
-                .collect();
-            let count = beside.len() as f64;
-            let [o, v] = [0, 1].map(|k| beside.iter().map(|s| s[k]).sum::<f64>() / count);
-            let (mut both, mut square) = (0.0, 0.0);
-            for s in &beside {
-                both += (s[0] - o) * (s[1] - v);
-                square += (s[0] - o) * (s[0] - o);
+        for profile in self.profiles[core].iter().step_by(SCATTERED) {
+            let beside = || {
+                offsets(profile)
+                    .filter(|(o, v)| o.abs() > BESIDE_RADII * radius && v.is_finite())
+                    .map(|(o, v)| [f64::from(o), f64::from(v)])
+            };
+            let (mut count, mut o, mut v, mut both, mut square) = (0.0, 0.0, 0.0, 0.0, 0.0);
+            for s in beside() {
+                count += 1.0;
+                o += s[0];
+                v += s[1];
+                both += s[0] * s[1];
+                square += s[0] * s[0];
             }
-            if square > 0.0 {
-                let slope = both / square;
-                apart.extend(
-                    beside
-                        .iter()
-                        .map(|s| (s[1] - v - slope * (s[0] - o)).abs() as f32),
-                );
+            let (o, v) = (o / count, v / count);
+            let spread = square / count - o * o;
+            if spread > 0.0 {
+                let slope = (both / count - o * v) / spread;
+                apart.extend(beside().map(|s| (s[1] - v - slope * (s[0] - o)).abs() as f32));
             }
         }
         if apart.is_empty() {
