@@ -43,6 +43,7 @@ mod masks;
 mod mesh_relief;
 mod photo;
 mod pigment;
+mod pit_signal;
 mod places;
 mod planes;
 mod pores;

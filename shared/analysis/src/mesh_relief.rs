@@ -188,3 +188,40 @@ fn from_form(atlas: &Atlas, chart: &Chart) -> Vec<(usize, f32)> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bump as tight as a nose's tip, rough by 0.01 mm, with a groove over it.
+    #[test]
+    fn the_form_goes_and_a_groove_keeps_its_depth() {
+        let side = 100;
+        let mut plane = Plane::new(side, side);
+        let grain = |i: usize| (i.wrapping_mul(2_654_435_761) >> 7) as f32 % 1000.0 / 1000.0 - 0.5;
+        for (i, z) in plane.data.iter_mut().enumerate() {
+            let [x, y] = [i % side, i / side].map(|n| (n as f32 - 49.5) * STEP_MM);
+            let bump = 0.3 * (-(x * x + y * y) / (2.0 * 4.0 * 4.0)).exp();
+            let groove = 0.15 * (-x * x / (2.0 * 0.45 * 0.45)).exp();
+            *z = bump - groove + 0.035 * grain(i);
+        }
+        for _ in 0..PASSES {
+            let smooth = form(&plane);
+            for (z, s) in plane.data.iter_mut().zip(&smooth.data) {
+                *z -= s;
+            }
+        }
+        let data = &plane.data;
+        let mean = |columns: std::ops::Range<usize>| {
+            let count = (40 * columns.len()) as f32;
+            let values = (30..70).flat_map(|y| columns.clone().map(move |x| data[y * side + x]));
+            values.sum::<f32>() / count
+        };
+        // A twentieth of the bump is left beside the groove.
+        let rest = mean(54..58);
+        assert!(rest.abs() < 0.015, "{rest}");
+        // The mean of the two columns next to the middle is 0.906 of the depth.
+        let depth = (mean(52..58) - mean(49..51)) / (0.906 * 0.15);
+        assert!((0.9..1.1).contains(&depth), "{depth}");
+    }
+}

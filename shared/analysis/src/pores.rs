@@ -13,15 +13,16 @@ use dermalia_findings::{
 use rayon::prelude::*;
 
 use crate::atlas::is_measured;
-use crate::blobs::{Candidate, candidates};
+use crate::blobs::Candidate;
 use crate::blocks::Blocks;
-use crate::chart::{Chart, charts};
+use crate::chart::charts;
+use crate::pit_signal::{LEAST_SCORE, Peaks, is_round, pit_signal};
 use crate::places::Places;
-use crate::planes::{Pool, median};
+use crate::planes::median;
 use crate::profile::{Columns, PitFit, Sample, Shapes};
 use crate::structure::{DensityTable, Structure, excess_of_blue, structure_pictures};
 use crate::wrinkles::Lines;
-use crate::{Atlas, Context, Outcome, RegisteredPicture};
+use crate::{Context, Outcome, RegisteredPicture};
 
 /// A pore is at least this wide.
 const LEAST_DIAMETER_MM: f32 = 0.25;
@@ -30,21 +31,15 @@ const SMALLEST_PIT_MM: f32 = 0.1;
 /// And no wider than this; a wider dark round place is something else.
 const LARGEST_DIAMETER_MM: f32 = 1.3;
 /// Coarser pictures show no pores.
-const COARSEST_MM_PER_PX: f64 = 0.15;
+pub(crate) const COARSEST_MM_PER_PX: f64 = 0.15;
 /// The steps of the charts: no finer than the smallest scale needs, no coarser than the
 /// pictures may be for it.
 const STEPS_MM: [f32; 2] = [0.08, 0.12];
 /// Filter scales: a Gaussian pit of 0.2 to 1.2 mm.
 const SIGMAS_MM: [f32; 6] = [0.09, 0.125, 0.175, 0.25, 0.35, 0.5];
-/// Responses below this many times the noise are not looked at. It is the spread of the
-/// skin beside pits at the filter's own scale, so that its texture and the grain of a picture's
-/// coding count as noise, too.
-const LEAST_SCORE: f32 = 4.0;
 /// Pores below this many times the least response are doubtful: noise may have made some of
 /// them, and hidden as many that lie as little below it.
 const DOUBTFUL: f32 = 1.5;
-/// No part of a face has more noise than this many times the usual.
-const MOST_NOISE: f32 = 1.4;
 /// The depth must be this many times its own standard error.
 const LEAST_SIGNIFICANCE: f32 = 4.5;
 /// Where noise blurs the fit, the scale that answered tells the width as well: within this
@@ -59,8 +54,6 @@ const MOST_MOVED: f32 = 0.3;
 /// … and its standard error: that of a Gaussian's centre is this many radii at half depth
 /// over its significance.
 const CENTRE_ERROR: f32 = 1.2;
-/// Of a pit without noise; that makes a round one look narrower by about its share.
-const LEAST_ROUNDNESS: f32 = 0.5;
 const MOST_CHROMATIC: f32 = 0.55;
 /// Standard errors of a pit's colour beyond that.
 const SURE: f64 = 2.0;
@@ -266,131 +259,6 @@ fn pits(
             .unwrap_or(core::cmp::Ordering::Equal)
     });
     without_doubles(ctx, pores)
-}
-
-fn is_round(c: &Candidate) -> bool {
-    c.roundness >= LEAST_ROUNDNESS * (1.0 - 1.0 / c.score)
-}
-
-/// Maxima of the Laplacian, and the usual noise of each scale.
-struct Peaks {
-    found: Vec<Candidate>,
-    noise: Vec<f32>,
-}
-
-impl Peaks {
-    /// Doubtful ones, too.
-    fn of(atlas: &Atlas, signal: &[f32], charts: &[Chart], sigmas: &[f32]) -> Self {
-        let (parts, noises): (Vec<Vec<Candidate>>, Vec<Vec<f32>>) = charts
-            .par_iter()
-            .map_init(Pool::default, |pool, chart| {
-                let sampled = chart.sample(atlas, signal, pool);
-                let found = candidates(chart, &sampled, atlas, sigmas, LEAST_SCORE, pool);
-                pool.give(sampled);
-                found
-            })
-            .unzip();
-        let noise: Vec<f32> = (0..sigmas.len())
-            .map(|k| median(&mut noises.iter().map(|n| n[k]).collect::<Vec<f32>>()))
-            .collect();
-        let found = parts.into_iter().flatten().map(|c| Candidate {
-            // Where pores stand close, they themselves are most of the spread.
-            score: c.score.max(c.response / (MOST_NOISE * noise[c.scale])),
-            ..c
-        });
-        Self {
-            found: found.collect(),
-            noise,
-        }
-    }
-}
-
-/// What pits are found in: the density, and with it how deep the relief is where dark pits are
-/// deep, so that light on the slopes of the skin and its texture, of which the two see
-/// different things, are no pits. It is a density, that of a pit of the usual depth.
-fn pit_signal<'a>(
-    ctx: &Context<'_>,
-    density: &'a [f32],
-    charts: &[Chart],
-    sigmas: &[f32],
-    raster_mm: f64,
-) -> Cow<'a, [f32]> {
-    let relief = ctx.relief.filter(|relief| {
-        let own = raster_mm * f64::from(relief.magnification.max(1.0));
-        relief.mm_per_sample.unwrap_or(own) <= COARSEST_MM_PER_PX
-    });
-    let Some(relief) = relief else {
-        return Cow::Borrowed(density);
-    };
-    let downwards: Vec<f32> = relief.height_mm.par_iter().map(|h| -h).collect();
-    let Some(Depth { share, usual }) = Depth::of(ctx.atlas, density, &downwards, charts, sigmas)
-    else {
-        return Cow::Borrowed(density);
-    };
-    let whole = 1.0 / (1.0 + share * usual);
-    let mut signal = downwards;
-    (signal.par_iter_mut().zip(density)).for_each(|(s, d)| *s = whole * (d + share * *s));
-    Cow::Owned(signal)
-}
-
-/// Charts that tell how deep dark pits are.
-const SOME_CHARTS: usize = 16;
-/// Pits that tell it are this many times above the least score, and at least so many.
-const PLAIN: f32 = 1.5;
-const LEAST_PLAIN: usize = 30;
-/// A pit lies in the same place in both, within this share of the filter's scale.
-const SAME_PLACE: f32 = 0.7;
-
-/// How deep dark pits are.
-struct Depth {
-    /// What a millimetre counts as a density.
-    share: f32,
-    /// Millimetres of depth for a density of one, as the filters see both.
-    usual: f32,
-}
-
-impl Depth {
-    /// `None` where dark pits are few, or no pits of the relief.
-    fn of(
-        atlas: &Atlas,
-        density: &[f32],
-        downwards: &[f32],
-        charts: &[Chart],
-        sigmas: &[f32],
-    ) -> Option<Self> {
-        let some: Vec<Chart> = (charts.iter())
-            .step_by(charts.len().div_ceil(SOME_CHARTS).max(1))
-            .cloned()
-            .collect();
-        let [dark, deep] =
-            [density, downwards].map(|signal| Peaks::of(atlas, signal, &some, sigmas));
-        let plain = (dark.found.iter()).filter(|c| c.score >= PLAIN * LEAST_SCORE && is_round(c));
-        let (mut depths, mut scales): (Vec<f32>, Vec<f32>) = plain
-            .map(|c| {
-                let same = deep.found.iter().filter(|d| {
-                    let [dx, dy] = [0, 1].map(|k| d.px[k] - c.px[k]);
-                    c.metric.length_mm(dx, dy) <= SAME_PLACE * c.sigma_mm
-                });
-                let deepest = same.map(|d| d.response).fold(0.0, f32::max);
-                (deepest / c.response, c.scale as f32)
-            })
-            .unzip();
-        if depths.len() < LEAST_PLAIN {
-            return None;
-        }
-        let usual = median(&mut depths);
-        let scale = median(&mut scales) as usize;
-        if usual <= 0.0 {
-            return None;
-        }
-        // Each weighs by what it tells, and depth no more than darkness: what is dark only
-        // may be a pit as well.
-        let ratio = dark.noise[scale] / deep.noise[scale];
-        Some(Self {
-            share: ratio * (usual * ratio).min(1.0),
-            usual,
-        })
-    }
 }
 
 /// What a fit needs memory for, used for one candidate after the other.
