@@ -40,7 +40,7 @@ const LEAST_KNOWN: f32 = 0.9;
 
 /// The relief of a mesh, or `None` for one too coarse.
 pub(crate) fn relief(atlas: &Atlas) -> Option<Relief> {
-    let edge = median_edge_mm(atlas, 11)?;
+    let edge = median_edge_mm(atlas, SEEN)?;
     if edge > LONGEST_EDGE_MM {
         return None;
     }
@@ -109,7 +109,7 @@ fn form(displacement: &Plane) -> Plane {
 
 /// Why there is no relief.
 pub(crate) fn missing(atlas: &Atlas) -> String {
-    match median_edge_mm(atlas, 1009).filter(|edge| *edge < SHEET_MM) {
+    match median_edge_mm(atlas, SEEN).filter(|edge| *edge < SHEET_MM) {
         Some(edge) => {
             format!("no relief and mesh edges of {edge:.2} mm (needs {LONGEST_EDGE_MM:.2})")
         }
@@ -117,7 +117,9 @@ pub(crate) fn missing(atlas: &Atlas) -> String {
     }
 }
 
-/// Of the triangles at one of so many pixels.
+/// The triangles at one of so many pixels tell how long edges are.
+const SEEN: usize = 101;
+
 fn median_edge_mm(atlas: &Atlas, pixels: usize) -> Option<f64> {
     let mut edges = vec![];
     let mut last = dermalia_surface::NO_TRIANGLE;

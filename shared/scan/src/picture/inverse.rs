@@ -62,26 +62,37 @@ const fn basis() -> [[f32; SIDE]; SIDE] {
 
 const BASIS: [[f32; SIDE]; SIDE] = basis();
 
-/// The samples of a block, less the middle of their range.
+/// The samples of a block, less the middle of their range: rows first, of which many are empty,
+/// then columns.
 #[inline(always)]
 fn transformed(block: &[i16; BLOCK], steps: &[f32; BLOCK]) -> [[f32; SIDE]; SIDE] {
-    let mut out = [[0.0; SIDE]; SIDE];
+    let mut lines = [[0.0; SIDE]; SIDE];
     let (rows, steps) = (block.as_chunks::<SIDE>().0, steps.as_chunks::<SIDE>().0);
-    for ((row, steps), down) in rows.iter().zip(steps).zip(&BASIS) {
+    for ((line, row), steps) in lines.iter_mut().zip(rows).zip(steps) {
         if row == &[0; SIDE] {
             continue;
         }
-        let mut line = [0.0; SIDE];
         for ((value, step), across) in row.iter().zip(steps).zip(&BASIS) {
             let value = f32::from(*value) * step;
             for (o, b) in line.iter_mut().zip(across) {
                 *o += value * b;
             }
         }
-        for (out, b) in out.iter_mut().zip(down) {
-            for (o, l) in out.iter_mut().zip(&line) {
-                *o += l * b;
+    }
+    // Of two rows as far from the middle, even functions are the same and odd ones opposite.
+    let mut out = [[0.0; SIDE]; SIDE];
+    for y in 0..SIDE / 2 {
+        let (mut even, mut odd) = ([0.0; SIDE], [0.0; SIDE]);
+        for v in (0..SIDE).step_by(2) {
+            let [b, c] = [BASIS[v][y], BASIS[v + 1][y]];
+            for x in 0..SIDE {
+                even[x] += b * lines[v][x];
+                odd[x] += c * lines[v + 1][x];
             }
+        }
+        for x in 0..SIDE {
+            out[y][x] = even[x] + odd[x];
+            out[SIDE - 1 - y][x] = even[x] - odd[x];
         }
     }
     out
