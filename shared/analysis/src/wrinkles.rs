@@ -653,6 +653,31 @@ mod tests {
         grooves(&atlas, signal, &Shapes::new(), &line, 0.004, 0.55)
     }
 
+    /// On skin that is rough by 18 um.
+    #[test]
+    fn what_chance_makes_of_rough_skin_is_short_and_shallow() {
+        let smooth = found(&[[5.0, 15.0, 0.2]]).remove(0);
+        assert!(smooth.scatter < 0.002, "{}", smooth.scatter);
+        let told = |length_mm, depth, relief| {
+            let groove = Groove {
+                length_mm,
+                depth,
+                scatter: 0.018,
+                ..smooth.clone()
+            };
+            (
+                prominence(&groove, relief) >= 1.0,
+                is_doubtful(&groove, relief),
+            )
+        };
+        assert!(!told(5.0, 0.04, true).0);
+        assert_eq!(told(5.0, 0.053, true), (true, true));
+        assert_eq!(told(5.0, 0.07, true), (true, false));
+        assert_eq!(told(15.0, 0.04, true), (true, false));
+        // Its slopes have shadows as well.
+        assert!(!told(5.0, 0.053, false).0 && told(5.0, 0.07, false).0);
+    }
+
     #[test]
     fn two_grooves_of_one_trace_are_both_found_and_a_shallow_end_is_none() {
         let two = found(&[[5.0, 15.0, 0.2], [20.0, 32.0, 0.14]]);
