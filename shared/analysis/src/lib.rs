@@ -30,6 +30,7 @@ mod flatten;
 mod flood;
 mod full_light;
 mod gaussian;
+mod gloss;
 mod groove;
 mod increments;
 mod interval;

@@ -13,14 +13,14 @@ use rayon::prelude::*;
 
 use crate::AnalysisError;
 use crate::atlas::{Atlas, Scale};
-use crate::baseline::low_pass;
 use crate::chromophores::chroma;
 use crate::colour::{ciede2000, erythema_index, ita_deg, melanin_index};
 use crate::explained::{Colour, Form};
 use crate::exposure::{Exposure, most_clipped};
 use crate::extent::Increment;
-use crate::field::{CELL_MM, Field, weighted_quantile};
+use crate::field::{CELL_MM, Field};
 use crate::flatten::{Illumination, Level, Unevenness, level};
+use crate::gloss::without_gloss;
 use crate::increments::clear_around;
 use crate::pigment::{Spot, colours_lit, density_step};
 use crate::preparation::ULTRAVIOLET;
@@ -55,12 +55,6 @@ const FEATURE_LIGHTS: [Light; 3] = [
     Light::White,
     Light::ParallelPolarised,
 ];
-/// What gloss adds is told over this distance (standard deviation of a Gaussian) …
-const GLOSS_MM: f32 = 3.0;
-/// … and is some from this much density above the median of the skin.
-const GLOSS: f32 = 0.02;
-/// Skin of less than the median differs by no more, or the two were lit in other ways.
-const MOST_APART: f32 = 0.04;
 /// … and the light that colour is defined under for its level.
 const LEVEL_LIGHTS: [Light; 3] = [
     Light::White,
@@ -224,28 +218,6 @@ fn skin(
         levels,
         unevenness,
     })
-}
-
-/// The weights of the cells that have no gloss in one of two pictures, the other of which is
-/// taken without any; `None` where the two differ by more than gloss, so that the light of one
-/// says nothing of that of the other. On dark skin gloss is as much light as the skin gives
-/// back, and would be taken for that of the lamp.
-fn without_gloss(glossy: &Field, matte: &Field, weight: &[f32]) -> Option<Vec<f32>> {
-    let gloss: Vec<f32> = (0..glossy.len())
-        .map(|i| matte.density[1][i] - glossy.density[1][i])
-        .collect();
-    let gloss = low_pass(glossy, &gloss, weight, GLOSS_MM);
-    let mut levels: Vec<(f32, f32)> = (gloss.iter().zip(weight))
-        .filter(|(_, w)| **w > 0.0)
-        .map(|(g, w)| (*g, *w))
-        .collect();
-    let [low, middle] = [0.05, 0.5].map(|q| weighted_quantile(&mut levels, q));
-    let (low, middle) = (low?, middle?);
-    if middle - low > MOST_APART {
-        return None;
-    }
-    let left = (gloss.iter().zip(weight)).map(|(g, w)| if *g - middle > GLOSS { 0.0 } else { *w });
-    Some(left.collect())
 }
 
 /// States contrasts as they are at full light, like the level of colour: in the shade the same
