@@ -327,6 +327,27 @@ fn visible_light_from_one_side_is_kept_beside_ultraviolet_light_from_the_front()
     assert!(!has_warning(&analysis, "lights show less"));
 }
 
+/// What a camera does not show of the head beside the face is no black skin: that would move
+/// the level of light by 1.2 degrees. In even light nothing else does.
+#[test]
+fn skin_beside_the_face_that_no_photograph_shows_has_no_part_in_colour() {
+    let phantom = Phantom::generate(&PhantomOptions {
+        seed: 35,
+        size_px: 768,
+        lights: vec![Light::White],
+        relief: false,
+        ..PhantomOptions::default()
+    })
+    .unwrap();
+    let texture = Scan::read_files(phantom.files.clone(), &Limits::default()).unwrap();
+    for degrees in [0.0, 15.0, 30.0] {
+        let analysis = measured(&photographed(&texture, 0.25, &[degrees]));
+        let score = Score::of(&analysis.findings, &phantom.truth);
+        let ita = score.measure(Region::Face, MeasureName::Ita).unwrap();
+        assert!(ita.difference().unwrap().abs() < 0.5, "{degrees}: {ita:?}");
+    }
+}
+
 /// The phantoms and limits of `colour_phantoms`, which has these pictures in the atlas: taken
 /// by cameras of finer pixels, they lose nothing that a wider limit would have to allow for.
 #[test]
