@@ -6,9 +6,8 @@ use dermalia_surface::{Metric, loop_in_vectors};
 
 use crate::Atlas;
 use crate::chart::Chart;
-use crate::planes::{
-    DIFFERENCE_VARIANCE, Plane, Pool, derivatives, median, reach_of, smooth_within,
-};
+use crate::noise_map::{NoiseMap, Pit, beside, has_part, inside, spread};
+use crate::planes::{DIFFERENCE_VARIANCE, Plane, Pool, derivatives, reach_of, smooth_within};
 use crate::spans::Spans;
 
 /// A maximum of the scale-normalised Laplacian.
@@ -30,14 +29,24 @@ pub(crate) struct Candidate {
     pub(crate) roundness: f32,
 }
 
+/// Of a pit without noise; that makes a round one look narrower by about its share.
+const LEAST_ROUNDNESS: f32 = 0.5;
+
+impl Candidate {
+    /// Whether it is as round as a pit.
+    pub(crate) fn is_round(&self) -> bool {
+        self.roundness >= LEAST_ROUNDNESS * (1.0 - 1.0 / self.score)
+    }
+}
+
 /// The share of the least response from which a maximum is told: others may be judged by it.
 const DOUBTFUL: f32 = 0.5;
-/// A pit has a part in a filter's response within so many times the root of both variances.
-const PIT_REACH: f32 = 2.2;
 /// The noise is told by the skin beside pits unless that is less than one part of so many.
 const MOST_BESIDE: usize = 4;
 /// What pits there are is told by the noise at one of so many of its pixels.
 const SOME_PROBES: usize = 4;
+/// A pit is plain from so many times the least response on.
+const PLAIN: f32 = 2.0;
 /// No noise at all.
 const LEAST_NOISE: f32 = 1e-7;
 
@@ -57,10 +66,23 @@ const COARSE_PX: f32 = 2.1;
 /// … once the plane is as smooth as this: a variance in square pixels.
 const COARSE_VARIANCE: f32 = 2.2;
 
+/// What a chart shows.
+pub(crate) struct Blobs {
+    /// Dark maxima.
+    pub(crate) found: Vec<Candidate>,
+    /// The scores of bright ones that are as round, beside the pits: grain and texture are
+    /// dark in as many places as bright, so that as many of the dark ones are theirs.
+    pub(crate) bright: Vec<f32>,
+    /// Pixels that tell noise, and how many of them lie beside pits.
+    pub(crate) probes: [usize; 2],
+    /// The noise of each scale.
+    pub(crate) noise: Vec<f32>,
+}
+
 /// Maxima over space and scale of the scale-normalised Laplacian of Gaussian
 /// (Lindeberg 1998, doi 10.1023/A:1008045108935) of a plane where positive is deep: those of
-/// at least [`DOUBTFUL`] of `least` as a response over the noise of its scale, which is
-/// returned, too. That is the noise beside what reaches `least`.
+/// at least [`DOUBTFUL`] of `least` as a response over the noise of its scale. That is the
+/// noise beside what reaches `least`.
 pub(crate) fn candidates(
     chart: &Chart,
     sampled: &Plane,
@@ -68,82 +90,146 @@ pub(crate) fn candidates(
     sigmas_mm: &[f32],
     least: f32,
     pool: &mut Pool,
-) -> (Vec<Candidate>, Vec<f32>) {
+) -> Blobs {
     let spans = chart.spans();
     let probes = inside(chart, atlas, &spans);
     let some: Vec<[u32; 2]> = probes.iter().step_by(SOME_PROBES).copied().collect();
     let levels = levels(chart, sampled, sigmas_mm, (&spans, &some), pool);
-    let mut found = vec![];
-    let mut sure = vec![];
-    let mut marks = vec![];
-    for (k, level) in levels.iter().enumerate() {
-        let (w, h, stride) = (level.response.width, level.response.height, level.stride);
-        let floor = DOUBTFUL * least * level.noise;
-        // The top of a peak may lie in the tile while its pixel does not.
-        let own = spans.grown([stride; 2]);
-        for y in 1..h.saturating_sub(1) {
-            marks.clear();
-            let columns = &own[y * stride];
-            let span = columns.start / stride..columns.end.div_ceil(stride);
-            mark_peaks(&level.response, y, span, floor, &mut marks);
-            for &x in &marks {
-                let x = x as usize;
-                let v = level.response.data[y * w + x];
-                if !is_largest_scale(&levels, k, x, y) {
-                    continue;
-                }
-                let i = y * w + x;
-                if v >= least * level.noise {
-                    let place = [x, y].map(|n| (n * stride) as f32);
-                    sure.push((place, sigmas_mm[k] / chart.step_mm));
-                }
-                let [dx, dy] = vertex(&level.response.data, i, w);
-                let on_chart = |n: usize, d: f32| (n as f32 + d) * stride as f32 + 0.5;
-                let px = chart.to_atlas(on_chart(x, dx), on_chart(y, dy));
-                if !chart.owns_within(px, BORDER_PX) {
-                    continue;
-                }
-                let Some(p) = atlas.pixel(f64::from(px[0]), f64::from(px[1])) else {
-                    continue;
-                };
-                if !atlas.is_measured(p) {
-                    continue;
-                }
-                let sigma = sigmas_mm[k];
-                let Some(around) = chart.metric_around(atlas, px, sigma) else {
-                    continue;
-                };
-                let local = chart.seen(around);
-                let area = (local[0] * local[2] - local[1] * local[1]).max(0.0).sqrt();
-                found.push(Candidate {
-                    px,
-                    metric: around,
-                    sigma_mm: sigma * area.sqrt(),
-                    response: v,
-                    score: 0.0,
-                    scale: k,
-                    roundness: roundness(&level.smooth, i, local),
-                });
-            }
-        }
-    }
-    let noise: Vec<f32> = (levels.iter().zip(sigmas_mm))
-        .map(|(level, sigma_mm)| {
-            let beside = beside(&probes, &sure, sigma_mm / chart.step_mm);
-            if MOST_BESIDE * beside.len() < probes.len() {
-                return level.noise;
-            }
-            spread(&beside, &level.response, level.stride).max(LEAST_NOISE)
-        })
+    let search = Search {
+        chart,
+        atlas,
+        sigmas_mm,
+        spans: &spans,
+        levels: &levels,
+        least: DOUBTFUL * least,
+    };
+    let sigma_px = |scale: usize| sigmas_mm[scale] / chart.step_mm;
+    let dark = search.peaks::<1>();
+    let sure: Vec<Pit> = (dark.iter())
+        .filter(|(_, c)| c.response >= least * levels[c.scale].noise)
+        .map(|(place, c)| (*place, sigma_px(c.scale)))
         .collect();
-    for one in &mut found {
-        one.score = one.response / noise[one.scale];
-    }
+    let (noise, maps): (Vec<f32>, Vec<NoiseMap>) = (levels.iter().enumerate())
+        .map(|(scale, level)| {
+            let told = |pixels: &[[u32; 2]]| {
+                spread(pixels, &level.response, level.stride).max(LEAST_NOISE)
+            };
+            let beside = beside(&probes, &sure, sigma_px(scale));
+            let noise = if MOST_BESIDE * beside.len() < probes.len() {
+                level.noise
+            } else {
+                told(&beside)
+            };
+            let size = [sampled.width, sampled.height];
+            (
+                noise,
+                NoiseMap::of(size, chart.step_mm, &beside, noise, told),
+            )
+        })
+        .unzip();
+    let scored = |(place, one): ([f32; 2], Candidate)| {
+        let score = one.response / maps[one.scale].at(place);
+        (place, Candidate { score, ..one })
+    };
+    let dark: Vec<([f32; 2], Candidate)> = dark.into_iter().map(scored).collect();
+    // What a plain pit has around it is no grain.
+    let plain: Vec<Pit> = (dark.iter())
+        .filter(|(_, c)| c.score >= PLAIN * least)
+        .map(|(place, c)| (*place, sigma_px(c.scale)))
+        .collect();
+    let bright = (search.peaks::<-1>().into_iter().map(scored))
+        .filter(|(place, c)| {
+            let beside = || !(plain.iter()).any(|pit| has_part(pit, *place, sigma_px(c.scale)));
+            c.score >= least && c.is_round() && beside()
+        })
+        .map(|(_, c)| c.score)
+        .collect();
+    let usual_scale = sigma_px(sigmas_mm.len() / 2);
+    let probes = [probes.len(), beside(&probes, &plain, usual_scale).len()];
     for level in levels {
         pool.give(level.response);
         pool.give(level.smooth);
     }
-    (found, noise)
+    Blobs {
+        found: dark.into_iter().map(|(_, c)| c).collect(),
+        bright,
+        probes,
+        noise,
+    }
+}
+
+/// Where maxima are looked for.
+struct Search<'a> {
+    chart: &'a Chart,
+    atlas: &'a Atlas,
+    sigmas_mm: &'a [f32],
+    spans: &'a Spans,
+    levels: &'a [Level],
+    /// The least response over the noise.
+    least: f32,
+}
+
+impl Search<'_> {
+    /// The maxima of the response times `SIGN`, with their places in the chart.
+    fn peaks<const SIGN: i8>(&self) -> Vec<([f32; 2], Candidate)> {
+        let Self {
+            chart,
+            atlas,
+            levels,
+            ..
+        } = *self;
+        let sign = f32::from(SIGN);
+        let mut found = vec![];
+        let mut marks = vec![];
+        for (k, level) in levels.iter().enumerate() {
+            let (w, h, stride) = (level.response.width, level.response.height, level.stride);
+            let floor = self.least * level.noise;
+            // The top of a peak may lie in the tile while its pixel does not.
+            let own = self.spans.grown([stride; 2]);
+            for y in 1..h.saturating_sub(1) {
+                marks.clear();
+                let columns = &own[y * stride];
+                let span = columns.start / stride..columns.end.div_ceil(stride);
+                mark_peaks::<SIGN>(&level.response, y, span, floor, &mut marks);
+                for &x in &marks {
+                    let x = x as usize;
+                    if !is_largest_scale(levels, k, x, y, sign) {
+                        continue;
+                    }
+                    let i = y * w + x;
+                    let [dx, dy] = vertex(&level.response.data, i, w, sign);
+                    let on_chart = |n: usize, d: f32| (n as f32 + d) * stride as f32 + 0.5;
+                    let px = chart.to_atlas(on_chart(x, dx), on_chart(y, dy));
+                    if !chart.owns_within(px, BORDER_PX) {
+                        continue;
+                    }
+                    let Some(p) = atlas.pixel(f64::from(px[0]), f64::from(px[1])) else {
+                        continue;
+                    };
+                    if !atlas.is_measured(p) {
+                        continue;
+                    }
+                    let sigma = self.sigmas_mm[k];
+                    let Some(around) = chart.metric_around(atlas, px, sigma) else {
+                        continue;
+                    };
+                    let local = chart.seen(around);
+                    let area = (local[0] * local[2] - local[1] * local[1]).max(0.0).sqrt();
+                    let one = Candidate {
+                        px,
+                        metric: around,
+                        sigma_mm: sigma * area.sqrt(),
+                        response: sign * level.response.data[i],
+                        score: 0.0,
+                        scale: k,
+                        roundness: roundness(&level.smooth, i, local, sign),
+                    };
+                    found.push(([x, y].map(|n| (n * stride) as f32), one));
+                }
+            }
+        }
+        found
+    }
 }
 
 /// How a level comes from the one before.
@@ -291,59 +377,6 @@ pub(crate) fn laplacian(smooth: &Plane, scale: f32, out: &mut Plane) {
     laplacian_within(smooth, scale, &spans, out);
 }
 
-/// One pixel of so many in either direction tells the noise: a multiple of every stride.
-const PROBED: usize = 4;
-
-/// Columns and rows of some pixels, those that a chart answers for and that are measured.
-fn inside(chart: &Chart, atlas: &Atlas, spans: &Spans) -> Vec<[u32; 2]> {
-    let mut inside = vec![];
-    for (y, span) in spans.grown([0, 0]).into_iter().enumerate().step_by(PROBED) {
-        for x in (span.start.next_multiple_of(PROBED)..span.end).step_by(PROBED) {
-            if chart.is_inside(atlas, x, y) {
-                inside.push([x as u32, y as u32]);
-            }
-        }
-    }
-    inside
-}
-
-/// The pixels on which no pit has a part in the response of a filter of that scale: given
-/// those of the chart, where pits lie and the scale of each, in pixels.
-fn beside(pixels: &[[u32; 2]], pits: &[([f32; 2], f32)], sigma: f32) -> Vec<[u32; 2]> {
-    let cell = |v: f32| (v / PROBED as f32).max(0.0) as usize;
-    let size = [0, 1].map(|k| {
-        let most = pixels.iter().map(|p| p[k]).max();
-        most.map_or(0, |most| cell(most as f32) + 1)
-    });
-    let mut within = vec![false; size[0] * size[1]];
-    for ([x, y], own) in pits {
-        let reach = PIT_REACH * (own * own + sigma * sigma).sqrt();
-        let [columns, rows] = [(*x, size[0]), (*y, size[1])]
-            .map(|(v, size)| cell(v - reach)..size.min(cell(v + reach) + 1));
-        for row in rows {
-            for column in columns.clone() {
-                let [dx, dy] = [(column, x), (row, y)].map(|(c, v)| (c * PROBED) as f32 - v);
-                within[row * size[0] + column] |= dx * dx + dy * dy <= reach * reach;
-            }
-        }
-    }
-    let free = |p: &&[u32; 2]| !within[cell(p[1] as f32) * size[0] + cell(p[0] as f32)];
-    pixels.iter().filter(free).copied().collect()
-}
-
-/// Robust standard deviation of a response over some pixels of the chart.
-fn spread(pixels: &[[u32; 2]], r: &Plane, stride: usize) -> f32 {
-    let mut values: Vec<f32> = pixels
-        .iter()
-        .map(|p| r.data[p[1] as usize / stride * r.width + p[0] as usize / stride])
-        .collect();
-    let middle = median(&mut values);
-    for v in &mut values {
-        *v = (*v - middle).abs();
-    }
-    1.4826 * median(&mut values)
-}
-
 /// Columns that are looked at together.
 const PART: usize = 32;
 
@@ -362,7 +395,13 @@ fn part([left, own, right]: [&[f32]; 3], from: usize) -> Option<[&[f32; PART]; 3
 
 /// The columns among some of a row where a response of at least `floor` is larger than all
 /// around it; of equal neighbours the first in reading order wins.
-fn mark_peaks(response: &Plane, y: usize, columns: Range<usize>, floor: f32, marks: &mut Vec<u32>) {
+fn mark_peaks<const SIGN: i8>(
+    response: &Plane,
+    y: usize,
+    columns: Range<usize>,
+    floor: f32,
+    marks: &mut Vec<u32>,
+) {
     let w = response.width;
     if w < 3 {
         return;
@@ -385,7 +424,7 @@ fn mark_peaks(response: &Plane, y: usize, columns: Range<usize>, floor: f32, mar
                     let mut any = 0_u32;
                     for x in 0..PART {
                         let around = [a[x], b[x], c[x], d[x], f[x], g[x], h[x], i[x]];
-                        any |= u32::from(is_peak(e[x], around, floor));
+                        any |= u32::from(is_peak::<SIGN>(e[x], around, floor));
                     }
                     if any == 0 {
                         continue;
@@ -394,7 +433,7 @@ fn mark_peaks(response: &Plane, y: usize, columns: Range<usize>, floor: f32, mar
                 let ([a, b, c], [d, e, f], [g, h, i]) = (up, here, down);
                 for x in from..(from + PART).min(end) {
                     let around = [a[x], b[x], c[x], d[x], f[x], g[x], h[x], i[x]];
-                    if is_peak(e[x], around, floor) {
+                    if is_peak::<SIGN>(e[x], around, floor) {
                         marks.push((x + 1) as u32);
                     }
                 }
@@ -406,18 +445,20 @@ fn mark_peaks(response: &Plane, y: usize, columns: Range<usize>, floor: f32, mar
 /// Whether a value is larger than its neighbours, in reading order, and no less than
 /// `floor`.
 #[inline(always)]
-fn is_peak(v: f32, [a, b, c, d, e, f, g, h]: [f32; 8], floor: f32) -> bool {
+fn is_peak<const SIGN: i8>(v: f32, around: [f32; 8], floor: f32) -> bool {
+    let v = f32::from(SIGN) * v;
+    let [a, b, c, d, e, f, g, h] = around.map(|v| f32::from(SIGN) * v);
     let before = (v > a) & (v > b) & (v > c) & (v > d);
     let after = (v >= e) & (v >= f) & (v >= g) & (v >= h);
     (v >= floor) & before & after
 }
 
 /// Whether a peak of a level is one over the neighbouring scales, too.
-fn is_largest_scale(levels: &[Level], k: usize, x: usize, y: usize) -> bool {
+fn is_largest_scale(levels: &[Level], k: usize, x: usize, y: usize, sign: f32) -> bool {
     let Level {
         response, stride, ..
     } = &levels[k];
-    let v = response.data[y * response.width + x];
+    let v = sign * response.data[y * response.width + x];
     // The largest of another level's pixels that lie no farther than one pixel away.
     let most = |other: &Level| {
         let range = |n: usize, size: usize| {
@@ -429,7 +470,7 @@ fn is_largest_scale(levels: &[Level], k: usize, x: usize, y: usize) -> bool {
         let mut most = f32::NEG_INFINITY;
         for oy in range(y, r.height).step_by(step) {
             for ox in range(x, r.width).step_by(step) {
-                most = most.max(r.data[oy * r.width + ox]);
+                most = most.max(sign * r.data[oy * r.width + ox]);
             }
         }
         most
@@ -439,9 +480,9 @@ fn is_largest_scale(levels: &[Level], k: usize, x: usize, y: usize) -> bool {
 }
 
 /// Offset of the top of a parabola through a maximum and its neighbours, per axis.
-fn vertex(data: &[f32], i: usize, w: usize) -> [f32; 2] {
+fn vertex(data: &[f32], i: usize, w: usize, sign: f32) -> [f32; 2] {
     [1, w].map(|step| {
-        let (a, b, c) = (data[i - step], data[i], data[i + step]);
+        let [a, b, c] = [i - step, i, i + step].map(|i| sign * data[i]);
         let bend = a - 2.0 * b + c;
         if bend < 0.0 {
             (0.5 * (a - c) / bend).clamp(-0.5, 0.5)
@@ -455,8 +496,8 @@ fn vertex(data: &[f32], i: usize, w: usize) -> [f32; 2] {
 /// metric in steps of the plane is given. A pit that is round there and as wide as the
 /// filter is an ellipse of the inverse metric here, which the filter, round here, has made
 /// rounder by as much again: curvatures are compared with those of that.
-fn roundness(smooth: &Plane, i: usize, [e, f, g]: [f32; 3]) -> f32 {
-    let [_, _, xx, xy, yy] = derivatives(&smooth.data, i, smooth.width);
+fn roundness(smooth: &Plane, i: usize, [e, f, g]: [f32; 3], sign: f32) -> f32 {
+    let [_, _, xx, xy, yy] = derivatives(&smooth.data, i, smooth.width).map(|v| sign * v);
     let area = (e * g - f * f).max(0.0).sqrt();
     let [e, f, g] = if area > 0.0 {
         [e / area, f / area, g / area]
@@ -498,14 +539,15 @@ mod tests {
             12.0,
             1.0,
         )[0];
-        let (found, _) = candidates(
+        let found = candidates(
             chart,
             &chart.sample(&atlas, &source, &mut Pool::default()),
             &atlas,
             &[0.09, 0.125, 0.175, 0.25, 0.35],
             3.0,
             &mut Pool::default(),
-        );
+        )
+        .found;
         let best = found
             .iter()
             .max_by(|a, b| a.response.total_cmp(&b.response))
@@ -544,8 +586,8 @@ mod tests {
             let chart = &crate::chart::charts(&atlas, blocks, 0.1, 0.08, 30.0, 1.0)[0];
             let sampled = chart.sample(&atlas, &source, &mut Pool::default());
             let sigmas = [0.125, 0.175, 0.25, 0.35, 0.5];
-            let (found, _) =
-                candidates(chart, &sampled, &atlas, &sigmas, 3.0, &mut Pool::default());
+            let found =
+                candidates(chart, &sampled, &atlas, &sigmas, 3.0, &mut Pool::default()).found;
             let best = found
                 .into_iter()
                 .max_by(|a, b| a.response.total_cmp(&b.response));
@@ -583,7 +625,7 @@ mod tests {
                     let mut pool = Pool::default();
                     let sampled = chart.sample(&atlas, &source, &mut pool);
                     let sigmas = [0.09, 0.125, 0.175, 0.25, 0.35, 0.5];
-                    let (found, _) = candidates(chart, &sampled, &atlas, &sigmas, 3.0, &mut pool);
+                    let found = candidates(chart, &sampled, &atlas, &sigmas, 3.0, &mut pool).found;
                     found.iter().any(|c| {
                         let off = [c.px[0] - at, c.px[1] - 60.5];
                         c.response > 0.09 && off.iter().all(|d| d.abs() < 0.5)
@@ -608,6 +650,7 @@ mod tests {
                 &crate::planes::gaussian(&p, 3.0),
                 40 * 81 + 40,
                 [1.0, 0.0, 1.0],
+                1.0,
             );
             assert!((got - expected).abs() < 0.01, "{got} {expected}");
         }

@@ -42,6 +42,7 @@ mod likeness;
 mod linear;
 mod masks;
 mod mesh_relief;
+mod noise_map;
 mod photo;
 mod pigment;
 mod pit_signal;

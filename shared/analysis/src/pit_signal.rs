@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use crate::blobs::{Candidate, candidates};
+use crate::blobs::{Blobs, Candidate, candidates};
 use crate::chart::Chart;
 use crate::planes::{Pool, median};
 use crate::pores::COARSEST_MM_PER_PX;
@@ -13,27 +13,22 @@ use crate::{Atlas, Context};
 /// Responses below this many times the noise are not looked at. It is the spread of the
 /// skin beside pits at the filter's own scale, so that its texture and the grain of a picture's
 /// coding count as noise, too.
-pub(crate) const LEAST_SCORE: f32 = 4.0;
+const LEAST_SCORE: f32 = 4.0;
 /// No part of a face has more noise than this many times the usual.
-const MOST_NOISE: f32 = 1.4;
-/// Of a pit without noise; that makes a round one look narrower by about its share.
-const LEAST_ROUNDNESS: f32 = 0.5;
-
-/// Whether a maximum is as round as a pit.
-pub(crate) fn is_round(c: &Candidate) -> bool {
-    c.roundness >= LEAST_ROUNDNESS * (1.0 - 1.0 / c.score)
-}
+const MOST_NOISE: f32 = 3.0;
 
 /// Maxima of the Laplacian, and the usual noise of each scale.
 pub(crate) struct Peaks {
     pub(crate) found: Vec<Candidate>,
+    /// The least score from which most are no grain.
+    pub(crate) least: f32,
     noise: Vec<f32>,
 }
 
 impl Peaks {
     /// Doubtful ones, too.
     pub(crate) fn of(atlas: &Atlas, signal: &[f32], charts: &[Chart], sigmas: &[f32]) -> Self {
-        let (parts, noises): (Vec<Vec<Candidate>>, Vec<Vec<f32>>) = charts
+        let parts: Vec<Blobs> = charts
             .par_iter()
             .map_init(Pool::default, |pool, chart| {
                 let sampled = chart.sample(atlas, signal, pool);
@@ -41,20 +36,59 @@ impl Peaks {
                 pool.give(sampled);
                 found
             })
-            .unzip();
-        let noise: Vec<f32> = (0..sigmas.len())
-            .map(|k| median(&mut noises.iter().map(|n| n[k]).collect::<Vec<f32>>()))
             .collect();
-        let found = parts.into_iter().flatten().map(|c| Candidate {
-            // Where pores stand close, they themselves are most of the spread.
-            score: c.score.max(c.response / (MOST_NOISE * noise[c.scale])),
-            ..c
-        });
+        let noise: Vec<f32> = (0..sigmas.len())
+            .map(|k| median(&mut parts.iter().map(|b| b.noise[k]).collect::<Vec<f32>>()))
+            .collect();
+        let [all, free] = [0, 1].map(|k| parts.iter().map(|b| b.probes[k]).sum::<usize>());
+        let mut bright: Vec<f32> = parts
+            .iter()
+            .flat_map(|b| b.bright.iter().copied())
+            .collect();
+        let found: Vec<Candidate> = (parts.into_iter().flat_map(|b| b.found))
+            .map(|c| Candidate {
+                // Where pores stand close, they themselves are most of the spread.
+                score: c.score.max(c.response / (MOST_NOISE * noise[c.scale])),
+                ..c
+            })
+            .collect();
+        let mut dark: Vec<f32> = (found.iter())
+            .filter(|c| c.score >= LEAST_SCORE && c.is_round())
+            .map(|c| c.score)
+            .collect();
+        let least = least_score(&mut dark, &mut bright, all as f32 / free.max(1) as f32);
         Self {
-            found: found.collect(),
+            found,
+            least,
             noise,
         }
     }
+}
+
+/// Scores within this factor are counted together …
+const BAND: f32 = 1.2;
+/// … from one step to the next.
+const NEXT: f32 = 1.05;
+/// Grain that is brighter than darker asks for no more than this.
+const MOST_LEAST: f32 = 10.0;
+
+/// The score from which on more than half of the dark maxima are no grain: that makes as many
+/// bright ones, of which `share` times as many as are known.
+fn least_score(dark: &mut [f32], bright: &mut [f32], share: f32) -> f32 {
+    dark.sort_unstable_by(f32::total_cmp);
+    bright.sort_unstable_by(f32::total_cmp);
+    let mut least = LEAST_SCORE;
+    while least < MOST_LEAST {
+        let [dark, bright] = [&*dark, &*bright].map(|scores| {
+            let below = |score: f32| scores.partition_point(|s| *s < score);
+            (below(BAND * least) - below(least)) as f32
+        });
+        if share * bright <= 0.5 * dark {
+            break;
+        }
+        least *= NEXT;
+    }
+    least
 }
 
 /// What pits are found in: the density, and with it how deep the relief is where dark pits are
@@ -136,7 +170,7 @@ impl Depth {
             [density, downwards].map(|signal| Peaks::of(atlas, signal, &some, sigmas));
         deep.found.sort_by(|a, b| a.px[1].total_cmp(&b.px[1]));
         let plain: Vec<&Candidate> = (dark.found.iter())
-            .filter(|c| c.score >= PLAIN * LEAST_SCORE && is_round(c))
+            .filter(|c| c.score >= PLAIN * dark.least && c.is_round())
             .collect();
         let (mut depths, mut scales): (Vec<f32>, Vec<f32>) = plain
             .iter()
@@ -179,6 +213,8 @@ fn deepest(c: &Candidate, ordered: &[Candidate]) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::blocks::Blocks;
     use crate::chart::charts;
@@ -204,11 +240,23 @@ mod tests {
             .collect()
     }
 
-    fn signal(density: &[f32], height_mm: Vec<f32>) -> Option<Vec<f32>> {
-        let mesh = dermalia_surface::Mesh::sheet(40.0, 40.0);
-        let raster = dermalia_surface::rasterize_uv(&mesh, SIDE, SIDE);
+    fn sheet() -> dermalia_surface::Mesh {
+        dermalia_surface::Mesh::sheet(40.0, 40.0)
+    }
+
+    /// The sheet of 40 mm in pixels of 0.1 mm, and its charts.
+    fn charted(mesh: &dermalia_surface::Mesh) -> (Atlas, Vec<Chart>) {
+        let raster = dermalia_surface::rasterize_uv(mesh, SIDE, SIDE);
         let bits = crate::labels::whole_surface(&raster.triangle);
-        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
+        let atlas = crate::preparation::crop(mesh, raster, bits, crate::Scale::Stated).unwrap();
+        let blocks = std::sync::Arc::new(Blocks::of(&atlas));
+        let charts = charts(&atlas, &blocks, 0.1, 0.1, 22.0, 1.8);
+        (atlas, charts)
+    }
+
+    fn signal(density: &[f32], height_mm: Vec<f32>) -> Option<Vec<f32>> {
+        let mesh = sheet();
+        let (atlas, charts) = charted(&mesh);
         let relief = Relief {
             height_mm,
             magnification: 1.0,
@@ -216,8 +264,6 @@ mod tests {
         };
         let unknown = dermalia_scan::manifest::SkinState::Unknown;
         let ctx = Context::new(&atlas, &[], Some(&relief), unknown);
-        let blocks = std::sync::Arc::new(Blocks::of(&atlas));
-        let charts = charts(&atlas, &blocks, 0.1, 0.1, 22.0, 1.8);
         match pit_signal(&ctx, density, &charts, &[0.125, 0.175, 0.25], 0.1) {
             Cow::Borrowed(_) => None,
             Cow::Owned(signal) => Some(signal),
@@ -250,5 +296,49 @@ mod tests {
         assert!(signal(&pits(DARK, 0.05, 0), pits(0.0, 0.004, 7)).is_none());
         // Nor does one with pits where nothing is dark.
         assert!(signal(&pits(0.0, 0.05, 0), pits(-DEEP_MM, 0.004, 7)).is_none());
+    }
+    /// Of texture that grazing light shows five times as much on one side no more is a pit
+    /// there, and pits that hardly stand out of it are found.
+    #[test]
+    fn texture_that_grazing_light_shows_is_no_pit() {
+        let mesh = sheet();
+        let (atlas, charts) = charted(&mesh);
+        let peaks = |depth: f32| {
+            let texture = pits(0.0, 1.0, 0);
+            let pits = pits(depth, 0.0, 0);
+            let density: Vec<f32> = (0..SIDE * SIDE)
+                .map(|i| {
+                    let grazing = 1.0 + ((i % SIDE) as f32 / 20.0 - 14.0).clamp(0.0, 4.0);
+                    grazing * (0.02 * texture[i] + pits[i])
+                })
+                .collect();
+            let peaks = Peaks::of(&atlas, &density, &charts, &[0.125, 0.175, 0.25]);
+            let counts = |c: &&Candidate| c.score >= peaks.least && c.is_round();
+            let found: Vec<&Candidate> = peaks.found.iter().filter(counts).collect();
+            let off = |v: f32| (v % 40.0 - 20.0).abs();
+            let (pits, grain): (Vec<&Candidate>, Vec<&Candidate>) =
+                (found.iter()).partition(|c| c.px.iter().all(|v| off(*v) < 2.0));
+            // Both charts beside the edge of a tile may see one.
+            let places = pits.iter().map(|c| c.px.map(|v| (v / 40.0) as usize));
+            [places.collect::<BTreeSet<_>>().len(), grain.len()]
+        };
+        let [_, grain] = peaks(0.0);
+        assert!(grain <= 4, "{grain}");
+        let [pits, grain] = peaks(0.035);
+        assert!(pits >= 90 && grain <= 4, "{pits} of 100, {grain}");
+    }
+
+    #[test]
+    fn what_is_as_often_bright_as_dark_is_grain() {
+        let mut grain: Vec<f32> = (0..200).map(|k| 4.0 + 0.01 * k as f32).collect();
+        let pits: Vec<f32> = (0..200).map(|k| 4.0 + 0.1 * k as f32).collect();
+        let mut dark = [&grain[..], &pits[..]].concat();
+        let least = least_score(&mut dark, &mut grain, 1.0);
+        assert!((5.0..6.1).contains(&least), "{least}");
+        // Half of the skin is pits, so that there is as much grain again that nothing tells.
+        assert!(least_score(&mut dark, &mut grain[..100].to_vec(), 2.0) > 4.5);
+        assert!((least_score(&mut dark, &mut [4.5, 4.6, 7.0], 1.0) - LEAST_SCORE).abs() < 1e-6);
+        // Nothing but grain asks for the most.
+        assert!(least_score(&mut grain.clone(), &mut grain, 1.0) > 5.5);
     }
 }

@@ -16,7 +16,7 @@ use crate::atlas::is_measured;
 use crate::blobs::Candidate;
 use crate::blocks::Blocks;
 use crate::chart::charts;
-use crate::pit_signal::{LEAST_SCORE, Peaks, is_round, pit_signal};
+use crate::pit_signal::{Peaks, pit_signal};
 use crate::places::Places;
 use crate::planes::median;
 use crate::profile::{Columns, PitFit, Sample, Shapes};
@@ -76,6 +76,8 @@ pub(crate) struct Pore {
 #[derive(Debug, Default)]
 pub(crate) struct Pits {
     pub(crate) pits: Vec<Pore>,
+    /// The least score that counts on this scan.
+    pub(crate) least: f32,
 }
 
 impl Pits {
@@ -109,9 +111,7 @@ pub(crate) fn find(
     if size > COARSEST_MM_PER_PX {
         return Pits::default();
     }
-    Pits {
-        pits: pits(ctx, blocks, structure, table, raster, size as f32),
-    }
+    pits(ctx, blocks, structure, table, raster, size as f32)
 }
 
 /// The pits that are pores, and their measures.
@@ -146,8 +146,8 @@ pub(crate) fn measure(
             "{size:.2} mm/px is too coarse for pores (needs {COARSEST_MM_PER_PX})"
         ));
     }
+    let Pits { pits, least } = pits;
     let pores: Vec<Pore> = pits
-        .pits
         .into_iter()
         .filter(|p| p.diameter_mm >= f64::from(LEAST_DIAMETER_MM))
         .filter(|p| {
@@ -171,7 +171,7 @@ pub(crate) fn measure(
         let (mut n, mut sum, mut area, mut doubtful) = (0.0, 0.0, 0.0, 0.0);
         for p in own {
             n += 1.0;
-            doubtful += f64::from(u8::from(p.score < DOUBTFUL * LEAST_SCORE));
+            doubtful += f64::from(u8::from(p.score < DOUBTFUL * least));
             sum += p.diameter_mm;
             area += core::f64::consts::FRAC_PI_4 * p.diameter_mm * p.diameter_mm;
         }
@@ -225,14 +225,16 @@ fn pits(
     table: &DensityTable,
     raster_mm: f64,
     size: f32,
-) -> Vec<Pore> {
+) -> Pits {
     let atlas = ctx.atlas;
     let step = size.clamp(STEPS_MM[0], STEPS_MM[1]);
     let sigmas: Vec<f32> = SIGMAS_MM.iter().copied().filter(|s| *s >= step).collect();
     let charts = charts(atlas, blocks, raster_mm, step, 22.0, 1.8);
     let signal = pit_signal(ctx, &structure.density, &charts, &sigmas, raster_mm);
-    let Peaks { mut found, .. } = Peaks::of(atlas, &signal, &charts, &sigmas);
-    found.retain(|c| c.score >= LEAST_SCORE);
+    let Peaks {
+        mut found, least, ..
+    } = Peaks::of(atlas, &signal, &charts, &sigmas);
+    found.retain(|c| c.score >= least);
     found.sort_by(|a, b| {
         (a.px[1], a.px[0])
             .partial_cmp(&(b.px[1], b.px[0]))
@@ -244,7 +246,7 @@ fn pits(
         .par_iter()
         .enumerate()
         .map_init(Room::default, |room, (k, c)| {
-            if !is_round(c) {
+            if !c.is_round() {
                 return None;
             }
             neighbours(&found, k, 12.0 * c.sigma_mm / size, &mut room.others);
@@ -258,7 +260,10 @@ fn pits(
             .partial_cmp(&(b.px[1], b.px[0]))
             .unwrap_or(core::cmp::Ordering::Equal)
     });
-    without_doubles(ctx, pores)
+    Pits {
+        pits: without_doubles(ctx, pores),
+        least,
+    }
 }
 
 /// What a fit needs memory for, used for one candidate after the other.

@@ -242,6 +242,7 @@ mod tests {
         let edge = STRIP_ROWS as f64;
         let pits = Pits {
             pits: vec![pit(100.0, 60.0), pit(106.0, 63.0), pit(300.0, edge + 2.0)],
+            least: 0.0,
         };
         let original: Vec<f32> = (0..atlas.len())
             .map(|i| {
