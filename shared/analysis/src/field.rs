@@ -55,6 +55,8 @@ pub(crate) struct Field {
     pub(crate) chroma_step: Option<f32>,
     /// Mean height of the relief in mm, where one is asked for; NaN where it is not known.
     pub(crate) height_mm: Option<Arc<Vec<f32>>>,
+    /// What of each density a lamp made and has been taken off, one a cell.
+    pub(crate) shade: Option<Arc<Vec<f32>>>,
 }
 
 /// Which part of which raster, and the size of its pixels.
@@ -265,6 +267,7 @@ impl Field {
             noise: [0.0; 3],
             chroma_step: None,
             height_mm: None,
+            shade: None,
         }
     }
 
@@ -276,8 +279,17 @@ impl Field {
             density,
             noise: [0.0; 3],
             height_mm: self.height_mm.clone(),
+            shade: None,
             ..*self
         }
+    }
+
+    /// Takes the density off that a lamp makes.
+    pub(crate) fn take_off(&mut self, shade: Vec<f32>) {
+        for plane in &mut self.density {
+            plane.iter_mut().zip(&shade).for_each(|(d, s)| *d -= s);
+        }
+        self.shade = Some(Arc::new(shade));
     }
 
     /// The cells whose colour counts for most.

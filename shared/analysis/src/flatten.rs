@@ -59,16 +59,11 @@ impl Illumination {
         directions: Directions,
         surface: impl Fn([f64; 2]) -> Option<[Vec3; 2]>,
     ) -> Self {
-        let plane = plane(field, directions.shading_form(field.noise));
-        let mut density = low_pass(field, &plane, weight, REACH_MM);
-        let mut levels: Vec<(f32, f32)> = (0..field.len())
-            .step_by(field.len() / ENOUGH + 1)
-            .filter(|&i| weight[i] > 0.0)
-            .map(|i| (density[i], weight[i] * field.area_mm2[i]))
-            .collect();
-        let mut at = |q: f64| weighted_quantile(&mut levels, q).unwrap_or(0.0);
-        let (low, lit, high) = (at(0.05), at(1.0 - LIT), at(0.95));
-        let pieces = pieces(field, weight, &density, lit, surface);
+        let Light {
+            mut density,
+            quantiles: [low, lit, high],
+            pieces,
+        } = Light::of(field, weight, directions, surface);
         let [full, mean] = full_and_mean(&pieces).map(libm::log);
         let full_density = lit - full as f32;
         density.par_iter_mut().for_each(|d| *d -= full_density);
@@ -78,6 +73,41 @@ impl Illumination {
                 range: libm::exp(0.5 * f64::from(high - low)) - 1.0,
                 full: full - mean,
             },
+        }
+    }
+}
+
+/// The light on the skin, of which it is not known yet what is full.
+pub(crate) struct Light {
+    density: Vec<f32>,
+    /// The density below which 5 % of the skin lie, a quarter ([`LIT`]) and 95 %.
+    quantiles: [f32; 3],
+    pub(crate) pieces: Vec<Piece>,
+}
+
+impl Light {
+    /// Reads it off the cells that have weight. `surface` gives the place and the normal of a
+    /// pixel.
+    pub(crate) fn of(
+        field: &Field,
+        weight: &[f32],
+        directions: Directions,
+        surface: impl Fn([f64; 2]) -> Option<[Vec3; 2]>,
+    ) -> Self {
+        let plane = plane(field, directions.shading_form(field.noise));
+        let density = low_pass(field, &plane, weight, REACH_MM);
+        let mut levels: Vec<(f32, f32)> = (0..field.len())
+            .step_by(field.len() / ENOUGH + 1)
+            .filter(|&i| weight[i] > 0.0)
+            .map(|i| (density[i], weight[i] * field.area_mm2[i]))
+            .collect();
+        let quantiles =
+            [0.05, 1.0 - LIT, 0.95].map(|q| weighted_quantile(&mut levels, q).unwrap_or(0.0));
+        let pieces = pieces(field, weight, &density, quantiles[1], surface);
+        Self {
+            density,
+            quantiles,
+            pieces,
         }
     }
 }

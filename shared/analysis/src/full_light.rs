@@ -81,9 +81,42 @@ pub(crate) fn full_and_mean(pieces: &[Piece]) -> [f64; 2] {
         bent += weight * lamp.beside_drift;
     }
     let [above, evidence, bent] = [above, evidence, bent].map(|sum| sum / total);
-    let full = skin.mean + evidence / (evidence + CHANCE) * above;
-    let trust = bent / (bent + BENT);
-    [1.0 + trust * (full - 1.0), skin.mean]
+    let full = skin.mean + borne_out(evidence) * above;
+    [1.0 + trusted(bent) * (full - 1.0), skin.mean]
+}
+
+/// How far a lamp of some evidence is believed, up to 1.
+fn borne_out(evidence: f64) -> f64 {
+    evidence / (evidence + CHANCE)
+}
+
+/// How far normals that turn so much are trusted to tell one, up to 1.
+fn trusted(bent: f64) -> f64 {
+    bent / (bent + BENT)
+}
+
+/// A lamp, and what skin that is turned away from it lacks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    /// The direction to it.
+    pub(crate) to: Vec3,
+    /// The share of full light; 0 where no lamp is borne out.
+    pub(crate) share: f64,
+}
+
+/// The lamp that is borne out best.
+pub(crate) fn lamp(pieces: &[Piece]) -> Option<Found> {
+    let pieces = ordinary(largest(pieces));
+    let skin = Skin::of(&pieces)?;
+    let believed = skin.believed();
+    let best = (0..LAMPS).min_by(|&a, &b| believed[a].left.total_cmp(&believed[b].left))?;
+    let lamp = &skin.lamps()[best];
+    let full = skin.mean + lamp.above_mean();
+    let trust = borne_out(believed[best].evidence) * trusted(lamp.beside_drift);
+    Some(Found {
+        to: direction(best),
+        share: trust * (lamp.strength() / full).clamp(0.0, 1.0),
+    })
 }
 
 /// The largest pieces, in their order.

@@ -64,6 +64,7 @@ mod removal;
 mod ridges;
 mod rounding;
 mod segments;
+mod shade;
 mod skin_colour;
 mod skin_field;
 mod spans;

@@ -36,7 +36,7 @@ const LEAST_VISIBLE_DE00: f64 = 1.0;
 /// melanin makes 0.04 at its peaks on phantoms …
 const LEAST_DENSITY: f64 = 0.05;
 /// … unless nobody could tell the two colours from each other.
-const LEAST_DENSE_DE00: f64 = 0.5;
+const LEAST_DENSE_DE00: f64 = 0.6;
 
 impl Contrast {
     /// Of a place in a field of visible light.
@@ -223,6 +223,8 @@ struct Step {
     density: [f32; 3],
     /// The noise of each.
     density_noise: [f32; 3],
+    /// What a lamp made of it, and is taken off.
+    lamp: f32,
     /// How far the relief lies off its level around on average, where it is known.
     off_mm: Option<f32>,
 }
@@ -247,6 +249,8 @@ const FLAT_SHADE: f32 = 0.008;
 /// … and what lies off the skin around for each millimetre: a pit half as deep as wide, or the
 /// shaded side of a fold.
 const SHADE_PER_MM: f32 = 1.4;
+/// What a lamp makes is known to this share.
+const LAMP_ERROR: f32 = 0.2;
 /// So large is what a relief proves: larger than the noise of some cells, and no larger than
 /// what height above a smooth form tells of.
 const PROVEN_MM2: std::ops::Range<f64> = 0.5..LARGE_MM2;
@@ -309,7 +313,14 @@ impl Step {
             let off: f64 = own.iter().map(|h| (h - level).abs()).sum();
             Some((off / own.len() as f64) as f32)
         });
+        let lamp = field.shade.as_ref().map_or(0.0, |shade| {
+            let mean = |cells: &[usize]| {
+                cells.iter().map(|&c| f64::from(shade[c])).sum::<f64>() / cells.len() as f64
+            };
+            (mean(&inside) - mean(&around)) as f32
+        });
         Some(Self {
+            lamp,
             density: step,
             density_noise: noise.map(|n| n.sqrt() as f32),
             off_mm,
@@ -328,7 +339,8 @@ impl Step {
         let [short, long] = one.axes_mm;
         let line = (short < FOLD_MM && long > 3.5 * short)
             || (short < 0.5 * FOLD_MM && long > 2.1 * short);
-        let shade = self.off_mm.map(|off| FLAT_SHADE + SHADE_PER_MM * off);
+        let shade = (self.off_mm)
+            .map(|off| (FLAT_SHADE + SHADE_PER_MM * off).hypot(LAMP_ERROR * self.lamp));
         let uneven = self.off_mm.is_some_and(|off| off >= FLAT_MM);
         let flat = !uneven
             && !line
@@ -499,6 +511,7 @@ mod tests {
     /// A small spot in the shade, whose blue is lost in noise.
     fn step([r, g, b]: [f32; 3], off_mm: Option<f32>) -> Step {
         Step {
+            lamp: 0.0,
             neutral: (r + g + b) / 3.0,
             chroma: chroma([r, g, b]),
             noise: [0.007, 0.045],

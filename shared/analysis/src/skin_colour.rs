@@ -27,6 +27,7 @@ use crate::preparation::ULTRAVIOLET;
 use crate::redness::{ColourFeatures, RedArea, colour_features};
 use crate::registration::{Context, Outcome, RegisteredPicture};
 use crate::relief::Relief;
+use crate::shade::shade;
 use crate::skin_field::{Grid, LEVEL_SHARE, fuse, pixel_mm, strength};
 use crate::ultraviolet::Ultraviolet;
 
@@ -165,6 +166,9 @@ fn skin(
             fuse(&mut all, other);
         }
         all.height_mm = fine_relief(context, px_mm).map(|r| Arc::new(grid.heights(r)));
+        if let Some(shade) = shade(&all, context.atlas) {
+            all.take_off(shade);
+        }
         let features = colour_features(&all, ultraviolet);
         (other, Some(all), features)
     } else {

@@ -82,6 +82,7 @@ impl Wide {
             chroma_step: fine.chroma_step,
             noise: fine.noise.map(|n| n / f64::from(full).sqrt()),
             height_mm: None,
+            shade: None,
         };
         Self { field, times }
     }
