@@ -382,7 +382,7 @@ fn catmull_rom(t: f32) -> [f32; 4] {
 }
 
 /// Those of some cells that are connected to a start, in ascending order.
-fn connected(field: &Field, cells: &[u32], start: usize) -> Vec<u32> {
+pub(crate) fn connected(field: &Field, cells: &[u32], start: usize) -> Vec<u32> {
     if cells.is_empty() {
         return vec![];
     }

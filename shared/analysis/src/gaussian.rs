@@ -22,6 +22,11 @@ impl Smoother {
         }
     }
 
+    /// How far it smooths, across the atlas.
+    pub(crate) fn blur_mm(&self, field: &Field) -> f32 {
+        self.sigma[0] * field.cell_mm[0]
+    }
+
     /// The smooth plane, with the weight that this is of; 0 where no cell with weight is
     /// within reach.
     pub(crate) fn apply(&self, field: &Field, weight: &[f32], plane: &[f32]) -> Vec<f32> {

@@ -7,7 +7,8 @@ use crate::chromophores::{apply, plane};
 use crate::extent::{Ground, Increment, measure, outline};
 use crate::field::{Field, quantile};
 use crate::gaussian::Smoother;
-use crate::segments::{NO_BASIN, Rules, basins};
+use crate::ledges::ledges;
+use crate::segments::{Basins, NO_BASIN, Rules, basins};
 use crate::wide::Wide;
 use rayon::prelude::*;
 
@@ -199,7 +200,13 @@ impl<'a> Hunt<'a> {
             .into_par_iter()
             .map(|(filter, number)| {
                 let smooth = filter.apply(field, &self.weight, &residuals[number]);
-                self.stand_out_of(&smooth, free, &self.readings[number], accept)
+                self.stand_out_of(
+                    &smooth,
+                    filter.blur_mm(field),
+                    free,
+                    &self.readings[number],
+                    accept,
+                )
             })
             .collect();
         (found_by, residuals.into_iter().next().unwrap_or_default())
@@ -209,6 +216,7 @@ impl<'a> Hunt<'a> {
     fn stand_out_of<A>(
         &self,
         smooth: &[f32],
+        blur_mm: f32,
         free: &[f32],
         reading: &Reading,
         accept: &A,
@@ -252,49 +260,57 @@ impl<'a> Hunt<'a> {
             .zip(&basins.basin)
             .map(|(s, &b)| b != NO_BASIN && *s > 0.2 * smooth[basins.peaks[b as usize]])
             .collect();
-        (0..basins.peaks.len())
-            .into_par_iter()
-            .filter_map(|number| {
-                let unit = |step: [f32; 3]| apply(reading.form, step);
-                let rough = outline(field, smooth, &basins, number);
-                let mut ground = Ground {
-                    basins: &basins,
-                    core: &core,
-                    wide: None,
-                };
-                let (mut hunt, mut finer) = (self, self.fine);
-                let mut one = None;
-                if finer.is_none() || field.surface(&rough) >= SMALL_MM2 {
-                    one = measure(field, &self.weight, &rough, &ground, number, unit);
-                }
-                if let Some((fine, wide)) = finer
-                    && one
-                        .as_ref()
-                        .is_none_or(|one| one.area_mm2 < f64::from(SMALL_MM2))
-                {
-                    let rough = wide.finer(&rough, fine.field);
-                    ground.wide = Some(wide);
-                    one = measure(fine.field, &fine.weight, &rough, &ground, number, unit);
-                    (hunt, finer) = (fine, None);
-                }
-                let mut one = one?;
-                let (field, weight) = (hunt.field, &hunt.weight[..]);
-                let sized = (search.area_mm2..=most_mm2).contains(&one.area_mm2)
-                    && one.height >= 0.5 * search.height;
-                if !sized || !is_whole(field, &one, weight) {
-                    return None;
-                }
-                one.sigmas = stands_out(&one, |c| smooth[ground.place(field, c)]);
-                if one.sigmas < 0.9 * reading.sigmas {
-                    return None;
-                }
-                one.contrast = accept(field, &one, reading)?;
-                Some(match finer {
-                    Some((fine, wide)) => one.finer(wide, fine.field),
-                    None => one,
-                })
+        let judged = |basins: &Basins, number: usize| {
+            let unit = |step: [f32; 3]| apply(reading.form, step);
+            let rough = outline(field, smooth, basins, number);
+            let mut ground = Ground {
+                basins,
+                core: &core,
+                wide: None,
+            };
+            let (mut hunt, mut finer) = (self, self.fine);
+            let mut one = None;
+            if finer.is_none() || field.surface(&rough) >= SMALL_MM2 {
+                one = measure(field, &self.weight, &rough, &ground, number, unit);
+            }
+            if let Some((fine, wide)) = finer
+                && one
+                    .as_ref()
+                    .is_none_or(|one| one.area_mm2 < f64::from(SMALL_MM2))
+            {
+                let rough = wide.finer(&rough, fine.field);
+                ground.wide = Some(wide);
+                one = measure(fine.field, &fine.weight, &rough, &ground, number, unit);
+                (hunt, finer) = (fine, None);
+            }
+            let mut one = one?;
+            let (field, weight) = (hunt.field, &hunt.weight[..]);
+            let sized = (search.area_mm2..=most_mm2).contains(&one.area_mm2)
+                && one.height >= 0.5 * search.height;
+            if !sized || !is_whole(field, &one, weight) {
+                return None;
+            }
+            one.sigmas = stands_out(&one, |c| smooth[ground.place(field, c)]);
+            if one.sigmas < 0.9 * reading.sigmas {
+                return None;
+            }
+            one.contrast = accept(field, &one, reading)?;
+            Some(match finer {
+                Some((fine, wide)) => one.finer(wide, fine.field),
+                None => one,
             })
-            .collect()
+        };
+        let found: Vec<(usize, Increment)> = (0..basins.peaks.len())
+            .into_par_iter()
+            .filter_map(|number| Some((number, judged(&basins, number)?)))
+            .collect();
+        let (peaks, mut found): (Vec<usize>, Vec<Increment>) = found.into_iter().unzip();
+        let ledges = ledges(field, smooth, &basins, peaks.into_iter(), peak, blur_mm);
+        if let Some(ledges) = ledges {
+            let own = basins.peaks.len()..ledges.peaks.len();
+            found.extend(own.filter_map(|number| judged(&ledges, number)));
+        }
+        found
     }
 }
 

@@ -37,6 +37,7 @@ mod interval;
 pub mod iso25178;
 mod labelled;
 mod labels;
+mod ledges;
 mod left_out;
 mod likeness;
 mod linear;
