@@ -85,16 +85,23 @@ pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisE
     let mut prepared = prepare(scan, options, &mut clock)?;
     masks::hide(&mut prepared.atlas, &prepared.pictures);
     clock.lap("masks");
+    let relief = prepared.relief.take();
+    let relief_fault = relief.as_ref().and_then(|r| r.fault(&prepared.atlas));
+    prepared.relief = relief.filter(|_| relief_fault.is_none());
+    prepared.warnings.extend(relief_fault.clone());
     if prepared.relief.is_none() && prepared.has_surface {
         prepared.relief = mesh_relief::relief(&prepared.atlas);
         clock.lap("mesh relief");
     }
-    let ctx = Context::new(
-        &prepared.atlas,
-        &prepared.pictures,
-        prepared.relief.as_ref(),
-        scan.manifest.capture.skin,
-    );
+    let ctx = Context {
+        relief_fault,
+        ..Context::new(
+            &prepared.atlas,
+            &prepared.pictures,
+            prepared.relief.as_ref(),
+            scan.manifest.capture.skin,
+        )
+    };
     // Side by side, since they ask nothing of each other: where one has to do things one after
     // the other, the rest of the processor has the other's to do.
     let ((wrinkles, pores, texture), colour) = rayon::join(

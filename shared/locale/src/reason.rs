@@ -23,6 +23,12 @@ pub enum ReasonKind {
     LeftOut,
     /// A height map that lies in no picture and no surface that is measured.
     UnplacedRelief,
+    /// A height map whose points lie too far apart (got, needed; mm).
+    CoarseRelief,
+    /// A height map that skin cannot have.
+    NoSkinsRelief,
+    /// Depth and width corrected for the distance of a height map's points (got, better; mm).
+    ReckonedDepth,
     /// A photograph without a surface.
     MeasuredFlat,
     /// Only a device's probe can measure it, and there is no such value.
