@@ -12,7 +12,7 @@ use crate::{
     AnalysisError, Context, Outcome, assembly, exposure, masks, pores, quality, skin_colour,
     texture, thumbnails, wrinkles,
 };
-use crate::{left_out, mesh_relief, photo, projection};
+use crate::{left_out, mesh_relief, photo, plausible, projection};
 
 /// A part of the analysis, for progress and timing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,7 @@ impl<'a> Clock<'a> {
 /// [`AnalysisError::is_refusal`] tells the bundle's faults from our own.
 pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
     let mut clock = Clock::start(options.on_stage);
+    plausible::check(scan)?;
     let mut prepared = prepare(scan, options, &mut clock)?;
     masks::hide(&mut prepared.atlas, &prepared.pictures);
     clock.lap("masks");

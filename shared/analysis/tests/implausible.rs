@@ -5,7 +5,7 @@ use dermalia_analysis::{Analysis, Options, analyze};
 use dermalia_findings::{Feature, Measure, MeasureName, Region};
 use dermalia_phantom::score::Score;
 use dermalia_phantom::{Base, Phantom, PhantomOptions};
-use dermalia_scan::manifest::Light;
+use dermalia_scan::manifest::{Axis, Light};
 use dermalia_scan::{Limits, Picture, Scan};
 
 fn phantom(size_px: usize, base: Base) -> (Scan, Phantom) {
@@ -29,6 +29,12 @@ fn patch() -> (Scan, Phantom) {
 
 fn measured(scan: &Scan) -> Analysis {
     analyze(scan, &Options::default()).unwrap()
+}
+
+fn refusal(scan: &Scan) -> String {
+    let fault = analyze(scan, &Options::default()).unwrap_err();
+    assert!(fault.is_refusal(), "{fault}");
+    fault.to_string()
 }
 
 fn measure(analysis: &Analysis, name: MeasureName) -> &Measure {
@@ -125,4 +131,79 @@ fn a_relief_that_skin_cannot_have_is_left_out() {
     assert!(measure(&analysis, MeasureName::WrinkleCount).value > Some(0.0));
     scan.manifest.relief.as_mut().unwrap().mm_per_level = 1e-30;
     assert!(warning(&measured(&scan), "level everywhere").is_some());
+}
+
+#[test]
+fn a_surface_of_another_unit_is_refused() {
+    let (scan, _) = patch();
+    for (factor, area) in [(1000.0, "cm2"), (1e-3, "0.0000")] {
+        let mut scan = scan.clone();
+        let mesh = scan.mesh.as_mut().unwrap();
+        mesh.positions
+            .iter_mut()
+            .flatten()
+            .for_each(|c| *c *= factor);
+        let text = refusal(&scan);
+        assert!(text.contains("mesh.unit") && text.contains(area), "{text}");
+    }
+}
+
+#[test]
+fn landmarks_that_contradict_themselves_or_the_axes_are_refused() {
+    let (scan, _) = phantom(256, Base::Face { levels: 2 });
+    analyze(&scan, &Options::default()).unwrap();
+    let changed = |change: fn([f32; 3]) -> [f32; 3]| {
+        let mut scan = scan.clone();
+        for p in scan.landmarks.as_mut().unwrap() {
+            *p = change(*p);
+        }
+        scan
+    };
+    let large = refusal(&changed(|p| p.map(|c| 10.0 * c)));
+    assert!(
+        large.contains("landmarks.points") && large.contains("400 mm"),
+        "{large}"
+    );
+    let mirrored = refusal(&changed(|[x, y, z]| [-x, y, z]));
+    assert!(
+        mirrored.contains("landmarks.points") && mirrored.contains("mirrored"),
+        "{mirrored}"
+    );
+    let mut behind = changed(|[x, y, z]| [-x, y, -z]);
+    behind.manifest.mesh.as_mut().unwrap().front = Axis::MinusZ;
+    let behind = refusal(&behind);
+    assert!(
+        behind.contains("mesh.front") && behind.contains("got -z"),
+        "{behind}"
+    );
+    let rolled = refusal(&changed(|[x, y, z]| [-y, x, z]));
+    assert!(rolled.contains("mesh.up"), "{rolled}");
+}
+
+#[test]
+fn an_atlas_that_is_mirrored_or_leaves_the_pictures_is_told() {
+    let (scan, _) = patch();
+    assert!(warning(&measured(&scan), "atlas").is_none());
+    let changed = |change: fn([f32; 2]) -> [f32; 2]| {
+        let mut scan = scan.clone();
+        for uv in &mut scan.mesh.as_mut().unwrap().uvs {
+            *uv = change(*uv);
+        }
+        measured(&scan)
+    };
+    for mirrored in [
+        changed(|[u, v]| [1.0 - u, v]),
+        changed(|[u, v]| [u, 1.0 - v]),
+    ] {
+        assert!(warning(&mirrored, "100 % of the surface is mirrored").is_some());
+    }
+    assert!(warning(&changed(|[u, v]| [1.0 - u, 1.0 - v]), "atlas").is_none());
+    let outside = changed(|[u, v]| [1.5 * u, v]);
+    assert!(warning(&outside, "3").is_some_and(|w| w.contains("outside of the pictures")));
+    // Corners that run clockwise mirror nothing.
+    let mut turned = scan.clone();
+    let mesh = turned.mesh.as_mut().unwrap();
+    let corners = mesh.triangles.iter_mut().chain(&mut mesh.uv_triangles);
+    corners.for_each(|t| t.swap(0, 1));
+    assert!(warning(&measured(&turned), "mirrored").is_none());
 }

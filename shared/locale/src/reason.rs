@@ -29,6 +29,10 @@ pub enum ReasonKind {
     NoSkinsRelief,
     /// Depth and width corrected for the distance of a height map's points (got, better; mm).
     ReckonedDepth,
+    /// The atlas shows the surface mirrored (per cent).
+    MirroredAtlas,
+    /// The atlas of a part lies beyond the pictures (per cent).
+    OutsideAtlas,
     /// A photograph without a surface.
     MeasuredFlat,
     /// Only a device's probe can measure it, and there is no such value.
