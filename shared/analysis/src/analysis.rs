@@ -12,7 +12,7 @@ use crate::{
     AnalysisError, Context, Outcome, assembly, exposure, masks, pores, quality, skin_colour,
     texture, thumbnails, wrinkles,
 };
-use crate::{left_out, mesh_relief, photo, projection};
+use crate::{left_out, mesh_relief, photo, plausible, projection};
 
 /// A part of the analysis, for progress and timing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,19 +82,27 @@ impl<'a> Clock<'a> {
 /// [`AnalysisError::is_refusal`] tells the bundle's faults from our own.
 pub fn analyze(scan: &Scan, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
     let mut clock = Clock::start(options.on_stage);
+    plausible::check(scan)?;
     let mut prepared = prepare(scan, options, &mut clock)?;
     masks::hide(&mut prepared.atlas, &prepared.pictures);
     clock.lap("masks");
+    let relief = prepared.relief.take();
+    let relief_fault = relief.as_ref().and_then(|r| r.fault(&prepared.atlas));
+    prepared.relief = relief.filter(|_| relief_fault.is_none());
+    prepared.warnings.extend(relief_fault.clone());
     if prepared.relief.is_none() && prepared.has_surface {
         prepared.relief = mesh_relief::relief(&prepared.atlas);
         clock.lap("mesh relief");
     }
-    let ctx = Context::new(
-        &prepared.atlas,
-        &prepared.pictures,
-        prepared.relief.as_ref(),
-        scan.manifest.capture.skin,
-    );
+    let ctx = Context {
+        relief_fault,
+        ..Context::new(
+            &prepared.atlas,
+            &prepared.pictures,
+            prepared.relief.as_ref(),
+            scan.manifest.capture.skin,
+        )
+    };
     // Side by side, since they ask nothing of each other: where one has to do things one after
     // the other, the rest of the processor has the other's to do.
     let ((wrinkles, pores, texture), colour) = rayon::join(

@@ -39,6 +39,7 @@ pub(crate) fn findings(
         focus: (quality.focus > 0.0).then_some(quality.focus),
         doubtful_pores: 0.0,
         doubtful_wrinkles: 0.0,
+        reckoned_depth: 0.0,
         relief_of_mesh: context.relief.is_some_and(|r| r.mm_per_sample.is_some()),
     };
     let regions = Region::ALL
@@ -74,6 +75,7 @@ pub(crate) fn findings(
             let capture = Capture {
                 doubtful_pores: most(|o| &o.doubtful.pores),
                 doubtful_wrinkles: most(|o| &o.doubtful.wrinkles),
+                reckoned_depth: most(|o| &o.doubtful.depth),
                 ..capture
             };
             interval::fill(&mut findings, capture);

@@ -60,6 +60,9 @@ const STRAY_AREA: f64 = 0.0005;
 /// this share.
 const MESH_TEXTURE: f64 = 4.0;
 const MESH_DEPTH: f64 = 0.1;
+/// A coarse relief's pixels may be means over their area or points of it, and grooves are not
+/// all shaped alike.
+const RECKONED: f64 = 0.5;
 /// What is stated with low confidence for another reason than its light is so much wider.
 const LOW: f64 = 2.0;
 
@@ -76,6 +79,8 @@ pub(crate) struct Capture {
     pub(crate) doubtful_pores: f64,
     /// The same of its wrinkles.
     pub(crate) doubtful_wrinkles: f64,
+    /// The share of their depth that was added for the samples of a coarse relief.
+    pub(crate) reckoned_depth: f64,
     /// Whether the mesh itself is the relief: its form, where a nose is bent as tightly as the
     /// skin is rough, is known less well.
     pub(crate) relief_of_mesh: bool,
@@ -149,7 +154,12 @@ fn of(
             } else {
                 0.0
             };
-            share(root(0.05, of_mesh), [0.05, 0.15], counts.wrinkles)
+            let reckoned = RECKONED * capture.reckoned_depth;
+            share(
+                root(root(0.05, of_mesh), reckoned),
+                [0.05, 0.15],
+                counts.wrinkles,
+            )
         }
         N::PoreDensity => root(
             share(root(0.11, doubtful), [0.3, 0.3], counts.pores),
@@ -239,6 +249,7 @@ mod tests {
         focus: Some(0.9),
         doubtful_pores: 0.0,
         doubtful_wrinkles: 0.0,
+        reckoned_depth: 0.0,
         relief_of_mesh: false,
     };
 
@@ -340,6 +351,26 @@ mod tests {
         }
         assert!(doubtful[2][0] < sure[2][0] && doubtful[3] == sure[3]);
         assert!(intervals(0.0, 0.0)[0][1] > 0.1);
+    }
+
+    #[test]
+    fn reckoned_depth_is_known_less_well_and_nothing_else_is() {
+        let halves = |reckoned_depth| {
+            let mut r = region(vec![
+                Measure::computed(MeasureName::WrinkleCount, 16.0),
+                Measure::computed(MeasureName::WrinkleDepthMean, 0.1),
+                Measure::computed(MeasureName::Sq, 12.0),
+            ]);
+            let capture = Capture {
+                reckoned_depth,
+                ..EVEN
+            };
+            fill(&mut r, capture);
+            [0, 1, 2].map(|k| half(&r.measures[k]))
+        };
+        let (shown, reckoned) = (halves(0.0), halves(0.2));
+        assert!(reckoned[1] > 1.5 * shown[1], "{shown:?} {reckoned:?}");
+        assert_eq!([shown[0], shown[2]], [reckoned[0], reckoned[2]]);
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod pigment;
 mod pit_signal;
 mod places;
 mod planes;
+mod plausible;
 mod pores;
 mod preparation;
 mod products;

@@ -9,11 +9,11 @@
 use dermalia_surface::{Vec3, cross, dot, norm, normalize, sub};
 use rayon::prelude::*;
 
-use crate::Atlas;
 use crate::blocks::Blocks;
 use crate::chart::{Chart, charts};
 use crate::planes::{Plane, Pool, gaussian, median};
 use crate::relief::Relief;
+use crate::{Atlas, Context};
 
 /// A mesh of longer edges does not carry the depth of wrinkles.
 const LONGEST_EDGE_MM: f64 = 0.2;
@@ -108,8 +108,11 @@ fn form(displacement: &Plane) -> Plane {
 }
 
 /// Why there is no relief.
-pub(crate) fn missing(atlas: &Atlas) -> String {
-    match median_edge_mm(atlas, SEEN).filter(|edge| *edge < SHEET_MM) {
+pub(crate) fn missing(ctx: &Context<'_>) -> String {
+    if let Some(fault) = &ctx.relief_fault {
+        return fault.clone();
+    }
+    match median_edge_mm(ctx.atlas, SEEN).filter(|edge| *edge < SHEET_MM) {
         Some(edge) => {
             format!("no relief and mesh edges of {edge:.2} mm (needs {LONGEST_EDGE_MM:.2})")
         }

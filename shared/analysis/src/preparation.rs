@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::atlas::label::NO_SURFACE;
 use crate::exposure::Exposure;
 use crate::labelled::{self, Division, Drawn};
+use crate::plausible::Layout;
 use crate::registration::Window;
 use crate::relief::{self, Relief};
 use crate::{AnalysisError, Atlas, RegisteredPicture, Scale, labels, thumbnails};
@@ -121,23 +122,28 @@ pub(crate) fn on_atlas<'a>(
     let shown = best_for_display(&pictures).copied();
     let mut decoded = None;
     let mut mesh = Cow::Borrowed(mesh);
-    let landmarks = match &scan.landmarks {
-        Some(points) => Some(points.clone()),
-        None => {
-            decoded = shown.map(|p| p.2.decode(limits)).transpose()?;
-            lap("decode");
-            crate::face::on_mesh(&mesh, decoded.as_ref())?.map(|found| {
-                if found.texture_upside_down {
-                    turn_atlas(mesh.to_mut());
-                    warnings.push(
-                        "the mesh counts v against its format: the texture was turned upside down to fit the face"
-                            .to_owned(),
-                    );
-                }
-                found.points_mm
-            })
-        }
+    let layout = Layout::of(&mesh);
+    // Landmarks of the bundle do not tell which way up the pictures are.
+    let in_doubt = layout.is_mirrored() && shown.is_some();
+    let found = if scan.landmarks.is_none() || in_doubt {
+        decoded = shown.map(|p| p.2.decode(limits)).transpose()?;
+        lap("decode");
+        crate::face::on_mesh(&mesh, decoded.as_ref())?
+    } else {
+        None
     };
+    if found.as_ref().is_some_and(|f| f.texture_upside_down) {
+        turn_atlas(mesh.to_mut());
+        warnings.push(
+            "the mesh counts v against its format: the texture was turned upside down to fit the face"
+                .to_owned(),
+        );
+    } else {
+        warnings.extend(layout.mirrored_warning());
+    }
+    warnings.extend(layout.outside_warning());
+    let landmarks = scan.landmarks.clone();
+    let landmarks = landmarks.or_else(|| found.map(|f| f.points_mm));
     let mesh = mesh.as_ref();
     let (atlas, has_face) = draw(mesh, full_px, landmarks.as_deref(), &mut warnings)?;
     let window = Window::of(&atlas);

@@ -373,6 +373,8 @@ pub struct Context<'a> {
     pub pictures: &'a [RegisteredPicture],
     /// The height map in it.
     pub relief: Option<&'a Relief>,
+    /// Why the scan's height map is not that.
+    pub(crate) relief_fault: Option<String>,
     /// What lies on the skin.
     pub skin: SkinState,
     /// The surface of its labels.
@@ -392,6 +394,7 @@ impl<'a> Context<'a> {
             atlas,
             pictures,
             relief,
+            relief_fault: None,
             skin,
             areas: atlas.label_areas(),
         }
@@ -411,6 +414,8 @@ impl<'a> Context<'a> {
 pub(crate) struct Doubtful {
     pub(crate) pores: [f64; 14],
     pub(crate) wrinkles: [f64; 14],
+    /// Of wrinkles' depth, that a coarse relief does not show.
+    pub(crate) depth: [f64; 14],
 }
 
 /// What one parameter gives to the findings.
@@ -422,7 +427,8 @@ pub struct Outcome {
     pub measures: Vec<(Region, Measure)>,
     /// Strength over the working raster (not yet reduced).
     pub map: Option<ParameterMap>,
-    /// The share of its pores or wrinkles in each region that hardly stand out of the noise.
+    /// The share of its pores or wrinkles in each region that hardly stand out of the noise,
+    /// and of their depth that is reckoned.
     pub(crate) doubtful: Doubtful,
 }
 

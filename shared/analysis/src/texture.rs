@@ -302,14 +302,12 @@ pub(crate) fn measure(ctx: &Context<'_>, mm_per_px: Option<f64>) -> Outcome {
         ..Outcome::default()
     };
     let Some(relief) = ctx.relief else {
-        return refuse(&mesh_relief::missing(ctx.atlas));
+        return refuse(&mesh_relief::missing(ctx));
     };
     let Some(raster) = mm_per_px else {
         return refuse("no skin to measure");
     };
-    let size = relief
-        .mm_per_sample
-        .unwrap_or(raster * f64::from(relief.magnification.max(1.0)));
+    let size = relief.sample_mm(raster);
     if size > COARSEST_MM_PER_PX {
         return refuse(&format!(
             "{size:.2} mm per sample is too coarse for roughness (needs {COARSEST_MM_PER_PX})"

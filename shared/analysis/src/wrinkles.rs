@@ -47,6 +47,16 @@ const LEAST_EVENNESS: f64 = 0.42;
 const MOST_CHROMATIC: f32 = 0.4;
 /// Coarser rasters show no wrinkles of the widths that are asked for.
 const COARSEST_MM_PER_PX: f64 = 1.0;
+/// A relief of coarser samples is drawn out between them by more than is corrected for in
+/// full confidence.
+const COARSE_RELIEF_MM: f64 = 0.25;
+/// Width² that its samples add to a groove, in pixels² for magnification² beyond the
+/// raster's own: 8 ln 2 of the variances of a pixel's mean (1/12) and of the line to the next
+/// one (1/6).
+const DRAWN_OUT: f64 = 1.386;
+/// A groove narrower than a sample is not known better.
+const MOST_CORRECTION: f64 = 1.6;
+
 /// A wrinkle with all that is known about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Wrinkle {
@@ -54,6 +64,8 @@ pub(crate) struct Wrinkle {
     region: Region,
     /// Length within each region.
     length_by_region: [f64; 14],
+    /// What its depth was multiplied by for the samples of the relief.
+    correction: f64,
 }
 
 /// All wrinkles, and where they lie.
@@ -206,7 +218,7 @@ fn accept(
     table: &DensityTable,
     shapes: &Shapes,
     pits: &Places,
-    groove: Groove,
+    mut groove: Groove,
     relief: bool,
 ) -> Option<Wrinkle> {
     let least = if relief {
@@ -253,11 +265,47 @@ fn accept(
     if region != Region::Face {
         by_region[Region::Face.index()] = by_region.iter().sum();
     }
+    let correction = ctx
+        .relief
+        .map_or(1.0, |r| correction(ctx.atlas, &groove, r.magnification));
+    groove.depth *= correction;
+    groove.width_mm /= correction;
     Some(Wrinkle {
         groove,
         region,
         length_by_region: by_region,
+        correction,
     })
+}
+
+/// How much deeper and narrower a groove is than a relief of larger pixels than the raster's
+/// shows it: what draws a line out keeps its width times its depth.
+fn correction(atlas: &Atlas, groove: &Groove, magnification: f32) -> f64 {
+    let coarser = f64::from(magnification * magnification) - 1.0;
+    if coarser <= 0.0 {
+        return 1.0;
+    }
+    // The square of what a pixel is long across.
+    let (mut sum, mut n) = (0.0, 0.0);
+    for w in groove.path_px.windows(2) {
+        let Some(m) = atlas.pixel(w[0][0], w[0][1]).and_then(|i| atlas.metric(i)) else {
+            continue;
+        };
+        let along = [w[1][0] - w[0][0], w[1][1] - w[0][1]].map(|v| v as f32);
+        let lower = |v: [f32; 2]| [m.e * v[0] + m.f * v[1], m.f * v[0] + m.g * v[1]];
+        let [x, y] = lower(along);
+        let across = [-y, x];
+        let length = m.length_mm(across[0], across[1]);
+        let [x, y] = lower(across);
+        if length > 0.0 {
+            sum += f64::from((x * x + y * y) / (length * length));
+            n += 1.0;
+        }
+    }
+    let drawn = groove.width_mm * groove.width_mm;
+    let own = drawn - DRAWN_OUT * coarser * sum / f64::max(n, 1.0);
+    let least = drawn / (MOST_CORRECTION * MOST_CORRECTION);
+    (drawn / own.max(least)).sqrt()
 }
 
 /// How deep a groove is against the texture of the skin beside it, as a share of what is asked
@@ -479,10 +527,15 @@ pub(crate) fn measure(
         ..Outcome::default()
     };
     let judged = |m: Measure| {
-        let m = if ctx.relief.is_none() {
-            m.limited(Confidence::Medium, "from shading, without a relief")
-        } else {
-            m
+        let m = match ctx.relief.map(|r| r.sample_mm(size)) {
+            None => m.limited(Confidence::Medium, "from shading, without a relief"),
+            Some(sample) if sample > COARSE_RELIEF_MM => m.limited(
+                Confidence::Medium,
+                &format!(
+                    "{sample:.2} mm per sample of the relief, for which depth and width are corrected (better {COARSE_RELIEF_MM})"
+                ),
+            ),
+            Some(_) => m,
         };
         if size > 0.25 {
             m.limited(
@@ -494,7 +547,7 @@ pub(crate) fn measure(
         }
     };
     let no_relief = if ctx.relief.is_none() {
-        mesh_relief::missing(ctx.atlas)
+        mesh_relief::missing(ctx)
     } else {
         String::new()
     };
@@ -510,13 +563,15 @@ pub(crate) fn measure(
             (count + 1.0, doubtful + near)
         });
         out.doubtful.wrinkles[region.index()] = doubtful / count.max(1.0);
-        let (mut length, mut area, mut deep) = (0.0, 0.0, 0.0);
+        let (mut length, mut area, mut deep, mut drawn) = (0.0, 0.0, 0.0, 0.0);
         for w in &lines.wrinkles {
             let l = w.length_by_region[region.index()];
             length += l;
             area += l * w.groove.width_mm;
             deep += l * w.groove.depth;
+            drawn += l * w.groove.depth / w.correction;
         }
+        out.doubtful.depth[region.index()] = if deep > 0.0 { 1.0 - drawn / deep } else { 0.0 };
         let depth = if ctx.relief.is_none() {
             Measure::not_measured(names[3], no_relief.as_str())
         } else if length <= 0.0 {
@@ -651,6 +706,24 @@ mod tests {
             .collect();
         let signal = Signal::new(&data, 1.0);
         grooves(&atlas, signal, &Shapes::new(), &line, 0.004, 0.55)
+    }
+
+    /// Pixels of 0.1 by 0.2 mm, a relief of four of them a sample, a groove along the short side.
+    #[test]
+    fn a_drawn_out_groove_is_as_deep_as_it_was() {
+        let mesh = dermalia_surface::Mesh::sheet(40.0, 40.0);
+        let raster = dermalia_surface::rasterize_uv(&mesh, 400, 200);
+        let bits = crate::labels::whole_surface(&raster.triangle);
+        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
+        let mut groove = found(&[[5.0, 15.0, 0.2]]).remove(0);
+        let own = 1.2_f64;
+        let added = DRAWN_OUT * 15.0 * 0.04;
+        groove.width_mm = (own * own + added).sqrt();
+        let exact = groove.width_mm / own;
+        assert!((correction(&atlas, &groove, 4.0) - exact).abs() < 1e-3);
+        groove.width_mm = added.sqrt();
+        assert!((correction(&atlas, &groove, 4.0) - MOST_CORRECTION).abs() < 1e-9);
+        assert!((correction(&atlas, &groove, 1.0) - 1.0).abs() < 1e-9);
     }
 
     /// On skin that is rough by 18 um.

@@ -23,6 +23,16 @@ pub enum ReasonKind {
     LeftOut,
     /// A height map that lies in no picture and no surface that is measured.
     UnplacedRelief,
+    /// A height map whose points lie too far apart (got, needed; mm).
+    CoarseRelief,
+    /// A height map that skin cannot have.
+    NoSkinsRelief,
+    /// Depth and width corrected for the distance of a height map's points (got, better; mm).
+    ReckonedDepth,
+    /// The atlas shows the surface mirrored (per cent).
+    MirroredAtlas,
+    /// The atlas of a part lies beyond the pictures (per cent).
+    OutsideAtlas,
     /// A photograph without a surface.
     MeasuredFlat,
     /// Only a device's probe can measure it, and there is no such value.

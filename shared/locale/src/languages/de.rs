@@ -594,6 +594,22 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
             _ => "Ein weiteres Foto des Scans ist nicht ausgewertet, weil es sich nicht zusammen mit den übrigen Bildern messen lässt.".to_owned(),
         },
         ReasonKind::UnplacedRelief => "Das Höhenbild des Scans ist nicht ausgewertet, weil nicht bekannt ist, wo es auf der Haut liegt.".to_owned(),
+        ReasonKind::CoarseRelief => two(
+            numbers,
+            |a, b| format!("Das Höhenbild des Scans ist nicht ausgewertet: Es hat nur alle {a}\u{a0}mm einen Punkt (nötig: {b}\u{a0}mm)."),
+            "Das Höhenbild des Scans ist nicht ausgewertet, weil seine Punkte zu weit auseinanderliegen.",
+        ),
+        ReasonKind::NoSkinsRelief => "Das Höhenbild des Scans ist nicht ausgewertet, weil Haut solche Höhen nicht haben kann.".to_owned(),
+        ReasonKind::ReckonedDepth => two(
+            numbers,
+            |a, b| format!("Das Höhenbild hat nur alle {a}\u{a0}mm einen Punkt (besser: {b}\u{a0}mm); Tiefe und Breite sind dafür berichtigt."),
+            "Die Punkte des Höhenbilds liegen weit auseinander; Tiefe und Breite sind dafür berichtigt.",
+        ),
+        ReasonKind::MirroredAtlas => "Das Hautbild liegt gespiegelt auf dem 3D-Modell; die Orte des Gefundenen können falsch sein.".to_owned(),
+        ReasonKind::OutsideAtlas => match numbers {
+            [a, ..] => format!("{a}\u{a0}% des 3D-Modells haben im Hautbild keinen Platz und sind nicht gemessen."),
+            _ => "Teile des 3D-Modells haben im Hautbild keinen Platz und sind nicht gemessen.".to_owned(),
+        },
         ReasonKind::MeasuredFlat => "Ein Foto zeigt keine Tiefe: Von der Kamera abgewandte Haut zählt kleiner, als sie ist.".to_owned(),
         ReasonKind::AtlasOverlap => "Teile des Hautbilds sind im 3D-Modell mehrfach belegt.".to_owned(),
         ReasonKind::NoScale => "Der Maßstab der Aufnahme ist nicht bekannt.".to_owned(),

@@ -590,6 +590,22 @@ fn reason(kind: ReasonKind, numbers: &[String]) -> String {
             _ => "One more photograph of the scan is not measured, because it cannot be brought together with its other pictures.".to_owned(),
         },
         ReasonKind::UnplacedRelief => "The height map of the scan is not used, because it is not known where it lies on the skin.".to_owned(),
+        ReasonKind::CoarseRelief => two(
+            numbers,
+            |a, b| format!("The height map of the scan is not used: it has a point every {a}\u{a0}mm only (needed: {b}\u{a0}mm)."),
+            "The height map of the scan is not used, because its points lie too far apart.",
+        ),
+        ReasonKind::NoSkinsRelief => "The height map of the scan is not used, because its heights cannot be those of skin.".to_owned(),
+        ReasonKind::ReckonedDepth => two(
+            numbers,
+            |a, b| format!("The height map has a point every {a}\u{a0}mm only (better: {b}\u{a0}mm); depth and width were corrected for that."),
+            "The points of the height map lie far apart; depth and width were corrected for that.",
+        ),
+        ReasonKind::MirroredAtlas => "The skin picture lies mirrored on the 3D model; the places of what was found may be wrong.".to_owned(),
+        ReasonKind::OutsideAtlas => match numbers {
+            [a, ..] => format!("{a}\u{a0}% of the 3D model have no place in the skin picture and are not measured."),
+            _ => "Parts of the 3D model have no place in the skin picture and are not measured.".to_owned(),
+        },
         ReasonKind::MeasuredFlat => "A photograph shows no depth: skin turned away from the camera counts smaller than it is.".to_owned(),
         ReasonKind::AtlasOverlap => "Parts of the skin picture are used more than once in the 3D model.".to_owned(),
         ReasonKind::NoScale => "The scale of the picture is not known.".to_owned(),
