@@ -40,6 +40,7 @@ mod labels;
 mod left_out;
 mod likeness;
 mod linear;
+mod lines;
 mod masks;
 mod mesh_relief;
 mod photo;
