@@ -66,10 +66,87 @@ pub(crate) struct Groove {
     pub(crate) scatter: f64,
 }
 
+impl Groove {
+    /// The same the other way round.
+    pub(crate) fn turned(&self, turn: bool) -> Self {
+        let mut turned = self.clone();
+        if turn {
+            turned.path_px.reverse();
+            turned.path_mm.reverse();
+            turned.depths.reverse();
+        }
+        turned
+    }
+
+    /// This groove and another one from a step of its own on.
+    pub(crate) fn and(mut self, other: &Self, from: usize) -> Self {
+        let share = other.length_mm / (self.length_mm + other.length_mm);
+        let mean = |a: f64, b: f64| a + share * (b - a);
+        self.width_mm = mean(self.width_mm, other.width_mm);
+        self.depth = mean(self.depth, other.depth);
+        self.scatter = mean(self.scatter, other.scatter);
+        if other.length_mm > self.length_mm {
+            self.profile = other.profile;
+        }
+        self.path_px.extend(&other.path_px[from..]);
+        self.path_mm.extend(&other.path_mm[from..]);
+        self.depths.extend(&other.depths[from..]);
+        self.length_mm = line_mm(&self.path_mm);
+        self.evenness = evenness(&mut self.depths.clone());
+        self
+    }
+}
+
+#[cfg(test)]
+impl Groove {
+    /// A groove on a plane from a point on, with these depths at its steps.
+    pub(crate) fn straight(from: [f64; 2], along: [f64; 2], depths: Vec<f64>) -> Self {
+        let at = |i: usize| [0, 1].map(|k| from[k] + i as f64 * STEP_MM * along[k]);
+        let path_px: Vec<[f64; 2]> = (0..depths.len()).map(at).collect();
+        let path_mm: Vec<[f64; 3]> = path_px.iter().map(|p| [p[0], p[1], 0.0]).collect();
+        Self {
+            path_px,
+            length_mm: line_mm(&path_mm),
+            path_mm,
+            width_mm: 0.6,
+            depth: depths.iter().sum::<f64>() / depths.len() as f64,
+            evenness: evenness(&mut depths.clone()),
+            depths,
+            profile: (0.3, 0),
+            scatter: 0.0,
+        }
+    }
+}
+
+/// Length of a line of points.
+fn line_mm(points: &[[f64; 3]]) -> f64 {
+    points
+        .windows(2)
+        .map(|w| {
+            let d = [0, 1, 2].map(|k| w[1][k] - w[0][k]);
+            (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt()
+        })
+        .sum()
+}
+
+/// At which ends of a traced line a groove is followed beyond it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beyond {
+    pub(crate) back: bool,
+    pub(crate) ahead: bool,
+}
+
+impl Beyond {
+    pub(crate) const BOTH: Self = Self {
+        back: true,
+        ahead: true,
+    };
+}
+
 /// Step of the centre line.
 pub(crate) const STEP_MM: f64 = 0.15;
 /// How far beyond the traced ends the depth is followed.
-const BEYOND_MM: f64 = 4.0;
+pub(crate) const BEYOND_MM: f64 = 4.0;
 /// Half the width of the cross profiles.
 const REACH_MM: f32 = 2.6;
 const ACROSS_MM: f32 = 0.065;
@@ -77,8 +154,10 @@ const ACROSS_MM: f32 = 0.065;
 const SCATTERED: usize = 4;
 /// Beyond so many of its half-widths a groove is over.
 const BESIDE_RADII: f32 = 3.0;
+/// So much of the ends of the cross profiles is beside even the widest.
+const LEAST_BESIDE_MM: f32 = 0.6;
 /// A place shallower than half is bridged when no longer than this.
-const BRIDGE_MM: f64 = 2.5;
+pub(crate) const BRIDGE_MM: f64 = 2.5;
 
 /// Samples of a cross profile on either side of its middle.
 const HALF: usize = (REACH_MM / ACROSS_MM) as usize;
@@ -111,12 +190,13 @@ pub(crate) fn measure(
     signal: Signal<'_>,
     shapes: &Shapes,
     traced: &[[f32; 2]],
+    beyond: Beyond,
     smoothing_mm: f64,
 ) -> Option<Groove> {
     let mut course = Course {
         atlas,
         signal,
-        px: prepare(atlas, traced)?,
+        px: prepare(atlas, traced, beyond)?,
         normal: vec![],
         profiles: vec![],
     };
@@ -139,20 +219,11 @@ pub(crate) fn measure(
     let depth = smooth(&raw, smoothing_mm / STEP_MM);
     let (from, to) = half_depth_ends(&depth, core)?;
     let (path_px, path_mm, depths) = course.path(from, to, &smooth(&raw, 1.0))?;
-    let length_mm = path_mm
-        .windows(2)
-        .map(|w| {
-            let d = [0, 1, 2].map(|k| w[1][k] - w[0][k]);
-            (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt()
-        })
-        .sum();
+    let length_mm = line_mm(&path_mm);
     let inside = from.ceil() as usize..=(to.floor() as usize).max(from.ceil() as usize);
     // Smoothing takes of the depth at the ends.
     let mean = raw[inside.clone()].iter().sum::<f64>() / inside.clone().count() as f64;
     let mut fine = smooth(&raw, 0.45 * smoothing_mm / STEP_MM)[inside].to_vec();
-    fine.sort_by(f64::total_cmp);
-    let rank = |q: f64| fine[(q * (fine.len() - 1) as f64) as usize];
-    let evenness = rank(0.16) / rank(0.9).max(1e-12);
     Some(Groove {
         path_px,
         path_mm,
@@ -160,21 +231,31 @@ pub(crate) fn measure(
         width_mm: 2.0 * f64::from(radius),
         depth: mean,
         depths,
-        evenness,
+        evenness: evenness(&mut fine),
         profile: (radius, shape),
         scatter,
     })
 }
 
-/// Even steps, smoothed, continued straight beyond both ends as far as skin is measured.
-fn prepare(atlas: &Atlas, traced: &[[f32; 2]]) -> Option<Vec<[f64; 2]>> {
+/// The lower sixth of depths over their upper tenth.
+pub(crate) fn evenness(depths: &mut [f64]) -> f64 {
+    depths.sort_by(f64::total_cmp);
+    let rank = |q: f64| depths[(q * (depths.len() - 1) as f64) as usize];
+    rank(0.16) / rank(0.9).max(1e-12)
+}
+
+/// Even steps, smoothed, continued straight beyond its ends as far as skin is measured.
+fn prepare(atlas: &Atlas, traced: &[[f32; 2]], beyond: Beyond) -> Option<Vec<[f64; 2]>> {
     let points: Vec<[f64; 2]> = traced.iter().map(|p| p.map(f64::from)).collect();
     let line = smooth_line(&even(atlas, &points)?, 0.45 / STEP_MM);
     if line.len() < 8 {
         return None;
     }
-    let back = continued(atlas, &line, true);
-    let ahead = continued(atlas, &line, false);
+    let on = |wanted: bool, backwards| match wanted {
+        true => continued(atlas, &line, backwards),
+        false => vec![],
+    };
+    let (back, ahead) = (on(beyond.back, true), on(beyond.ahead, false));
     let mut all: Vec<[f64; 2]> = back.into_iter().rev().collect();
     all.extend(line);
     all.extend(ahead);
@@ -416,10 +497,11 @@ impl Course<'_> {
     /// Robust standard deviation of the signal beside the groove, about a sloping base.
     fn scatter(&self, radius: f32, core: std::ops::Range<usize>) -> f64 {
         let mut apart = vec![];
+        let from = (BESIDE_RADII * radius).min(REACH_MM - LEAST_BESIDE_MM);
         for profile in self.profiles[core].iter().step_by(SCATTERED) {
             let beside = || {
                 offsets(profile)
-                    .filter(|(o, v)| o.abs() > BESIDE_RADII * radius && v.is_finite())
+                    .filter(|(o, v)| o.abs() > from && v.is_finite())
                     .map(|(o, v)| [f64::from(o), f64::from(v)])
             };
             let (mut count, mut o, mut v, mut both, mut square) = (0.0, 0.0, 0.0, 0.0, 0.0);

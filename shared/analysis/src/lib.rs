@@ -20,6 +20,7 @@ mod curves;
 mod discriminant;
 #[cfg(test)]
 mod drawn;
+mod drawn_out;
 mod error;
 mod explained;
 mod exposure;
@@ -41,6 +42,7 @@ mod ledges;
 mod left_out;
 mod likeness;
 mod linear;
+mod lines;
 mod masks;
 mod mesh_relief;
 mod noise_map;

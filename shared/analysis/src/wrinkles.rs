@@ -10,17 +10,18 @@ use rayon::prelude::*;
 
 use crate::atlas::is_measured;
 use crate::blocks::Blocks;
+use crate::drawn_out::correction;
 use crate::groove::{Groove, Signal};
+use crate::lines::{Laid, apart, grooves, joined, without_doubles};
 use crate::mesh_relief;
 use crate::places::Places;
 use crate::planes::median;
 use crate::pores::Pits;
 use crate::profile::Shapes;
 use crate::removal::take_out;
-use crate::ridges::RidgePoint;
 use crate::structure::{DensityTable, Structure, chromaticity, structure_pictures};
-use crate::traces::{LEAST_TRACE_MM, trace_mm, traced};
-use crate::{Atlas, Context, Outcome, RegisteredPicture};
+use crate::traces::traced;
+use crate::{Context, Outcome, RegisteredPicture};
 
 /// Shorter lines are not counted as wrinkles.
 const LEAST_LENGTH_MM: f64 = 4.0;
@@ -41,26 +42,26 @@ const PROMINENT_MM: f64 = 6.0;
 const LEAST_PROMINENCE: f64 = 2.5;
 /// What is below so many times the least length or prominence is doubtful.
 const DOUBTFUL: f64 = 1.2;
+/// By how many lines an end at another line may be off.
+const DOUBT_OF_MEETING: f64 = 0.3;
 const LEAST_PROMINENCE_OF_SHADOW: f64 = 3.2;
 /// A row of pores is not a wrinkle.
 const LEAST_EVENNESS: f64 = 0.42;
+/// What is less even than this has to be so many times as prominent.
+const EVEN: f64 = 0.8;
 const MOST_CHROMATIC: f32 = 0.4;
 /// Coarser rasters show no wrinkles of the widths that are asked for.
 const COARSEST_MM_PER_PX: f64 = 1.0;
 /// A relief of coarser samples is drawn out between them by more than is corrected for in
 /// full confidence.
 const COARSE_RELIEF_MM: f64 = 0.25;
-/// Width² that its samples add to a groove, in pixels² for magnification² beyond the
-/// raster's own: 8 ln 2 of the variances of a pixel's mean (1/12) and of the line to the next
-/// one (1/6).
-const DRAWN_OUT: f64 = 1.386;
-/// A groove narrower than a sample is not known better.
-const MOST_CORRECTION: f64 = 1.6;
 
 /// A wrinkle with all that is known about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Wrinkle {
     groove: Groove,
+    /// By how many the count may be off because of it.
+    doubt: f64,
     region: Region,
     /// Length within each region.
     length_by_region: [f64; 14],
@@ -144,102 +145,73 @@ pub(crate) fn find(
     let places = pits.places(ctx);
     let shapes = Shapes::new();
     let smoothing_mm = if relief { 0.55 } else { 0.8 };
-    let wrinkles = traced
+    let grooves = traced
         .lines
         .par_iter()
         .flat_map_iter(|line| grooves(ctx.atlas, signal, &shapes, line, traced.high, smoothing_mm))
-        .filter_map(|groove| accept(ctx, table, &shapes, &places, groove, relief))
+        .filter(|groove| is_line(ctx, table, &shapes, &places, groove, relief))
         .collect();
-    Lines::new(without_doubles(wrinkles))
+    let grooves = standing(grooves, relief);
+    let doubts = doubts(&grooves, relief);
+    let wrinkles = grooves
+        .into_iter()
+        .zip(doubts)
+        .filter_map(|(groove, doubt)| placed(ctx, groove, doubt))
+        .collect();
+    Lines::new(wrinkles)
 }
 
-/// The grooves along a line. A trace goes on from one to the next over grain between them;
-/// what is left beside a groove is measured on its own, if a line may start there. What
-/// then reaches back into that groove is its own shallow end.
-fn grooves(
-    atlas: &Atlas,
-    signal: Signal<'_>,
-    shapes: &Shapes,
-    line: &[RidgePoint],
-    high: f32,
-    smoothing_mm: f64,
-) -> Vec<Groove> {
-    let mut found: Vec<Groove> = vec![];
-    let mut parts = vec![line];
-    while let Some(part) = parts.pop() {
-        let px: Vec<[f32; 2]> = part.iter().map(|p| p.px).collect();
-        let Some(groove) = crate::groove::measure(atlas, signal, shapes, &px, smoothing_mm) else {
-            continue;
-        };
-        if found.iter().any(|other| touch(other, &groove)) {
-            continue;
-        }
-        let nearest = |end: Option<&[f64; 3]>| {
-            let mm = end?.map(|v| v as f32);
-            let far = |i: &usize| dermalia_surface::norm(dermalia_surface::sub(part[*i].mm, mm));
-            (0..part.len()).min_by(|a, b| far(a).total_cmp(&far(b)))
-        };
-        let ends = [groove.path_mm.first(), groove.path_mm.last()].map(nearest);
-        if let [Some(a), Some(b)] = ends {
-            for side in [&part[..a.min(b)], &part[a.max(b) + 1..]] {
-                let strong = |p: &RidgePoint| p.strength >= high;
-                let (Some(first), Some(last)) =
-                    (side.iter().position(strong), side.iter().rposition(strong))
-                else {
-                    continue;
-                };
-                if trace_mm(&side[first..=last]) >= LEAST_TRACE_MM {
-                    parts.push(&side[first..=last]);
-                }
-            }
-        }
-        found.push(groove);
+/// The lines that are no chance of the skin's texture; what others cross is judged, and its
+/// depth told, where it is alone.
+fn standing(lines: Vec<Groove>, relief: bool) -> Vec<Groove> {
+    let stands = |g: &Groove| g.evenness >= LEAST_EVENNESS && prominence(g, relief) >= 1.0;
+    let (sure, doubted): (Vec<_>, Vec<_>) = lines.into_iter().partition(stands);
+    let mut kept = without_doubles(sure);
+    let laid = Laid::new(&kept);
+    let crossed: Vec<Groove> = doubted
+        .into_iter()
+        .filter(|g| apart(g, &laid).is_some_and(|alone| stands(&alone)))
+        .collect();
+    if !crossed.is_empty() {
+        kept.extend(crossed);
+        kept = without_doubles(kept);
     }
-    found
+    let mut kept = joined(kept);
+    let laid = Laid::new(&kept);
+    let alone: Vec<_> = kept.iter().map(|g| apart(g, &laid)).collect();
+    for (groove, alone) in kept.iter_mut().zip(alone) {
+        if let Some(alone) = alone {
+            (groove.depth, groove.evenness) = (alone.depth, alone.evenness);
+        }
+    }
+    kept
 }
 
-/// How near to a groove's line another one runs over it.
-fn reach_mm(a: &Groove, b: &Groove) -> f64 {
-    0.5 * a.width_mm.max(b.width_mm) + 0.15
-}
-
-fn touch(a: &Groove, b: &Groove) -> bool {
-    let reach = reach_mm(a, b);
-    a.path_mm.iter().any(|p| {
-        b.path_mm.iter().any(|q| {
-            let d = [0, 1, 2].map(|c| p[c] - q[c]);
-            d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < reach * reach
-        })
-    })
-}
-
-fn accept(
+/// Whether a groove has the form of a wrinkle and, without a relief, no colour.
+fn is_line(
     ctx: &Context<'_>,
     table: &DensityTable,
     shapes: &Shapes,
     pits: &Places,
-    mut groove: Groove,
+    groove: &Groove,
     relief: bool,
-) -> Option<Wrinkle> {
+) -> bool {
     let least = if relief {
         LEAST_DEPTH_MM
     } else {
         LEAST_DENSITY
     };
-    if groove.length_mm < LEAST_LENGTH_MM
-        || prominence(&groove, relief) < 1.0
-        || groove.depth < least
-        || relief && groove.depth < LEAST_STEEPNESS * groove.width_mm
-        || !(LEAST_WIDTH_MM..=LARGEST_WIDTH_MM).contains(&groove.width_mm)
-        || groove.length_mm < LEAST_SLENDERNESS * groove.width_mm
-        || groove.evenness < LEAST_EVENNESS
-        || is_row(&groove, pits)
-    {
-        return None;
-    }
-    if !relief && is_coloured(ctx, table, shapes, &groove) {
-        return None;
-    }
+    groove.length_mm >= LEAST_LENGTH_MM
+        && groove.depth >= least
+        && (!relief || groove.depth >= LEAST_STEEPNESS * groove.width_mm)
+        && (LEAST_WIDTH_MM..=LARGEST_WIDTH_MM).contains(&groove.width_mm)
+        && groove.length_mm >= LEAST_SLENDERNESS * groove.width_mm
+        && !is_row(groove, pits)
+        && (relief || !is_coloured(ctx, table, shapes, groove))
+}
+
+/// A groove with the regions it lies in; `None` where most of it is in none.
+fn placed(ctx: &Context<'_>, mut groove: Groove, doubt: f64) -> Option<Wrinkle> {
     let mut by_region = [0.0; 14];
     let mut total = 0.0;
     for (p, q) in groove.path_mm.windows(2).zip(groove.path_px.windows(2)) {
@@ -272,44 +244,16 @@ fn accept(
     groove.width_mm /= correction;
     Some(Wrinkle {
         groove,
+        doubt,
         region,
         length_by_region: by_region,
         correction,
     })
 }
 
-/// How much deeper and narrower a groove is than a relief of larger pixels than the raster's
-/// shows it: what draws a line out keeps its width times its depth.
-fn correction(atlas: &Atlas, groove: &Groove, magnification: f32) -> f64 {
-    let coarser = f64::from(magnification * magnification) - 1.0;
-    if coarser <= 0.0 {
-        return 1.0;
-    }
-    // The square of what a pixel is long across.
-    let (mut sum, mut n) = (0.0, 0.0);
-    for w in groove.path_px.windows(2) {
-        let Some(m) = atlas.pixel(w[0][0], w[0][1]).and_then(|i| atlas.metric(i)) else {
-            continue;
-        };
-        let along = [w[1][0] - w[0][0], w[1][1] - w[0][1]].map(|v| v as f32);
-        let lower = |v: [f32; 2]| [m.e * v[0] + m.f * v[1], m.f * v[0] + m.g * v[1]];
-        let [x, y] = lower(along);
-        let across = [-y, x];
-        let length = m.length_mm(across[0], across[1]);
-        let [x, y] = lower(across);
-        if length > 0.0 {
-            sum += f64::from((x * x + y * y) / (length * length));
-            n += 1.0;
-        }
-    }
-    let drawn = groove.width_mm * groove.width_mm;
-    let own = drawn - DRAWN_OUT * coarser * sum / f64::max(n, 1.0);
-    let least = drawn / (MOST_CORRECTION * MOST_CORRECTION);
-    (drawn / own.max(least)).sqrt()
-}
-
 /// How deep a groove is against the texture of the skin beside it, as a share of what is asked
-/// of its length: the longer a line is, the less chance makes one.
+/// of its length and evenness: the longer and the more even a line is, the less chance makes
+/// one out of hollows.
 fn prominence(groove: &Groove, relief: bool) -> f64 {
     let least = if relief {
         LEAST_PROMINENCE
@@ -317,13 +261,25 @@ fn prominence(groove: &Groove, relief: bool) -> f64 {
         LEAST_PROMINENCE_OF_SHADOW
     };
     let chance = least * groove.scatter * (PROMINENT_MM / groove.length_mm).sqrt();
-    groove.depth / chance.max(f64::MIN_POSITIVE)
+    let even = (groove.evenness / EVEN).min(1.0);
+    even * groove.depth / chance.max(f64::MIN_POSITIVE)
 }
 
 /// Whether another capture of it may be no wrinkle: too short, or too shallow for the skin
 /// beside it. As many that are as near to it on the other side are not counted.
 fn is_doubtful(groove: &Groove, relief: bool) -> bool {
     groove.length_mm < DOUBTFUL * LEAST_LENGTH_MM || prominence(groove, relief) < DOUBTFUL
+}
+
+/// By how many the count may be off because of each groove: one that is doubtful, and a part of
+/// one for each end at another, because where lines meet one may be two, or two one.
+fn doubts(grooves: &[Groove], relief: bool) -> Vec<f64> {
+    let laid = Laid::new(grooves);
+    let doubt = |g: &Groove| match is_doubtful(g, relief) {
+        true => 1.0,
+        false => DOUBT_OF_MEETING * laid.met_by(g) as f64,
+    };
+    grooves.iter().map(doubt).collect()
 }
 
 /// Whether a groove is only as deep as it is because of the pits on it.
@@ -430,63 +386,6 @@ fn middle_mean(mut values: Vec<f32>) -> Option<f32> {
     (!middle.is_empty()).then(|| middle.iter().sum::<f32>() / middle.len() as f32)
 }
 
-/// Of two lines that run over each other, the longer stays.
-fn without_doubles(mut wrinkles: Vec<Wrinkle>) -> Vec<Wrinkle> {
-    wrinkles.sort_by(|a, b| {
-        (b.groove.length_mm * b.groove.depth)
-            .total_cmp(&(a.groove.length_mm * a.groove.depth))
-            .then_with(|| {
-                a.groove.path_px[0]
-                    .partial_cmp(&b.groove.path_px[0])
-                    .unwrap_or(core::cmp::Ordering::Equal)
-            })
-    });
-    let mut kept: Vec<Wrinkle> = vec![];
-    let mut boxes: Vec<[[f64; 2]; 3]> = vec![];
-    for w in wrinkles {
-        let own = bounds(&w.groove.path_mm);
-        // Those that lie near enough.
-        let near: Vec<(&Wrinkle, f64)> = kept
-            .iter()
-            .zip(&boxes)
-            .map(|(k, b)| (k, b, reach_mm(&k.groove, &w.groove)))
-            .filter(|(_, b, reach)| {
-                (0..3).all(|c| own[c][0] - reach <= b[c][1] && own[c][1] + reach >= b[c][0])
-            })
-            .map(|(k, _, reach)| (k, reach))
-            .collect();
-        let covered = w
-            .groove
-            .path_mm
-            .iter()
-            .filter(|p| {
-                near.iter().any(|(k, reach)| {
-                    k.groove.path_mm.iter().step_by(2).any(|q| {
-                        let d = [0, 1, 2].map(|c| p[c] - q[c]);
-                        d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < reach * reach
-                    })
-                })
-            })
-            .count();
-        if covered * 2 < w.groove.path_mm.len() {
-            boxes.push(own);
-            kept.push(w);
-        }
-    }
-    kept
-}
-
-/// The least and the largest coordinates of points.
-fn bounds(points: &[[f64; 3]]) -> [[f64; 2]; 3] {
-    [0, 1, 2].map(|c| {
-        points
-            .iter()
-            .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], p| {
-                [low.min(p[c]), high.max(p[c])]
-            })
-    })
-}
-
 /// The measures, features and map of the wrinkles found.
 pub(crate) fn measure(
     ctx: &Context<'_>,
@@ -559,8 +458,7 @@ pub(crate) fn measure(
         }
         let own = (lines.wrinkles.iter()).filter(|w| region == Region::Face || w.region == region);
         let (count, doubtful) = own.fold((0.0_f64, 0.0), |(count, doubtful), w| {
-            let near = f64::from(u8::from(is_doubtful(&w.groove, ctx.relief.is_some())));
-            (count + 1.0, doubtful + near)
+            (count + 1.0, doubtful + w.doubt)
         });
         out.doubtful.wrinkles[region.index()] = doubtful / count.max(1.0);
         let (mut length, mut area, mut deep, mut drawn) = (0.0, 0.0, 0.0, 0.0);
@@ -676,61 +574,60 @@ mod tests {
         assert_eq!(middle_mean(vec![]), None);
     }
 
-    /// Grooves along x: from, to and depth of each, all traced as one line.
-    fn found(drawn: &[[f32; 3]]) -> Vec<Groove> {
-        let mesh = dermalia_surface::Mesh::sheet(40.0, 20.0);
-        let raster = dermalia_surface::rasterize_uv(&mesh, 400, 200);
-        let bits = crate::labels::whole_surface(&raster.triangle);
-        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
-        let depth_at = |x: f32| {
-            let inside = |d: &&[f32; 3]| (d[0]..d[1]).contains(&x);
-            drawn.iter().find(inside).map_or(0.0, |d| d[2])
-        };
-        let data: Vec<f32> = (0..atlas.len())
-            .map(|i| {
-                let y = 0.1 * ((i / 400) as f32 - 100.0) / 0.25;
-                depth_at(0.1 * ((i % 400) as f32 + 0.5)) * (-0.5 * y * y).exp()
-            })
-            .collect();
-        let line: Vec<RidgePoint> = (40..360)
-            .map(|k| {
-                let px = [k as f32, 100.5];
-                let mm = atlas.surface_point(f64::from(px[0]), f64::from(px[1]));
-                RidgePoint {
-                    px,
-                    mm: mm.unwrap().map(|v| v as f32),
-                    along: [1.0, 0.0, 0.0],
-                    strength: 0.2 * depth_at(0.1 * px[0]) + 0.002,
-                }
-            })
-            .collect();
-        let signal = Signal::new(&data, 1.0);
-        grooves(&atlas, signal, &Shapes::new(), &line, 0.004, 0.55)
+    /// A straight groove with these depths.
+    fn straight(depths: Vec<f64>, scatter: f64) -> Groove {
+        Groove {
+            scatter,
+            ..Groove::straight([0.0, 0.0], [1.0, 0.0], depths)
+        }
     }
 
-    /// Pixels of 0.1 by 0.2 mm, a relief of four of them a sample, a groove along the short side.
+    /// Hollows of texture in a row are as deep on the average as a shallow wrinkle.
     #[test]
-    fn a_drawn_out_groove_is_as_deep_as_it_was() {
-        let mesh = dermalia_surface::Mesh::sheet(40.0, 40.0);
-        let raster = dermalia_surface::rasterize_uv(&mesh, 400, 200);
-        let bits = crate::labels::whole_surface(&raster.triangle);
-        let atlas = crate::preparation::crop(&mesh, raster, bits, crate::Scale::Stated).unwrap();
-        let mut groove = found(&[[5.0, 15.0, 0.2]]).remove(0);
-        let own = 1.2_f64;
-        let added = DRAWN_OUT * 15.0 * 0.04;
-        groove.width_mm = (own * own + added).sqrt();
-        let exact = groove.width_mm / own;
-        assert!((correction(&atlas, &groove, 4.0) - exact).abs() < 1e-3);
-        groove.width_mm = added.sqrt();
-        assert!((correction(&atlas, &groove, 4.0) - MOST_CORRECTION).abs() < 1e-9);
-        assert!((correction(&atlas, &groove, 1.0) - 1.0).abs() < 1e-9);
+    fn hollows_in_a_row_are_no_wrinkle_and_a_shallow_one_is() {
+        let wavy = |k: usize| 0.025 + 0.02 * (k as f64 * 0.9).sin();
+        let [chain, even] = [wavy, |_| 0.025].map(|d| straight((0..54).map(d).collect(), 0.008));
+        assert!((chain.depth - even.depth).abs() < 0.001);
+        let plain = |g: &Groove| g.depth / (LEAST_PROMINENCE * g.scatter);
+        assert!(plain(&chain) > 1.2 && prominence(&chain, true) < 1.0);
+        assert!(prominence(&even, true) > 1.2);
+    }
+
+    /// Where a deeper wrinkle crosses it, a line has gaps.
+    #[test]
+    fn what_others_cross_is_judged_and_measured_where_it_is_alone() {
+        let gap = |k: usize| {
+            let at = 0.15 * k as f64;
+            let crossed = (3.0..4.2).contains(&at) || (6.0..7.2).contains(&at);
+            if crossed { 0.01 } else { 0.1 }
+        };
+        let line = straight((0..67).map(gap).collect(), 0.008);
+        assert!(line.evenness < LEAST_EVENNESS);
+        assert!(standing(vec![line.clone()], true).is_empty());
+        let across = |x: f64| Groove {
+            width_mm: 0.8,
+            scatter: 0.008,
+            ..Groove::straight([x, -6.0], [0.0, 1.0], vec![0.2; 80])
+        };
+        let all = standing(vec![line.clone(), across(3.6), across(6.6)], true);
+        assert_eq!(all.len(), 3);
+        let kept = all.iter().find(|g| g.depth < 0.15).unwrap();
+        assert!((kept.depth - 0.1).abs() < 1e-6 && line.depth < 0.085);
+        assert!((kept.length_mm - line.length_mm).abs() < 1e-9);
+        // None of the ends meets another; one that ends at another does.
+        assert_eq!(doubts(&all, true), [0.0; 3]);
+        let short = Groove {
+            scatter: 0.008,
+            ..Groove::straight([3.9, 2.0], [1.0, 0.0], vec![0.1; 50])
+        };
+        let some = doubts(&[across(3.6), short], true);
+        assert_eq!(some, [0.0, DOUBT_OF_MEETING]);
     }
 
     /// On skin that is rough by 18 um.
     #[test]
     fn what_chance_makes_of_rough_skin_is_short_and_shallow() {
-        let smooth = found(&[[5.0, 15.0, 0.2]]).remove(0);
-        assert!(smooth.scatter < 0.002, "{}", smooth.scatter);
+        let smooth = straight(vec![0.2; 60], 0.0);
         let told = |length_mm, depth, relief| {
             let groove = Groove {
                 length_mm,
@@ -749,24 +646,5 @@ mod tests {
         assert_eq!(told(15.0, 0.04, true), (true, false));
         // Its slopes have shadows as well.
         assert!(!told(5.0, 0.053, false).0 && told(5.0, 0.07, false).0);
-    }
-
-    #[test]
-    fn two_grooves_of_one_trace_are_both_found_and_a_shallow_end_is_none() {
-        let two = found(&[[5.0, 15.0, 0.2], [20.0, 32.0, 0.14]]);
-        let mut lengths: Vec<f64> = two.iter().map(|g| g.length_mm).collect();
-        lengths.sort_by(f64::total_cmp);
-        assert_eq!(lengths.len(), 2);
-        assert!(
-            (lengths[0] - 10.0).abs() < 0.3 && (lengths[1] - 12.0).abs() < 0.3,
-            "{lengths:?}"
-        );
-        let one = found(&[[5.0, 15.0, 0.2], [15.0, 25.0, 0.07]]);
-        assert_eq!(one.len(), 1);
-        assert!(
-            (one[0].length_mm - 10.0).abs() < 0.5,
-            "{:?}",
-            one[0].length_mm
-        );
     }
 }
