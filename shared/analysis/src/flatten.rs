@@ -113,11 +113,14 @@ impl Light {
 }
 
 impl Illumination {
-    /// The shade that the skin around an increment lies in, of about so many of its cells.
-    pub(crate) fn around(&self, one: &Increment, enough: usize) -> f32 {
+    /// The shade that the skin around an increment of a field lies in, as that has it still, of
+    /// about so many of its cells.
+    pub(crate) fn around(&self, field: &Field, one: &Increment, enough: usize) -> f32 {
         let some = one.around.iter().step_by(one.around.len() / enough + 1);
+        let taken = |c: usize| field.shade.as_ref().map_or(0.0, |shade| shade[c]);
         let (sum, count) = some.fold((0.0_f64, 0.0_f64), |(sum, count), c| {
-            (sum + f64::from(self.density[*c as usize]), count + 1.0)
+            let c = *c as usize;
+            (sum + f64::from(self.density[c] - taken(c)), count + 1.0)
         });
         (sum / count.max(1.0)) as f32
     }

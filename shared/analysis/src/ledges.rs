@@ -2,7 +2,7 @@
 //! own, but a ledge on the slope of the other.
 
 use crate::extent::{connected, outline};
-use crate::field::Field;
+use crate::field::{Field, quantile};
 use crate::segments::Basins;
 use crate::window::{distances, window_around};
 
@@ -12,6 +12,12 @@ const EDGE_MM: f32 = 0.4;
 const BLURS: f32 = 1.6;
 /// Less than this is an edge that is softer on one side.
 const LEAST_MM2: f32 = 2.0;
+
+/// Of a soft edge down to half of its height 40 % are above three quarters of that, of a ledge
+/// 80 %. The highest cells are within the reach of the peak.
+const TOP: f64 = 0.95;
+const HIGH: f32 = 0.75;
+const MOSTLY: f32 = 0.6;
 
 /// The ledges in the basins of some peaks, as basins of their own after the others; `None`
 /// where there are none. A ledge is at least so high, in a plane with a blur of `blur_mm`.
@@ -41,9 +47,9 @@ pub(crate) fn ledges(
         let half = 0.5 * smooth[top as usize];
         let upper = rest.partition_point(|&c| smooth[c as usize] > half);
         let ledge = connected(field, &rest[..upper], top as usize);
-        // A soft edge lies around its peak, a ledge to one side.
-        let middle = middle(field, &ledge);
-        if field.surface(&ledge) < LEAST_MM2 || !beyond(&middle) {
+        if field.surface(&ledge) < LEAST_MM2
+            || !beyond(&middle(field, &ledge)) && !is_level(smooth, &ledge)
+        {
             continue;
         }
         // The slope between the two is the ledge's where it is the nearer.
@@ -63,6 +69,17 @@ pub(crate) fn ledges(
         parted.members.push(members);
     }
     parted
+}
+
+/// Whether a ledge around a peak is level, and no soft edge: most of it is hardly lower than
+/// its highest cells.
+fn is_level(smooth: &[f32], ledge: &[u32]) -> bool {
+    let mut heights: Vec<f32> = ledge.iter().map(|&c| smooth[c as usize]).collect();
+    let Some(top) = quantile(&mut heights, TOP) else {
+        return false;
+    };
+    let high = heights.iter().filter(|h| **h > HIGH * top).count();
+    high as f32 >= MOSTLY * heights.len() as f32
 }
 
 /// The cell in the middle of some.
@@ -127,6 +144,14 @@ mod tests {
         let (count, area) = found(|x, y| 0.8 * disc(x, y, 1.5) + 0.26 * disc(x - 4.2, y, 2.8));
         assert_eq!(count, 1);
         assert!((area / 24.6 - 1.0).abs() < 0.15, "{area}");
+    }
+
+    #[test]
+    fn a_pale_spot_around_a_dark_one_is_a_ledge() {
+        let (count, area) = found(|x, y| 0.8 * disc(x, y, 1.5) + 0.26 * disc(x - 0.6, y, 3.8));
+        assert_eq!(count, 1);
+        let ring = std::f32::consts::PI * (3.8 * 3.8 - 1.5 * 1.5);
+        assert!((area / ring - 1.0).abs() < 0.15, "{area} {ring}");
     }
 
     #[test]

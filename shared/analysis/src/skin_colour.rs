@@ -228,7 +228,7 @@ fn skin(
 /// pigment makes less of them.
 fn at_full_light(field: &Field, light: &Illumination, features: &mut ColourFeatures) {
     let lit = |one: &Increment| {
-        let shade = light.around(one, ENOUGH_CELLS);
+        let shade = light.around(field, one, ENOUGH_CELLS);
         colours_lit(field, one, shade, ENOUGH_CELLS)
     };
     features.spots.par_iter_mut().for_each(|spot| {
