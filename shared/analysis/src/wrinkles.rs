@@ -184,7 +184,19 @@ fn standing(lines: Vec<Groove>, relief: bool) -> Vec<Groove> {
             (groove.depth, groove.evenness) = (alone.depth, alone.evenness);
         }
     }
+    // What is deep only where it runs out in another is none.
+    kept.retain(|g| is_deep(g, relief));
     kept
+}
+
+/// Whether a groove is deep enough, and for its width.
+fn is_deep(groove: &Groove, relief: bool) -> bool {
+    let least = if relief {
+        LEAST_DEPTH_MM.max(LEAST_STEEPNESS * groove.width_mm)
+    } else {
+        LEAST_DENSITY
+    };
+    groove.depth >= least
 }
 
 /// Whether a groove has the form of a wrinkle and, without a relief, no colour.
@@ -196,14 +208,8 @@ fn is_line(
     groove: &Groove,
     relief: bool,
 ) -> bool {
-    let least = if relief {
-        LEAST_DEPTH_MM
-    } else {
-        LEAST_DENSITY
-    };
     groove.length_mm >= LEAST_LENGTH_MM
-        && groove.depth >= least
-        && (!relief || groove.depth >= LEAST_STEEPNESS * groove.width_mm)
+        && is_deep(groove, relief)
         && (LEAST_WIDTH_MM..=LARGEST_WIDTH_MM).contains(&groove.width_mm)
         && groove.length_mm >= LEAST_SLENDERNESS * groove.width_mm
         && !is_row(groove, pits)
@@ -622,6 +628,30 @@ mod tests {
         };
         let some = doubts(&[across(3.6), short], true);
         assert_eq!(some, [0.0, DOUBT_OF_MEETING]);
+    }
+
+    /// The slope beside a deep wrinkle's end is as deep as a wrinkle where it runs out in that.
+    #[test]
+    fn what_is_deep_only_in_another_is_none() {
+        let slope = |k: usize| if k < 10 { 0.12 } else { 0.03 };
+        let wide = Groove {
+            width_mm: 1.5,
+            ..straight((0..50).map(slope).collect(), 0.002)
+        };
+        let deep = Groove {
+            width_mm: 0.8,
+            ..Groove::straight([0.3, -6.0], [0.0, 1.0], vec![0.25; 80])
+        };
+        assert!(is_deep(&wide, true));
+        let kept = standing(vec![wide.clone(), deep], true);
+        assert!(kept.len() == 1 && kept[0].depth > 0.2, "{}", kept.len());
+        assert!(!is_deep(
+            &Groove {
+                depth: 0.03,
+                ..wide
+            },
+            true
+        ));
     }
 
     /// On skin that is rough by 18 um.
