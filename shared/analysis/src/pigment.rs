@@ -339,8 +339,11 @@ impl Step {
         let [short, long] = one.axes_mm;
         let line = (short < FOLD_MM && long > 3.5 * short)
             || (short < 0.5 * FOLD_MM && long > 2.1 * short);
-        let shade = (self.off_mm)
-            .map(|off| (FLAT_SHADE + SHADE_PER_MM * off).hypot(LAMP_ERROR * self.lamp));
+        let lamp = LAMP_ERROR * self.lamp;
+        let shade = self.off_mm.map(|off| {
+            let relief = FLAT_SHADE + SHADE_PER_MM * off;
+            (relief * relief + lamp * lamp).sqrt()
+        });
         let uneven = self.off_mm.is_some_and(|off| off >= FLAT_MM);
         let flat = !uneven
             && !line
