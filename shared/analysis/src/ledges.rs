@@ -47,9 +47,9 @@ pub(crate) fn ledges(
         let half = 0.5 * smooth[top as usize];
         let upper = rest.partition_point(|&c| smooth[c as usize] > half);
         let ledge = connected(field, &rest[..upper], top as usize);
-        if field.surface(&ledge) < LEAST_MM2
-            || !beyond(&middle(field, &ledge)) && !is_level(smooth, &ledge)
-        {
+        // What is cut off at the least height shows only the start of its fall.
+        let is_ring = || half >= least && is_level(smooth, &ledge);
+        if field.surface(&ledge) < LEAST_MM2 || !beyond(&middle(field, &ledge)) && !is_ring() {
             continue;
         }
         // The slope between the two is the ledge's where it is the nearer.

@@ -453,7 +453,7 @@ fn a_change_is_named_only_beyond_the_scatter() {
     // 1.96 times the root of 2 deviations: of one line and one pore, and of red areas on
     // dark skin, which scatter twice as much.
     let lines = 2.772 * 2.31 * 1.025 * (0.015_f64.powi(2) + 0.06_f64.powi(2)).sqrt();
-    let pores = 2.772 * 41.7 * 0.75 * (0.005_f64.powi(2) + 0.03).sqrt();
+    let pores = 2.772 * 41.7 * 0.75 * (0.008_f64.powi(2) + 0.03).sqrt();
     let red = 5.544 * 0.0247 * 2.5 * (0.01_f64.powi(2) + 0.036_f64.powi(2) + 0.02).sqrt();
     for (name, expected) in [
         (MeasureName::WrinkleLengthDensity, lines),
